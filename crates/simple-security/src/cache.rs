@@ -1,0 +1,138 @@
+//! Answers that were read from the store, and for how long they may be used.
+//!
+//! Three rules keep a revoked key out. `tests/lease_model.rs` checks them in every order that
+//! threads can run in, and `tests/mutations/` shows that each of them is needed:
+//!
+//! 1. An answer is used only while the last reading of the change log is younger than the lease.
+//!    The reading's age counts from the instant it was begun.
+//! 2. An answer enters only if no change was applied since before its look-up began. The check
+//!    and the insertion are one step with applying.
+//! 3. A reading is younger only after all that it has read is applied.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bounded::{Bounded, Order};
+use crate::clock::Uptime;
+use crate::key::KeyDigest;
+use crate::record::KeyRecord;
+use crate::store::Changed;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, lock};
+use crate::usage::Counter;
+
+/// What the store said about a digest.
+#[derive(Clone)]
+pub(crate) enum Answer {
+    /// A record, revoked and expired ones too.
+    Known(Arc<Known>),
+    /// No record.
+    Unknown,
+}
+
+/// A record, with the counter of its accepted requests.
+pub(crate) struct Known {
+    pub(crate) record: KeyRecord,
+    pub(crate) counter: Arc<Counter>,
+}
+
+/// The answers of one engine. Known keys and unknown ones have each a share of their own, so that
+/// a flood of invented keys cannot push out those that are real.
+pub(crate) struct Cache {
+    known: Bounded<Arc<Known>>,
+    unknown: Bounded<()>,
+    /// When the last applied reading was begun, in nanoseconds of uptime. 0: there was none.
+    read_at: AtomicU64,
+    lease: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many readings brought a change.
+    generation: u64,
+    known: Order,
+    unknown: Order,
+}
+
+/// A look-up under way: what had been applied before it began.
+pub(crate) struct Filling {
+    generation: u64,
+}
+
+impl Cache {
+    pub(crate) fn new(lease: Duration, known: usize, unknown: usize) -> Self {
+        Self {
+            known: Bounded::new(known),
+            unknown: Bounded::new(unknown),
+            read_at: AtomicU64::new(0),
+            lease: lease.as_nanos() as u64,
+            state: Mutex::new(State::default()),
+        }
+    }
+
+    /// The lease, in nanoseconds.
+    pub(crate) fn lease(&self) -> u64 {
+        self.lease
+    }
+
+    /// The answer for a call that began at `began`, if there is one that it may use.
+    #[inline]
+    pub(crate) fn find(&self, digest: &KeyDigest, began: Uptime) -> Option<Answer> {
+        if !self.is_fresh(began) {
+            return None;
+        }
+        if let Some(known) = self.known.find(digest) {
+            return Some(Answer::Known(known));
+        }
+        self.unknown.find(digest).map(|()| Answer::Unknown)
+    }
+
+    /// Whether a call that began at `began` may use what is cached.
+    #[inline]
+    pub(crate) fn is_fresh(&self, began: Uptime) -> bool {
+        let read_at = self.read_at.load(Ordering::Acquire);
+        read_at != 0 && began.nanoseconds().saturating_sub(read_at) < self.lease
+    }
+
+    /// To be called before the store is asked.
+    pub(crate) fn begin_filling(&self) -> Filling {
+        Filling { generation: lock(&self.state).generation }
+    }
+
+    /// Keeps an answer, unless a change was applied since its look-up began: the change may be
+    /// to this very key, and the answer from before it.
+    pub(crate) fn fill(&self, filling: &Filling, digest: KeyDigest, answer: &Answer) {
+        let state = &mut *lock(&self.state);
+        if state.generation != filling.generation {
+            return;
+        }
+        match answer {
+            Answer::Known(known) => {
+                self.known.insert(&mut state.known, digest, Arc::clone(known));
+            }
+            Answer::Unknown => self.unknown.insert(&mut state.unknown, digest, ()),
+        }
+    }
+
+    /// Forgets what a reading that was begun at `begun` found changed, and renews the lease.
+    pub(crate) fn apply(&self, changed: &Changed, begun: Uptime) {
+        let state = &mut *lock(&self.state);
+        match changed {
+            Changed::Keys(digests) => {
+                for digest in digests {
+                    self.known.remove(&mut state.known, digest);
+                    self.unknown.remove(&mut state.unknown, digest);
+                }
+                state.generation += u64::from(!digests.is_empty());
+            }
+            Changed::Anything => {
+                self.known.clear(&mut state.known);
+                self.unknown.clear(&mut state.unknown);
+                state.generation += 1;
+            }
+        }
+        // Last, and never back: a reading that was begun earlier may end later.
+        self.read_at.fetch_max(begun.nanoseconds(), Ordering::Release);
+    }
+}

@@ -1,0 +1,317 @@
+//! Every setting, declared once: name, default, meaning. The only reader of the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::key::KeyFormat;
+
+/// One setting as its reader knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// The environment variable.
+    pub variable: &'static str,
+    /// Another spelling of it that works too.
+    pub other_spelling: Option<&'static str>,
+    /// The argument that sets it from code.
+    pub argument: &'static str,
+    /// What holds when nobody sets it.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+const SECRET: Setting = Setting {
+    variable: "FASTAPI_SIMPLE_SECURITY_SECRET",
+    other_spelling: None,
+    argument: "secret",
+    default: "generated at start and printed once",
+    meaning: "The admin secret, which the admin routes expect in the header `secret-key`",
+};
+const DB_LOCATION: Setting = Setting {
+    variable: "FASTAPI_SIMPLE_SECURITY_DB_LOCATION",
+    other_spelling: None,
+    argument: "db_location",
+    default: "sqlite.db",
+    meaning: "The database file: a path, or a URL such as `sqlite:///keys.db` (four slashes for an absolute path)",
+};
+const AUTOMATIC_EXPIRATION: Setting = Setting {
+    variable: "FASTAPI_SIMPLE_SECURITY_AUTOMATIC_EXPIRATION",
+    other_spelling: Some("FAST_API_SIMPLE_SECURITY_AUTOMATIC_EXPIRATION"),
+    argument: "automatic_expiration",
+    default: "15",
+    meaning: "Days until a new or renewed key expires, 1 to 36500",
+};
+const HIDE_DOCS: Setting = Setting {
+    variable: "FASTAPI_SIMPLE_SECURITY_HIDE_DOCS",
+    other_spelling: None,
+    argument: "hide_docs",
+    default: "not set",
+    meaning: "If present, whatever its value, the admin routes are not shown in `/docs`",
+};
+const KEY_PREFIX: Setting = Setting {
+    variable: "FASTAPI_SIMPLE_SECURITY_KEY_PREFIX",
+    other_spelling: None,
+    argument: "key_prefix",
+    default: "fss",
+    meaning: "What new keys start with, such as `acme` or `acme_live`",
+};
+const REFUSAL_STATUS: Setting = Setting {
+    variable: "FASTAPI_SIMPLE_SECURITY_REFUSAL_STATUS",
+    other_spelling: None,
+    argument: "refusal_status",
+    default: "403",
+    meaning: "The status of a request without a good key: 403, or 401 with `WWW-Authenticate`",
+};
+
+/// All settings, in the order in which the documentation shows them.
+pub const SETTINGS: [Setting; 6] =
+    [SECRET, DB_LOCATION, AUTOMATIC_EXPIRATION, HIDE_DOCS, KEY_PREFIX, REFUSAL_STATUS];
+
+/// A setting is wrong. The text names it and says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {problem}")]
+pub struct ConfigurationError {
+    /// The variable or the argument that was wrong.
+    pub setting: String,
+    /// What is wrong, and what to do.
+    pub problem: String,
+}
+
+/// What code sets by arguments, as text. What is `None` is read from the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Arguments {
+    /// See [`Settings::admin_secret`].
+    pub secret: Option<SecretString>,
+    /// See [`Settings::location`].
+    pub db_location: Option<String>,
+    /// See [`Settings::automatic_expiration`].
+    pub automatic_expiration: Option<String>,
+    /// See [`Settings::key_format`].
+    pub key_prefix: Option<String>,
+    /// See [`Settings::refusal_status`].
+    pub refusal_status: Option<String>,
+}
+
+/// All that an engine and its face are set to.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the keys are kept: the path of an SQLite database.
+    pub location: PathBuf,
+    /// How errors call the setting that gave the location.
+    pub location_setting: String,
+    /// The admin secret; `None`: one is generated.
+    pub admin_secret: Option<SecretString>,
+    /// How errors call the setting that gives the secret.
+    pub secret_setting: String,
+    /// How keys look.
+    pub key_format: KeyFormat,
+    /// Days until a new or renewed key expires.
+    pub automatic_expiration: u32,
+    /// 403 or 401.
+    pub refusal_status: u16,
+    /// The size of the engine's parts.
+    pub engine: EngineSettings,
+}
+
+/// What is set from Rust alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// How long counts may wait before they are written.
+    pub flush_interval: Duration,
+    /// How many known keys are cached.
+    pub known_keys: usize,
+    /// How many unknown keys are cached.
+    pub unknown_keys: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { flush_interval: Duration::from_secs(1), known_keys: 100_000, unknown_keys: 10_000 }
+    }
+}
+
+impl Settings {
+    /// Reads all settings: from the arguments, else from the environment, else the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] names the first one that is wrong.
+    pub fn load(arguments: &Arguments) -> Result<Self, ConfigurationError> {
+        let secret = match &arguments.secret {
+            Some(secret) => Found { name: SECRET.argument.to_owned(), text: Some(secret.clone()) },
+            None => {
+                let found = environment(&SECRET)?;
+                Found { name: found.name, text: found.text.map(SecretString::from) }
+            }
+        };
+        let location = find(&DB_LOCATION, arguments.db_location.as_deref())?;
+        let days = find(&AUTOMATIC_EXPIRATION, arguments.automatic_expiration.as_deref())?;
+        let prefix = find(&KEY_PREFIX, arguments.key_prefix.as_deref())?;
+        let status = find(&REFUSAL_STATUS, arguments.refusal_status.as_deref())?;
+        Ok(Self {
+            admin_secret: check_secret(&secret)?,
+            secret_setting: secret.name,
+            location: parse_location(&location)?,
+            key_format: KeyFormat::new(prefix.text.as_deref().unwrap_or(KEY_PREFIX.default))
+                .map_err(|error| prefix.wrong(error.to_string()))?,
+            automatic_expiration: parse_days(&days)?,
+            refusal_status: parse_status(&status)?,
+            location_setting: location.name,
+            engine: EngineSettings::default(),
+        })
+    }
+}
+
+/// Whether the admin routes are to be left out of the documentation.
+pub fn hide_docs() -> bool {
+    variable(HIDE_DOCS.variable).is_some()
+}
+
+/// What was set, and how the one who set it calls it.
+struct Found<T> {
+    name: String,
+    text: Option<T>,
+}
+
+impl<T> Found<T> {
+    fn wrong(&self, problem: String) -> ConfigurationError {
+        ConfigurationError { setting: self.name.clone(), problem }
+    }
+}
+
+fn find(setting: &Setting, argument: Option<&str>) -> Result<Found<String>, ConfigurationError> {
+    match argument {
+        Some(text) => Ok(Found { name: setting.argument.to_owned(), text: Some(text.to_owned()) }),
+        None => environment(setting),
+    }
+}
+
+fn environment(setting: &Setting) -> Result<Found<String>, ConfigurationError> {
+    let read = |name: &str| -> Result<Found<String>, ConfigurationError> {
+        let found = Found { name: name.to_owned(), text: None };
+        match variable(name).map(std::ffi::OsString::into_string) {
+            None => Ok(found),
+            Some(Ok(text)) => Ok(Found { text: Some(text), ..found }),
+            Some(Err(_)) => Err(found.wrong("it is not valid UTF-8".to_owned())),
+        }
+    };
+    let first = read(setting.variable)?;
+    let Some(other) = setting.other_spelling else { return Ok(first) };
+    let other = read(other)?;
+    match (&first.text, &other.text) {
+        (Some(a), Some(b)) if a != b => Err(first.wrong(format!(
+            "it says {a:?} and its other spelling {} says {b:?}; set only one of them",
+            other.name
+        ))),
+        (None, Some(_)) => Ok(other),
+        _ => Ok(first),
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one place")]
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+fn check_secret(found: &Found<SecretString>) -> Result<Option<SecretString>, ConfigurationError> {
+    let Some(secret) = &found.text else { return Ok(None) };
+    let text = secret.expose_secret();
+    if text.is_empty() {
+        return Err(found.wrong(
+            "the admin secret is empty; set a long random one, or leave it away to have one generated"
+                .to_owned(),
+        ));
+    }
+    if !text.bytes().all(|byte| matches!(byte, 0x20..=0x7E)) || text.trim() != text {
+        return Err(found.wrong(
+            "the admin secret must be ASCII without spaces around it, because it travels in an HTTP header"
+                .to_owned(),
+        ));
+    }
+    if text.len() < 16 {
+        tracing::warn!(
+            "the admin secret in {} is short ({} characters); 16 random ones or more are hard to guess",
+            found.name,
+            text.len()
+        );
+    }
+    Ok(Some(secret.clone()))
+}
+
+fn parse_location(found: &Found<String>) -> Result<PathBuf, ConfigurationError> {
+    let text = found.text.as_deref().unwrap_or(DB_LOCATION.default);
+    let path = match text.split_once("://") {
+        None => text,
+        Some(("sqlite", rest)) => rest.strip_prefix('/').unwrap_or(rest),
+        Some((scheme, _)) => {
+            return Err(found.wrong(format!(
+                "there is no store for {scheme:?} URLs; use the path of a file, or sqlite:///keys.db"
+            )));
+        }
+    };
+    if path.is_empty() || path.contains('\0') {
+        return Err(found.wrong("it names no file; use a path such as keys.db".to_owned()));
+    }
+    if path == ":memory:" {
+        return Err(found.wrong(
+            "a database in memory would be empty in each worker and after each start; name a file"
+                .to_owned(),
+        ));
+    }
+    Ok(PathBuf::from(path))
+}
+
+fn parse_days(found: &Found<String>) -> Result<u32, ConfigurationError> {
+    let text = found.text.as_deref().unwrap_or(AUTOMATIC_EXPIRATION.default);
+    match text.trim().parse() {
+        Ok(days @ 1..=36_500) => Ok(days),
+        _ => Err(found.wrong(format!("{text:?} is not a number of days from 1 to 36500"))),
+    }
+}
+
+fn parse_status(found: &Found<String>) -> Result<u16, ConfigurationError> {
+    let text = found.text.as_deref().unwrap_or(REFUSAL_STATUS.default);
+    match text.trim().parse() {
+        Ok(status @ (401 | 403)) => Ok(status),
+        _ => Err(found.wrong(format!("{text:?} is neither 403 nor 401"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(text: &str) -> Result<PathBuf, ConfigurationError> {
+        parse_location(&Found { name: "db_location".to_owned(), text: Some(text.to_owned()) })
+    }
+
+    #[test]
+    fn a_location_is_a_path_or_an_sqlite_url() {
+        assert_eq!(location("keys.db"), Ok("keys.db".into()));
+        assert_eq!(location("sqlite:///keys.db"), Ok("keys.db".into()));
+        assert_eq!(location("sqlite:////var/keys.db"), Ok("/var/keys.db".into()));
+        for wrong in ["", "sqlite://", "postgresql://host/db", ":memory:", "a\0b"] {
+            let error = location(wrong).expect_err(wrong);
+            assert_eq!(error.setting, "db_location");
+        }
+    }
+
+    #[test]
+    fn days_are_a_number_from_1_to_36500() {
+        let days = |text: &str| {
+            parse_days(&Found { name: String::new(), text: Some(text.to_owned()) }).ok()
+        };
+        assert_eq!((days("1"), days("36500"), days(" 15 ")), (Some(1), Some(36_500), Some(15)));
+        for wrong in ["0", "-1", "36501", "1.5", "", "soon", "99999999999999999999"] {
+            assert_eq!(days(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_secret_is_not_shown() {
+        let arguments = Arguments { secret: Some("hunter2".into()), ..Arguments::default() };
+        let settings = Settings::load(&arguments).expect("settings");
+        assert!(!format!("{arguments:?} {settings:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,27 @@
+//! An engine for API keys: issue, verify, revoke, renew, count.
+#![doc = include_str!("../README.md")]
+
+mod admin;
+mod bounded;
+mod cache;
+pub mod clock;
+pub mod config;
+mod key;
+mod keys;
+mod lookup;
+mod random;
+mod record;
+pub mod store;
+mod sync;
+mod usage;
+mod verify;
+
+pub use admin::AdminSecret;
+pub use key::{
+    InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, MAX_KEY_LENGTH, Malformed, PlainKey,
+};
+pub use keys::{ApiKeys, IssuedKey, KeyError, OpenError, RenewedKey};
+pub use record::{
+    InvalidKeyId, InvalidKeyName, KeyId, KeyName, KeyRecord, KeyReference, NewKey, Timestamp, Usage,
+};
+pub use verify::{Denied, VerifiedKey};

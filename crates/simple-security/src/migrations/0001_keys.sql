@@ -1,0 +1,55 @@
+-- All times are whole seconds since 1970-01-01T00:00:00Z.
+
+CREATE TABLE api_keys (
+    id            TEXT    NOT NULL PRIMARY KEY, -- 11 base62 characters, public
+    digest        BLOB    NOT NULL UNIQUE,      -- SHA-256 of the whole key, 32 bytes
+    name          TEXT    NOT NULL,
+    created_at    INTEGER NOT NULL,
+    expires_at    INTEGER NOT NULL,
+    never_expires INTEGER NOT NULL CHECK (never_expires IN (0, 1)),
+    revoked_at    INTEGER                       -- NULL: not revoked
+) STRICT;
+
+CREATE TABLE key_usage (
+    id           TEXT    NOT NULL PRIMARY KEY REFERENCES api_keys (id) ON DELETE CASCADE,
+    total        INTEGER NOT NULL,
+    last_used_at INTEGER                        -- NULL: never used
+) STRICT, WITHOUT ROWID;
+
+-- The last batch of counts of each engine, so that none is added twice.
+CREATE TABLE usage_batches (
+    writer  BLOB    NOT NULL PRIMARY KEY,
+    number  INTEGER NOT NULL,
+    made_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The change log. AUTOINCREMENT never hands out a position twice, and the single writer hands
+-- them out in the order of commits. The random mark tells this log from a restored one.
+CREATE TABLE key_changes (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    mark     BLOB    NOT NULL DEFAULT (randomblob(8)),
+    digest   BLOB    NOT NULL
+) STRICT;
+
+-- Triggers write the log, so that a change made by hand is seen too.
+CREATE TRIGGER api_keys_insert AFTER INSERT ON api_keys BEGIN
+    INSERT INTO key_changes (digest) VALUES (new.digest);
+END;
+CREATE TRIGGER api_keys_update
+AFTER UPDATE OF id, digest, name, created_at, expires_at, never_expires, revoked_at ON api_keys BEGIN
+    INSERT INTO key_changes (digest) VALUES (old.digest);
+    INSERT INTO key_changes (digest) SELECT new.digest WHERE new.digest IS NOT old.digest;
+END;
+CREATE TRIGGER api_keys_delete AFTER DELETE ON api_keys BEGIN
+    INSERT INTO key_changes (digest) VALUES (old.digest);
+END;
+
+CREATE TABLE settings (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value ANY  NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The first row of the log, so that every reading can name the last row it has read.
+INSERT INTO key_changes (digest) VALUES (zeroblob(32));
+-- How long an answer may be used after a reading, for all processes.
+INSERT INTO settings (name, value) VALUES ('lease_microseconds', 5000);

@@ -1,0 +1,237 @@
+//! What is known of a key: plain data.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::key::KeyDigest;
+
+/// An instant in UTC, in whole seconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// 0001-01-01T00:00:00Z, the first instant that every face can write.
+    pub const MIN: Self = Self(-62_135_596_800);
+    /// 9999-12-31T23:59:59Z, the last instant that every face can write.
+    pub const MAX: Self = Self(253_402_300_799);
+
+    /// The instant `seconds` after 1970, at least [`Timestamp::MIN`] and at most
+    /// [`Timestamp::MAX`].
+    pub fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.clamp(Self::MIN.0, Self::MAX.0))
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub fn seconds(self) -> i64 {
+        self.0
+    }
+
+    /// The instant `days` later.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Self {
+        Self::from_seconds(self.0 + i64::from(days) * 86_400)
+    }
+}
+
+/// The public handle of a key: 11 base62 characters, safe to log.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; Self::LENGTH]);
+
+impl KeyId {
+    /// The number of characters of an id.
+    pub const LENGTH: usize = 11;
+
+    /// An id of characters that the generator drew.
+    pub(crate) fn from_drawn(drawn: [u8; Self::LENGTH]) -> Self {
+        debug_assert!(drawn.iter().all(u8::is_ascii_alphanumeric));
+        Self(drawn)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "KeyId({self})")
+    }
+}
+
+/// The text is not 11 base62 characters.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a key id is 11 letters and digits")]
+pub struct InvalidKeyId;
+
+impl FromStr for KeyId {
+    type Err = InvalidKeyId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
+        let characters: [u8; Self::LENGTH] =
+            text.as_bytes().try_into().map_err(|_| InvalidKeyId)?;
+        if characters.iter().all(u8::is_ascii_alphanumeric) {
+            Ok(Self(characters))
+        } else {
+            Err(InvalidKeyId)
+        }
+    }
+}
+
+/// What people call a key: at most 200 characters, none of them invisible.
+///
+/// HTML and quotes are text like any other. Control characters and direction marks are refused,
+/// because they make a log or a terminal show something else than what is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyName(Box<str>);
+
+/// The name is too long or has a character that cannot be seen.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidKeyName {
+    /// More than 200 characters.
+    #[error("a name has at most 200 characters, this one has {0}")]
+    TooLong(usize),
+    /// A control character or a direction mark.
+    #[error("a name cannot have control characters or direction marks, this one has U+{0:04X}")]
+    Invisible(u32),
+}
+
+impl KeyName {
+    /// The greatest number of characters (Unicode scalar values).
+    pub const MAX_LENGTH: usize = 200;
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`InvalidKeyName`] says what is wrong with it.
+    pub fn new(name: &str) -> Result<Self, InvalidKeyName> {
+        let length = name.chars().count();
+        if length > Self::MAX_LENGTH {
+            return Err(InvalidKeyName::TooLong(length));
+        }
+        match name.chars().find(|&character| is_invisible(character)) {
+            Some(character) => Err(InvalidKeyName::Invisible(character.into())),
+            None => Ok(Self(name.into())),
+        }
+    }
+
+    /// The nearest name that is allowed: what cannot stay becomes U+FFFD, what is too long is cut.
+    /// For names that were stored before there were rules.
+    pub fn repaired(name: &str) -> Self {
+        let repaired: String = name
+            .chars()
+            .take(Self::MAX_LENGTH)
+            .map(|character| if is_invisible(character) { '\u{FFFD}' } else { character })
+            .collect();
+        Self(repaired.into())
+    }
+
+    /// The name as text, empty where the key has none.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Control characters (general category Cc), the line and paragraph separators, and the marks
+/// that set the direction of text (the property Bidi_Control of Unicode 16, UAX #9).
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// All that is known of a key, except how often it was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The public handle.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: KeyName,
+    /// When it was issued, or imported.
+    pub created_at: Timestamp,
+    /// From this instant on it is refused, unless it never expires.
+    pub expires_at: Timestamp,
+    /// `expires_at` is only kept and shown.
+    pub never_expires: bool,
+    /// When it was revoked, if it is.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl KeyRecord {
+    /// Whether the key has expired at the instant `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        !self.never_expires && self.expires_at <= now
+    }
+
+    /// From when on it is refused; `None` when it never expires.
+    pub fn expiry(&self) -> Option<Timestamp> {
+        (!self.never_expires).then_some(self.expires_at)
+    }
+}
+
+/// What the caller decides of a key that is to be issued.
+#[derive(Debug, Clone, Default)]
+pub struct NewKey {
+    /// What people call it.
+    pub name: KeyName,
+    /// From when on it is refused; `None`: the days that the settings give, from now.
+    pub expires_at: Option<Timestamp>,
+    /// It is never refused for its age.
+    pub never_expires: bool,
+}
+
+/// How a caller names a key that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyReference {
+    /// By its public handle.
+    Id(KeyId),
+    /// By the digest of the whole key.
+    Digest(KeyDigest),
+}
+
+/// How often a key was accepted, and when last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Accepted requests.
+    pub total: u64,
+    /// The last of them.
+    pub last_used_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_counted_in_characters() {
+        assert!(KeyName::new(&"é".repeat(200)).is_ok());
+        assert_eq!(KeyName::new(&"é".repeat(201)), Err(InvalidKeyName::TooLong(201)));
+    }
+
+    #[test]
+    fn a_repaired_name_is_a_name() {
+        let repaired = KeyName::repaired(&"a\u{202E}\n".repeat(100));
+        assert_eq!(KeyName::new(repaired.as_str()), Ok(repaired));
+    }
+
+    #[test]
+    fn a_key_is_expired_from_the_very_second_on() {
+        let record = KeyRecord {
+            id: "0123456789a".parse().expect("an id"),
+            name: KeyName::default(),
+            created_at: Timestamp::from_seconds(0),
+            expires_at: Timestamp::from_seconds(10),
+            never_expires: false,
+            revoked_at: None,
+        };
+        assert!(!record.is_expired(Timestamp::from_seconds(9)));
+        assert!(record.is_expired(Timestamp::from_seconds(10)));
+        assert!(!KeyRecord { never_expires: true, ..record }.is_expired(Timestamp::MAX));
+    }
+}

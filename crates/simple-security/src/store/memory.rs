@@ -1,0 +1,159 @@
+//! A store in the memory of one process: for tests, and to try things out.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::{
+    ChangeMark, Changed, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
+};
+use crate::key::KeyDigest;
+use crate::random;
+use crate::record::{KeyId, KeyRecord, KeyReference, Usage};
+
+/// Keeps everything until it is dropped. Nothing is written anywhere.
+///
+/// Several engines may share one by `Arc`, as processes share a file.
+pub struct MemoryStore {
+    lease: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    keys: HashMap<KeyId, (KeyDigest, KeyRecord, Usage)>,
+    ids: HashMap<KeyDigest, KeyId>,
+    changes: Vec<KeyDigest>,
+    /// One for all rows: a log in memory is never restored, only lost whole.
+    mark: u64,
+    batches: HashMap<[u8; 16], u64>,
+    admin_secret: Option<KeyDigest>,
+}
+
+impl MemoryStore {
+    /// An empty store with the lease of a local one, 5 ms.
+    ///
+    /// # Errors
+    /// When the operating system cannot give random bytes.
+    pub fn new() -> Result<Self, StoreError> {
+        let mark = random::bytes().map_err(|error| StoreError::Failed {
+            reason: "no random bytes".to_owned(),
+            source: Some(error.into()),
+        })?;
+        Ok(Self {
+            lease: Duration::from_millis(5),
+            state: Mutex::new(State {
+                keys: HashMap::new(),
+                ids: HashMap::new(),
+                changes: Vec::new(),
+                mark: u64::from_ne_bytes(mark),
+                batches: HashMap::new(),
+                admin_secret: None,
+            }),
+        })
+    }
+
+    fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut State) -> Result<T, StoreError>,
+    ) -> StoreFuture<'_, T> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(ready(work(&mut state)))
+    }
+}
+
+impl State {
+    fn id(&self, key: KeyReference) -> Option<KeyId> {
+        match key {
+            KeyReference::Id(id) => self.keys.contains_key(&id).then_some(id),
+            KeyReference::Digest(digest) => self.ids.get(&digest).copied(),
+        }
+    }
+}
+
+impl KeyStore for MemoryStore {
+    fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
+        self.with(|state| {
+            if state.keys.contains_key(&record.id) || state.ids.contains_key(&digest) {
+                return Err(StoreError::Duplicate);
+            }
+            state.keys.insert(record.id, (digest, record.clone(), Usage::default()));
+            state.ids.insert(digest, record.id);
+            state.changes.push(digest);
+            Ok(())
+        })
+    }
+
+    fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
+        self.with(|state| {
+            let id = state.id(key);
+            Ok(id.and_then(|id| state.keys.get(&id)).map(|(_, record, _)| record.clone()))
+        })
+    }
+
+    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+        self.with(|state| {
+            let Some((digest, record, _)) = state.keys.get_mut(&id) else {
+                return Ok(None);
+            };
+            let before = record.clone();
+            change.apply(record);
+            if *record != before {
+                state.changes.push(*digest);
+            }
+            Ok(Some(before))
+        })
+    }
+
+    fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {
+        self.with(|state| {
+            let mut rows: Vec<_> =
+                state.keys.values().map(|(_, record, usage)| (record.clone(), *usage)).collect();
+            rows.sort_by_key(|(record, usage)| {
+                (std::cmp::Reverse(usage.last_used_at), record.created_at, record.id)
+            });
+            Ok(rows)
+        })
+    }
+
+    fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
+        self.with(|state| Ok(state.keys.get(&id).map(|(_, _, usage)| *usage)))
+    }
+
+    fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
+        self.with(|state| {
+            if state.batches.get(&batch.writer).is_some_and(|last| *last >= batch.number) {
+                return Ok(());
+            }
+            state.batches.insert(batch.writer, batch.number);
+            for (id, count, last_used_at) in &batch.counts {
+                if let Some((_, _, usage)) = state.keys.get_mut(id) {
+                    usage.total += count;
+                    usage.last_used_at = usage.last_used_at.max(Some(*last_used_at));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
+        self.with(|state| {
+            let mark = ChangeMark { position: state.changes.len() as u64, mark: state.mark };
+            let changed = match after {
+                Some(after) if after.mark == state.mark && after.position <= mark.position => {
+                    Changed::Keys(state.changes[after.position as usize..].to_vec())
+                }
+                _ => Changed::Anything,
+            };
+            Ok(Reading { changed, mark })
+        })
+    }
+
+    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest> {
+        self.with(|state| Ok(*state.admin_secret.get_or_insert(offered)))
+    }
+}

@@ -1,0 +1,253 @@
+//! Where keys are kept: what the engine asks of a store, and how a store says no.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::key::KeyDigest;
+use crate::record::{KeyId, KeyRecord, KeyReference, Timestamp, Usage};
+
+mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+
+/// What a store gives back: an embedded one has done the work when it is first polled.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A place for records, usage, and the log of changes.
+///
+/// Every change of the state of a key takes the next position of the change log, in the same
+/// transaction, and positions are handed out in the order of commits. Usage is no such change.
+/// `simple_security::testing::conformance` checks all that is said here.
+pub trait KeyStore: Send + Sync + 'static {
+    /// How long an answer may be used after a reading was begun. It is kept in the store, so that
+    /// all processes have the same.
+    fn lease(&self) -> Duration;
+
+    /// Adds a record, and never touches another.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when the id or the digest is taken.
+    fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()>;
+
+    /// The record of a key, as the last commit before the call left it, or a later one.
+    fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>>;
+
+    /// Changes the fields that `change` names, and no other.
+    ///
+    /// Gives back the record as it was before; `None` when there is no such key.
+    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>>;
+
+    /// All records with their usage, last used first, never used last, then by age and id.
+    fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>>;
+
+    /// The usage of one key; `None` when there is no such key.
+    fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>>;
+
+    /// Adds a batch of counts to the totals and raises the dates of last use, once: a batch whose
+    /// number was already added by its writer changes nothing. Counts of keys that are gone are
+    /// dropped.
+    fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()>;
+
+    /// What has changed since the row of the log that an earlier reading named.
+    ///
+    /// All changes that were committed before the call are in it. Without `after`, or when the
+    /// log lacks that row, anything may have changed.
+    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading>;
+
+    /// Agrees with all processes that have the store open on one generated admin secret: the
+    /// offered one when no process has one, else theirs. It holds while one of them lives.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSharedSecret`] from a store that many machines share.
+    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest>;
+}
+
+/// One change of the state of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyChange {
+    /// From now on it is refused. The date of an earlier revocation stays.
+    Revoke {
+        /// The time of day.
+        at: Timestamp,
+    },
+    /// It has a new date of expiry, and is not revoked any more.
+    Renew {
+        /// From when on it is refused, unless it never expires.
+        expires_at: Timestamp,
+    },
+}
+
+impl KeyChange {
+    /// Makes the change to a record.
+    pub fn apply(self, record: &mut KeyRecord) {
+        match self {
+            Self::Revoke { at } => record.revoked_at = record.revoked_at.or(Some(at)),
+            Self::Renew { expires_at } => {
+                record.expires_at = expires_at;
+                record.revoked_at = None;
+            }
+        }
+    }
+}
+
+/// Counts that one engine adds to the totals in one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageBatch {
+    /// The engine, by a random name that no other has.
+    pub writer: [u8; 16],
+    /// The number of the batch: each is greater than the one before.
+    pub number: u64,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// The keys, how often each was accepted, and when last.
+    pub counts: Vec<(KeyId, u64, Timestamp)>,
+}
+
+/// One row of the change log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangeMark {
+    /// The position.
+    pub position: u64,
+    /// Random, so that a log that was restored or written anew is told from this one.
+    pub mark: u64,
+}
+
+/// What a reading of the change log found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The keys that changed.
+    pub changed: Changed,
+    /// The last row that was read.
+    pub mark: ChangeMark,
+}
+
+/// Which keys changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// These, and no others.
+    Keys(Vec<KeyDigest>),
+    /// It cannot be told.
+    Anything,
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file is no SQLite database, or a damaged one.
+    #[error("{} is not an SQLite database, or it is damaged; it was left as it is. Name another file, or restore this one from a backup", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: Option<BoxedError>,
+    },
+    /// The file is the database of something else.
+    #[error("{} is the database of another application (it has {tables}); it was left as it is. Name a file of its own for the keys", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What was found in it.
+        tables: String,
+    },
+    /// The old package's table shares its file with other tables.
+    #[error("{path} holds the old keys beside other tables ({tables}); it was left as it is. Move the keys to a file of their own, and then name it: \
+             sqlite3 {path} \".dump fastapi_simple_security\" | sqlite3 keys.db, and then sqlite3 {path} \"PRAGMA secure_delete=ON; DROP TABLE fastapi_simple_security; VACUUM;\"", path = path.display())]
+    Shared {
+        /// The file.
+        path: PathBuf,
+        /// The other tables.
+        tables: String,
+    },
+    /// A newer version of this software has written the file.
+    #[error("{} was written by a newer version (schema {found}, this one knows up to {known}); it was left as it is. Install the newer version", path.display())]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this version knows.
+        known: i64,
+    },
+    /// The file or its folder cannot be written.
+    #[error("{} cannot be opened for writing: {reason}. The database needs a folder that this user may write to, because SQLite keeps files beside it", path.display())]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// What is in the way.
+        reason: String,
+        /// What the operating system or SQLite said.
+        source: Option<BoxedError>,
+    },
+    /// The path is a folder.
+    #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("keys.db").display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file lies on a network file system, whose locks SQLite cannot trust.
+    #[error("{} is on a network file system ({kind}), where SQLite loses data and changes are seen too late; use a local disk", path.display())]
+    NetworkFileSystem {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        kind: String,
+    },
+    /// The file was there when it was opened and is not any more.
+    #[error("{} is gone; put it back, or stop this process and start it anew", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process holds the lock for longer than we wait.
+    #[error("the database is locked by another process")]
+    Busy {
+        /// What SQLite said.
+        source: Option<BoxedError>,
+    },
+    /// No space is left.
+    #[error("the disk that holds the database is full; free some space")]
+    DiskFull {
+        /// What SQLite said.
+        source: Option<BoxedError>,
+    },
+    /// This process wants to trust answers for longer than the others do.
+    #[error(
+        "the store's lease is {stored:?} and this process is set to {wanted:?}; a longer one would break the promise of revocation that the others give"
+    )]
+    LeaseTooLong {
+        /// What all processes agreed on.
+        stored: Duration,
+        /// What this one is set to.
+        wanted: Duration,
+    },
+    /// The id or the digest of a new record is taken.
+    #[error("a key with this id or this text exists already")]
+    Duplicate,
+    /// Machines that share a store have no way to share a generated secret.
+    #[error("this store is shared by many machines: set an admin secret")]
+    NoSharedSecret,
+    /// The SQLite that was built in has known faults.
+    #[error("SQLite {version} loses data under load; 3.51.3 or later is needed, and not 3.52.0")]
+    UnsafeSqlite {
+        /// Its version.
+        version: String,
+    },
+    /// Anything else.
+    #[error("the store failed: {reason}")]
+    Failed {
+        /// What was tried.
+        reason: String,
+        /// What went wrong.
+        source: Option<BoxedError>,
+    },
+}
+
+/// The cause of an error, from a library below.
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,293 @@
+//! Opening a database: is the place fit, is the file ours, is its schema the newest?
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::super::StoreError;
+use super::errors::translate;
+use super::old_table;
+use super::side_lock::{SideFile, WRITE_TIMEOUT};
+
+/// "fss1": says in the header of the file that it is ours (<https://sqlite.org/fileformat.html>).
+const APPLICATION_ID: i64 = 0x6673_7331;
+
+/// The schema, step by step. A step that was released is never changed.
+const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_keys.sql")];
+
+/// How long the reading side waits: it runs on the event loop of a web server.
+const READ_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// The table of the package that this one replaces.
+pub(super) const OLD_TABLE: &str = "fastapi_simple_security";
+
+/// Which file a path names: device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity(u64, u64);
+
+/// What a file holds.
+enum Contents {
+    Nothing,
+    OldTable,
+    Ours { schema: i64 },
+}
+
+/// The path without links, once the place is known to be fit for a database.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
+    if path.is_dir() {
+        return Err(StoreError::Folder { path: path.to_owned() });
+    }
+    let not_writable = |reason: String, error: Option<io::Error>| StoreError::NotWritable {
+        path: path.to_owned(),
+        reason,
+        source: error.map(Into::into),
+    };
+    let resolved = match path.canonicalize() {
+        Ok(resolved) => resolved,
+        Err(_) => {
+            let folder = match path.parent() {
+                Some(folder) if folder != Path::new("") => folder,
+                _ => Path::new("."),
+            };
+            let name = path
+                .file_name()
+                .ok_or_else(|| not_writable("it names no file".to_owned(), None))?;
+            let folder = folder.canonicalize().map_err(|error| {
+                let reason = format!("the folder {} cannot be found", folder.display());
+                not_writable(reason, Some(error))
+            })?;
+            folder.join(name)
+        }
+    };
+    refuse_network_file_system(&resolved)?;
+    Ok(resolved)
+}
+
+/// Checks the file without changing it, before anything is put beside it.
+pub(super) fn inspect(path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | FLAGS)
+                .and_then(|connection| {
+                    connection.busy_timeout(WRITE_TIMEOUT)?;
+                    Ok(connection)
+                })
+                .map_err(|error| translate(path, "opening the database", error))?;
+        match contents(&connection, path) {
+            // A journal of an interrupted write can only be played back by a writer.
+            Err(StoreError::NotWritable { .. }) => Ok(()),
+            other => other.map(drop),
+        }?;
+    }
+    // Asked of the system and not read from the mode: the folder may be mounted read-only.
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
+        .and_then(|()| match path.exists() {
+            true => rustix::fs::access(path, rustix::fs::Access::WRITE_OK),
+            false => Ok(()),
+        })
+        .map_err(|error| StoreError::NotWritable {
+            path: path.to_owned(),
+            reason: io::Error::from(error).to_string(),
+            source: Some(io::Error::from(error).into()),
+        })
+}
+
+/// Opens the writer and brings the file up to the newest schema.
+pub(super) fn open_writer(path: &Path, side: &mut SideFile) -> Result<Connection, StoreError> {
+    let _held = side.lock()?;
+    let failed = |error| translate(path, "opening the database", error);
+    create_private(path)?;
+    let mut writer = connect(path, WRITE_TIMEOUT).map_err(failed)?;
+    let found = contents(&writer, path)?;
+    match found {
+        Contents::OldTable => old_table::take_over(&mut writer, path, migrate)?,
+        Contents::Nothing => {
+            write_ahead(&writer).map_err(failed)?;
+            migrate_alone(&mut writer, 0).map_err(failed)?;
+        }
+        Contents::Ours { schema } => {
+            write_ahead(&writer).map_err(failed)?;
+            if schema < newest() {
+                migrate_alone(&mut writer, schema).map_err(failed)?;
+            }
+        }
+    }
+    old_table::finish_cleaning(&writer, path);
+    Ok(writer)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let open = || {
+        let reader = connect(path, READ_TIMEOUT)?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(reader)
+    };
+    open().map_err(|error| translate(path, "opening the database", error))
+}
+
+/// The file at a path.
+pub(super) fn identity(path: &Path) -> Result<Identity, StoreError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Identity(metadata.dev(), metadata.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(StoreError::Gone { path: path.to_owned() })
+        }
+        Err(error) => Err(StoreError::Failed {
+            reason: format!("{} cannot be seen", path.display()),
+            source: Some(error.into()),
+        }),
+    }
+}
+
+// No URI file names: a path with `?` in it is a path.
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+
+fn connect(path: &Path, timeout: Duration) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | FLAGS)?;
+    connection.busy_timeout(timeout)?;
+    connection.execute_batch(
+        "PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON;
+         PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
+         PRAGMA synchronous = FULL;",
+    )?;
+    Ok(connection)
+}
+
+/// Write-ahead logging: readers and the writer do not wait for each other.
+pub(super) fn write_ahead(writer: &Connection) -> rusqlite::Result<()> {
+    writer.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+}
+
+fn migrate_alone(writer: &mut Connection, schema: i64) -> rusqlite::Result<()> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    migrate(&transaction, schema)?;
+    transaction.commit()
+}
+
+/// Brings a file from `schema` to the newest, in the caller's transaction.
+fn migrate(connection: &Connection, schema: i64) -> rusqlite::Result<()> {
+    for step in &MIGRATIONS[schema as usize..] {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", newest())
+}
+
+fn newest() -> i64 {
+    MIGRATIONS.len() as i64
+}
+
+fn contents(connection: &Connection, path: &Path) -> Result<Contents, StoreError> {
+    let read = || -> rusqlite::Result<(i64, i64, Vec<String>)> {
+        let number = |pragma: &str| {
+            connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+        };
+        let mut statement = connection.prepare(
+            "SELECT name FROM sqlite_schema
+             WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+        )?;
+        let tables = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok((number("application_id")?, number("user_version")?, tables))
+    };
+    let (application, schema, tables) =
+        read().map_err(|error| translate(path, "reading the database", error))?;
+    let path = path.to_owned();
+    if application == APPLICATION_ID {
+        return match schema {
+            found if found > newest() => {
+                Err(StoreError::NewerSchema { path, found, known: newest() })
+            }
+            schema if schema < 1 => Err(StoreError::NotADatabase { path, source: None }),
+            schema => Ok(Contents::Ours { schema }),
+        };
+    }
+    let others: Vec<&str> =
+        tables.iter().map(String::as_str).filter(|name| *name != OLD_TABLE).collect();
+    match (tables.len(), others.len()) {
+        (0, 0) if application == 0 && schema == 0 => Ok(Contents::Nothing),
+        (1, 0) if application == 0 => Ok(Contents::OldTable),
+        (0, 0) => {
+            let tables = format!("the application id {application} and the version {schema}");
+            Err(StoreError::Foreign { path, tables })
+        }
+        (all, other) if all > other => Err(StoreError::Shared { path, tables: others.join(", ") }),
+        _ => Err(StoreError::Foreign { path, tables: format!("the tables {}", others.join(", ")) }),
+    }
+}
+
+/// Makes the file with mode 0600 where it is missing. SQLite gives its other files the same mode.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(StoreError::DiskFull { source: Some(error.into()) })
+        }
+        Err(error) => Err(StoreError::NotWritable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+            source: Some(error.into()),
+        }),
+    }
+}
+
+/// Magic numbers of file systems whose files other machines may write, from statfs(2) and
+/// linux/magic.h. FUSE has one number for local and remote ones, and is let through.
+#[cfg(target_os = "linux")]
+const NETWORK_FILE_SYSTEMS: [(u32, &str); 11] = [
+    (0x6969, "NFS"),
+    (0x517B, "SMB"),
+    (0xFE53_4D42, "SMB2"),
+    (0xFF53_4D42, "CIFS"),
+    (0x5346_414F, "AFS"),
+    (0x7375_7245, "Coda"),
+    (0x00C3_6400, "Ceph"),
+    (0x0BD0_0BD0, "Lustre"),
+    (0x0116_1970, "GFS2"),
+    (0x7461_636F, "OCFS2"),
+    (0x0102_1997, "9P"),
+];
+
+#[cfg(target_os = "linux")]
+fn refuse_network_file_system(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let system = rustix::fs::statfs(folder).map_err(|error| StoreError::Failed {
+        reason: format!("the file system of {} is unknown", path.display()),
+        source: Some(io::Error::from(error).into()),
+    })?;
+    match network_file_system(system.f_type as u32) {
+        Some(kind) => {
+            Err(StoreError::NetworkFileSystem { path: path.to_owned(), kind: kind.to_owned() })
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn network_file_system(magic: u32) -> Option<&'static str> {
+    NETWORK_FILE_SYSTEMS.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuse_network_file_system(_path: &Path) -> Result<(), StoreError> {
+    Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_known_by_their_number() {
+        assert_eq!(network_file_system(0x6969), Some("NFS"));
+        assert_eq!(network_file_system(0xEF53), None, "ext4");
+    }
+}

@@ -1,0 +1,104 @@
+//! Locks on files beside the database.
+//!
+//! SQLite locks with `fcntl`, and the kernel drops all such locks of a process when that process
+//! closes *any* descriptor of the file (<https://sqlite.org/howtocorrupt.html>, section 2.2). A
+//! second SQLite in the same process, such as Python's own, is enough to lose writes that were
+//! acknowledged. `flock` on a file that nobody else opens has no such hole.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::super::StoreError;
+
+/// How long a writer waits for the others.
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_micros(500);
+
+/// A file that is there to be locked.
+pub(super) struct SideFile {
+    path: PathBuf,
+    file: File,
+}
+
+/// The lock is held until this is dropped.
+pub(super) struct Held<'a>(&'a SideFile);
+
+impl SideFile {
+    /// Opens `<database>-<purpose>`, and makes it with mode 0600 where it is missing.
+    pub(super) fn open(database: &Path, purpose: &str) -> Result<Self, StoreError> {
+        let mut name = database.as_os_str().to_owned();
+        name.push("-");
+        name.push(purpose);
+        let path = PathBuf::from(name);
+        let file = open_file(&path).map_err(|error| not_writable(database, error))?;
+        Ok(Self { path, file })
+    }
+
+    /// Waits at most [`WRITE_TIMEOUT`] to be the only holder.
+    pub(super) fn lock(&mut self) -> Result<Held<'_>, StoreError> {
+        // `flock` has no timeout, and a process that was stopped while it holds the lock would
+        // stop all others for ever.
+        let attempts = WRITE_TIMEOUT.as_micros() / POLL.as_micros();
+        for _ in 0..attempts {
+            if self.try_lock(FlockOperation::NonBlockingLockExclusive)? {
+                if self.is_at_its_path() {
+                    return Ok(Held(self));
+                }
+                // Somebody has deleted the file: others lock a new one by that name.
+                self.file =
+                    open_file(&self.path).map_err(|error| not_writable(&self.path, error))?;
+                continue;
+            }
+            #[allow(clippy::disallowed_methods, reason = "waits for another process")]
+            std::thread::sleep(POLL);
+        }
+        Err(StoreError::Busy { source: None })
+    }
+
+    /// Whether it could be locked by `operation` at once.
+    pub(super) fn try_lock(&self, operation: FlockOperation) -> Result<bool, StoreError> {
+        match flock(&self.file, operation) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(StoreError::Failed {
+                reason: format!("{} cannot be locked", self.path.display()),
+                source: Some(io::Error::from(error).into()),
+            }),
+        }
+    }
+
+    fn is_at_its_path(&self) -> bool {
+        match (self.file.metadata(), std::fs::metadata(&self.path)) {
+            (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+            _ => false,
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Unlocking and not only closing: a forked child has the same open file and would go on
+        // holding the lock.
+        let _ = flock(&self.0.file, FlockOperation::Unlock);
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn not_writable(path: &Path, error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::StorageFull => StoreError::DiskFull { source: Some(error.into()) },
+        _ => StoreError::NotWritable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+            source: Some(error.into()),
+        },
+    }
+}

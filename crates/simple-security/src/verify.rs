@@ -1,0 +1,110 @@
+//! The hot path: is this a key that may pass?
+
+use std::sync::Arc;
+
+use crate::cache::{Answer, Cache, Known};
+use crate::clock::Clock;
+use crate::key::{KeyFormat, Malformed};
+use crate::record::{KeyId, KeyRecord, Timestamp};
+use crate::store::StoreError;
+use crate::sync::atomic::{AtomicI64, Ordering};
+use crate::usage::Counters;
+
+/// A key that was verified, for one request. Only verifying makes one.
+pub struct VerifiedKey {
+    known: Arc<Known>,
+}
+
+impl VerifiedKey {
+    /// What is known of the key, as it was when it was verified.
+    pub fn record(&self) -> &KeyRecord {
+        &self.known.record
+    }
+
+    /// The public handle of the key.
+    pub fn id(&self) -> KeyId {
+        self.known.record.id
+    }
+}
+
+impl std::fmt::Debug for VerifiedKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("VerifiedKey").field(&self.id()).finish()
+    }
+}
+
+/// Why a key was refused. The reason is for logs: a client learns it only where the whole key was
+/// one of ours, [`Denied::Revoked`] and [`Denied::Expired`].
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Denied {
+    /// It cannot be a key.
+    #[error(transparent)]
+    Malformed(Malformed),
+    /// No key is known by it.
+    #[error("no such key")]
+    Unknown,
+    /// The key was revoked.
+    #[error("key {0} is revoked")]
+    Revoked(KeyId),
+    /// The key has expired.
+    #[error("key {0} has expired")]
+    Expired(KeyId),
+    /// The store cannot tell now. This is no word about the key.
+    #[error("the store cannot be asked: {0}")]
+    Unavailable(#[source] Arc<StoreError>),
+}
+
+/// The greatest time of day that was seen, so that a clock that is set back revives no key.
+#[derive(Default)]
+pub(crate) struct LatestTime(AtomicI64);
+
+impl LatestTime {
+    /// The time of day, or the greatest one seen if that is later.
+    #[inline]
+    pub(crate) fn now(&self, clock: &dyn Clock) -> Timestamp {
+        let now = clock.now().seconds();
+        let latest = self.0.load(Ordering::Relaxed);
+        if now > latest {
+            self.0.fetch_max(now, Ordering::Relaxed);
+        }
+        Timestamp::from_seconds(now.max(latest))
+    }
+}
+
+/// All that a cached answer needs. Nothing here waits, and nothing writes but two atomics.
+pub(crate) struct Verifier {
+    pub(crate) format: KeyFormat,
+    pub(crate) cache: Cache,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) latest: LatestTime,
+}
+
+impl Verifier {
+    /// Verifies by what is cached; `None` when the store must be asked.
+    #[inline]
+    pub(crate) fn verify_cached(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
+        // The clock is read first: the age of what is cached counts to the begin of the call.
+        let began = self.clock.uptime();
+        match self.format.parse(presented) {
+            Err(malformed) => Some(Err(Denied::Malformed(malformed))),
+            Ok(digest) => self.cache.find(&digest, began).map(|answer| self.decide(answer)),
+        }
+    }
+
+    /// Accepts and counts, or refuses.
+    #[inline]
+    pub(crate) fn decide(&self, answer: Answer) -> Result<VerifiedKey, Denied> {
+        let Answer::Known(known) = answer else { return Err(Denied::Unknown) };
+        let now = self.latest.now(&*self.clock);
+        if known.record.revoked_at.is_some() {
+            return Err(Denied::Revoked(known.record.id));
+        }
+        if known.record.is_expired(now) {
+            return Err(Denied::Expired(known.record.id));
+        }
+        self.counters.count(&known.counter, now);
+        Ok(VerifiedKey { known })
+    }
+}

@@ -1,0 +1,164 @@
+"""A process that forks with counts pending: nothing is counted twice, lost, or left hanging."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+import servers
+from clients import key_id
+from guarded_app import ADMIN_SECRET, GuardedApp
+from servers import stored_totals, wait_until
+
+FORKING = Path(__file__).with_name("forking.py")
+SEED = os.environ.get("SIMPLE_SECURITY_TEST_SEED", "1")
+DEADLINE = 120.0
+
+# A flush of usage begins each second, and has this long to get to the lock.
+FLUSH_DEADLINE = 10.0
+
+UNTIL_TOLD = """
+print("held", flush=True)
+sys.stdin.readline()
+"""
+LOCK_FILE = """
+import fcntl, sys
+lock = open(sys.argv[1] + "-write-lock", "a")
+fcntl.flock(lock, fcntl.LOCK_EX)
+"""
+DATABASE_LOCK = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+"""
+
+
+@pytest.fixture
+def key(guarded: GuardedApp) -> str:
+    """A key in `database`, which this process has left."""
+    key = guarded.new()
+    guarded.security.close()
+    return key
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "forks_at_random_points",
+        "children_that_never_asked",
+        "child_outlives_the_use_of_its_parent",
+        "multiprocessing_children",
+    ],
+)
+def test_totals_are_those_of_parent_and_children(scenario: str, database: Path, key: str) -> None:
+    with forking(scenario, database, key) as process:
+        assert stored(database, key) == counted(process)
+
+
+@pytest.mark.parametrize("lock", [LOCK_FILE, DATABASE_LOCK], ids=["lock-file", "database"])
+def test_fork_while_the_flusher_is_inside_its_transaction(
+    lock: str, database: Path, key: str
+) -> None:
+    with forking("flusher_inside_its_transaction", database, key) as process:
+        hear(process, "pending")
+        with held(lock, database) as holder:
+            wait_until(lambda: flusher_at_the_lock(database, holder), FLUSH_DEADLINE, "a flush")
+            tell(process)
+            hear(process, "forked")
+        assert stored(database, key) == counted(process)
+
+
+def test_a_child_of_a_killed_parent_is_not_locked_out(database: Path, key: str) -> None:
+    """Killed with the flusher inside, holding the lock file that the child inherited."""
+    with forking("parent_killed_inside_its_transaction", database, key) as process:
+        hear(process, "pending")
+        with held(DATABASE_LOCK, database) as holder:
+            wait_until(lambda: flusher_at_the_lock(database, holder), FLUSH_DEADLINE, "a flush")
+            tell(process)
+            hear(process, "forked")
+            process.kill()
+            process.wait()
+        of_the_child = counted(process)
+        assert of_the_child <= stored(database, key) <= of_the_child + 20
+
+
+def test_gunicorn_forks_after_the_first_use(database: Path, key: str) -> None:
+    """--preload: the app has counted in the master when the workers are forked."""
+    settings = {"REQUESTS_AT_IMPORT": "3", "KEY_AT_IMPORT": key}
+    with servers.gunicorn(database, secret=ADMIN_SECRET, workers=2, **settings) as server:
+        asked = 0
+        for connection in server.connect_to_every_worker(each=2):
+            for _ in range(10):
+                assert connection.secure(key).status == 200
+                asked += 1
+        server.stop()
+        assert stored(database, key) == 3 + asked
+
+
+@contextmanager
+def forking(scenario: str, database: Path, key: str) -> Iterator[subprocess.Popen[str]]:
+    print(f"seed {SEED}")
+    with (database.parent / f"{scenario}.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(FORKING), scenario, SEED],
+            env=servers.environment(database, ADMIN_SECRET, KEY=key),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def held(lock: str, database: Path) -> Iterator[subprocess.Popen[str]]:
+    """A lock of the store, held by another process."""
+    command = [sys.executable, "-c", lock + UNTIL_TOLD, str(database)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
+        hear(holder, "held")
+        yield holder
+        tell(holder)
+
+
+def flusher_at_the_lock(database: Path, holder: subprocess.Popen[str]) -> bool:
+    """Whether anybody but the holder has, or waits for, the lock on the side file."""
+    inode = os.stat(f"{database}-write-lock").st_ino
+    locks = Path("/proc/locks").read_text().splitlines()
+    entries = [line.replace("->", "").split() for line in locks]
+    return any(entry[5].endswith(f":{inode}") and int(entry[4]) != holder.pid for entry in entries)
+
+
+def counted(process: subprocess.Popen[str]) -> int:
+    """What the process, or its last child, says it counted."""
+    words = output(process).readline().split()
+    assert words[:1] == ["counted"], f"no count but {words}; see the log beside the database"
+    process.wait(DEADLINE)
+    return int(words[1])
+
+
+def stored(database: Path, key: str) -> int:
+    return stored_totals(database)[key_id(key)]
+
+
+def hear(process: subprocess.Popen[str], expected: str) -> None:
+    assert output(process).readline().strip() == expected
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def output(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdout is not None
+    return process.stdout
