@@ -272,6 +272,18 @@ impl ApiKeys {
         self.flusher.lock().unwrap_or_else(PoisonError::into_inner).stop();
     }
 
+    /// Lets go of what a forked child must not inherit, after what is being done. All calls wait
+    /// until [`ApiKeys::resume`], which the parent calls. The child must not touch this engine
+    /// again, nor drop it: it opens one of its own.
+    pub fn suspend(&self) {
+        self.store.suspend();
+    }
+
+    /// Ends one [`ApiKeys::suspend`].
+    pub fn resume(&self) {
+        self.store.resume();
+    }
+
     /// What admin requests are compared with; `None` where no secret is set on a store that many
     /// machines share, and no admin request may pass.
     pub fn admin_secret(&self) -> Option<&AdminSecret> {

@@ -14,8 +14,11 @@ use crate::store::{ChangeMark, KeyStore, StoreError};
 use crate::sync::{Mutex, lock};
 use crate::verify::{Denied, VerifiedKey, Verifier};
 
+/// What work for several calls gives to each of them.
+type Work<T> = BoxFuture<'static, Result<T, Arc<StoreError>>>;
+
 /// Work that several calls wait for, with the instant it was begun.
-type UnderWay<T> = (Uptime, WeakShared<BoxFuture<'static, Result<T, Arc<StoreError>>>>);
+type UnderWay<T> = (Uptime, WeakShared<Work<T>>);
 
 /// Look-ups that were given up stay in the map until there are this many.
 const SWEEP_AT: usize = 1024;
@@ -93,7 +96,7 @@ impl Lookup {
         &self,
         under_way: Option<&UnderWay<T>>,
         began: Uptime,
-    ) -> Option<Shared<BoxFuture<'static, Result<T, Arc<StoreError>>>>> {
+    ) -> Option<Shared<Work<T>>> {
         let (begun, work) = under_way?;
         let age = began.nanoseconds().saturating_sub(begun.nanoseconds());
         if age < self.verifier.cache.lease() { work.upgrade() } else { None }

@@ -66,6 +66,13 @@ pub trait KeyStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::NoSharedSecret`] from a store that many machines share.
     fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest>;
+
+    /// Finishes what is being done and lets go of all that a forked child must not inherit. Calls
+    /// wait until [`KeyStore::resume`].
+    fn suspend(&self) {}
+
+    /// Ends one [`KeyStore::suspend`].
+    fn resume(&self) {}
 }
 
 /// One change of the state of a key.

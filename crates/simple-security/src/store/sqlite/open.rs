@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -68,7 +69,10 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Checks the file without changing it, before anything is put beside it.
-pub(super) fn inspect(path: &Path) -> Result<(), StoreError> {
+pub(super) fn inspect(path: &Path, create: bool) -> Result<(), StoreError> {
+    if !create {
+        identity(path)?;
+    }
     if path.exists() {
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | FLAGS)
@@ -98,10 +102,16 @@ pub(super) fn inspect(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Opens the writer and brings the file up to the newest schema.
-pub(super) fn open_writer(path: &Path, side: &mut SideFile) -> Result<Connection, StoreError> {
-    let _held = side.lock()?;
+pub(super) fn open_writer(
+    path: &Path,
+    side: &mut SideFile,
+    create: bool,
+) -> Result<Connection, StoreError> {
+    let _held = side.lock(&AtomicBool::new(false))?;
     let failed = |error| translate(path, "opening the database", error);
-    create_private(path)?;
+    if create {
+        create_private(path)?;
+    }
     let mut writer = connect(path, WRITE_TIMEOUT).map_err(failed)?;
     let found = contents(&writer, path)?;
     match found {

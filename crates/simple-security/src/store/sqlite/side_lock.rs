@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
@@ -25,6 +26,27 @@ pub(super) struct SideFile {
     file: File,
 }
 
+/// The file system cannot lock.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be locked: {source}", path.display())]
+pub(super) struct LockError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl From<LockError> for StoreError {
+    fn from(error: LockError) -> Self {
+        Self::Failed { reason: error.to_string(), source: Some(error.into()) }
+    }
+}
+
+/// In a transaction all errors are SQLite's; this one is carried through as it is.
+impl From<LockError> for rusqlite::Error {
+    fn from(error: LockError) -> Self {
+        Self::ToSqlConversionFailure(error.into())
+    }
+}
+
 /// The lock is held until this is dropped.
 pub(super) struct Held<'a>(&'a SideFile);
 
@@ -39,8 +61,8 @@ impl SideFile {
         Ok(Self { path, file })
     }
 
-    /// Waits at most [`WRITE_TIMEOUT`] to be the only holder.
-    pub(super) fn lock(&mut self) -> Result<Held<'_>, StoreError> {
+    /// Waits at most [`WRITE_TIMEOUT`] to be the only holder, and no longer once `give_up` is set.
+    pub(super) fn lock(&mut self, give_up: &AtomicBool) -> Result<Held<'_>, StoreError> {
         // `flock` has no timeout, and a process that was stopped while it holds the lock would
         // stop all others for ever.
         let attempts = WRITE_TIMEOUT.as_micros() / POLL.as_micros();
@@ -54,6 +76,9 @@ impl SideFile {
                     open_file(&self.path).map_err(|error| not_writable(&self.path, error))?;
                 continue;
             }
+            if give_up.load(Ordering::Acquire) {
+                break;
+            }
             #[allow(clippy::disallowed_methods, reason = "waits for another process")]
             std::thread::sleep(POLL);
         }
@@ -61,14 +86,11 @@ impl SideFile {
     }
 
     /// Whether it could be locked by `operation` at once.
-    pub(super) fn try_lock(&self, operation: FlockOperation) -> Result<bool, StoreError> {
+    pub(super) fn try_lock(&self, operation: FlockOperation) -> Result<bool, LockError> {
         match flock(&self.file, operation) {
             Ok(()) => Ok(true),
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(StoreError::Failed {
-                reason: format!("{} cannot be locked", self.path.display()),
-                source: Some(io::Error::from(error).into()),
-            }),
+            Err(error) => Err(LockError { path: self.path.clone(), source: error.into() }),
         }
     }
 

@@ -1,0 +1,225 @@
+//! The connections to one file, and when they must be let go.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::super::{ChangeMark, Changed, Reading, StoreError};
+use super::errors::translate;
+use super::open::{self, Identity, identity};
+use super::side_lock::SideFile;
+use super::statements;
+use crate::sync::{Mutex, lock};
+
+/// A file that is open, except while the process forks.
+///
+/// A child must not inherit an SQLite that has files open. Not only may it not use the
+/// connections of its parent (<https://sqlite.org/howtocorrupt.html>, section 2.6): new ones to
+/// the same file would share what SQLite remembers of the file's locks, which the child does not
+/// have. So all are closed before a fork, and opened again at the next use.
+pub(super) struct File {
+    path: PathBuf,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// A fork waits: whoever waits for another process gives up.
+    forking: AtomicBool,
+}
+
+struct State {
+    database: Option<Arc<Database>>,
+    users: usize,
+    suspended: usize,
+}
+
+/// The connections. Each has one use, so that none waits for another's.
+pub(super) struct Database {
+    identity: Identity,
+    writer: Mutex<Writer>,
+    /// Looks keys up for requests, on the event loop of a web server: nothing long runs here.
+    reader: Mutex<Connection>,
+    /// Reads lists, which may take long.
+    lister: Mutex<Connection>,
+    watch: Mutex<Watch>,
+}
+
+struct Writer {
+    connection: Connection,
+    side: SideFile,
+}
+
+/// Notices commits of others. `PRAGMA data_version` tells of them only on a connection that does
+/// nothing else (<https://sqlite.org/pragma.html#pragma_data_version>).
+struct Watch {
+    connection: Connection,
+    /// The version at the last reading, and the row of the log that it named.
+    last: Option<(i64, ChangeMark)>,
+}
+
+/// The connections are in use until this is dropped.
+struct InUse<'a> {
+    file: &'a File,
+    database: Arc<Database>,
+}
+
+impl File {
+    /// Opens the file, and makes it where there is none.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = open::resolve(path)?;
+        let database = Database::open(&path, true)?;
+        let state = State { database: Some(Arc::new(database)), users: 0, suspended: 0 };
+        Ok(Self {
+            path,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            forking: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes all connections, after what is being done, and keeps them closed until
+    /// [`File::resume`].
+    pub(super) fn suspend(&self) {
+        let mut state = lock(&self.state);
+        state.suspended += 1;
+        self.forking.store(true, Ordering::Release);
+        while state.users > 0 {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.database = None;
+    }
+
+    /// Lets the connections be opened again.
+    pub(super) fn resume(&self) {
+        let mut state = lock(&self.state);
+        state.suspended -= 1;
+        self.forking.store(state.suspended > 0, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    /// Does some work in one transaction, as the only writer of all processes.
+    pub(super) fn write<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let failed = |error| translate(&self.path, doing, error);
+        let used = self.use_checked()?;
+        let Writer { connection, side } = &mut *lock(&used.database.writer);
+        let _held = side.lock(&self.forking)?;
+        // Asked again under the lock: what is written to a file that was replaced is lost.
+        if identity(&self.path)? != used.database.identity {
+            return Err(StoreError::Busy { source: None });
+        }
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let done = work(&transaction).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(done)
+    }
+
+    /// Reads for a request. The file is not compared with the one at its path: that is done by
+    /// the reading which comes before.
+    pub(super) fn look_up<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let used = self.use_any(|_| Ok(true))?;
+        let reader = lock(&used.database.reader);
+        read(&reader).map_err(|error| translate(&self.path, "looking up a key", error))
+    }
+
+    /// Reads what may take long.
+    pub(super) fn list<T>(
+        &self,
+        doing: &str,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let used = self.use_checked()?;
+        let lister = lock(&used.database.lister);
+        read(&lister).map_err(|error| translate(&self.path, doing, error))
+    }
+
+    /// What was committed after the row that an earlier reading named.
+    pub(super) fn reading(&self, after: Option<ChangeMark>) -> Result<Reading, StoreError> {
+        let failed = |error| translate(&self.path, "reading the change log", error);
+        let used = self.use_checked()?;
+        let mut watch = lock(&used.database.watch);
+        // The version is taken before the rows. A commit between the two is read twice; the
+        // other way round it would be missed for ever.
+        let version = watch
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(failed)?;
+        if let (Some(after), Some(last)) = (after, watch.last)
+            && last == (version, after)
+        {
+            return Ok(Reading { changed: Changed::Keys(Vec::new()), mark: after });
+        }
+        let mut reader = lock(&used.database.reader);
+        let reading = statements::read_changes(&mut reader, after).map_err(failed)?;
+        watch.last = Some((version, reading.mark));
+        Ok(reading)
+    }
+
+    /// The connections to the file that is at the path now: another than before, when it was
+    /// replaced.
+    fn use_checked(&self) -> Result<InUse<'_>, StoreError> {
+        self.use_any(|database| Ok(database.identity == identity(&self.path)?))
+    }
+
+    fn use_any(
+        &self,
+        good: impl FnOnce(&Database) -> Result<bool, StoreError>,
+    ) -> Result<InUse<'_>, StoreError> {
+        let mut state = lock(&self.state);
+        while state.suspended > 0 {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let current = match &state.database {
+            Some(database) if good(database)? => Some(Arc::clone(database)),
+            Some(_) => {
+                tracing::warn!("{} was replaced; it is opened anew", self.path.display());
+                None
+            }
+            None => None,
+        };
+        let database = match current {
+            Some(database) => database,
+            None => Arc::clone(state.database.insert(Arc::new(Database::open(&self.path, false)?))),
+        };
+        state.users += 1;
+        Ok(InUse { file: self, database })
+    }
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.file.state);
+        state.users -= 1;
+        if state.suspended > 0 {
+            self.file.changed.notify_all();
+        }
+    }
+}
+
+impl Database {
+    /// `create`: a missing file is made. One that was there before and is gone never is.
+    fn open(path: &Path, create: bool) -> Result<Self, StoreError> {
+        open::inspect(path, create)?;
+        let mut side = SideFile::open(path, "write-lock")?;
+        let writer = open::open_writer(path, &mut side, create)?;
+        Ok(Self {
+            identity: identity(path)?,
+            writer: Mutex::new(Writer { connection: writer, side }),
+            reader: Mutex::new(open::open_reader(path)?),
+            lister: Mutex::new(open::open_reader(path)?),
+            watch: Mutex::new(Watch { connection: open::open_reader(path)?, last: None }),
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! The SQL of the store, each statement once.
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+
+use super::super::{ChangeMark, Changed, KeyChange, Reading, UsageBatch};
+use crate::key::KeyDigest;
+use crate::record::{KeyId, KeyName, KeyRecord, Timestamp, Usage};
+
+/// How many rows of the change log are kept. A process that has slept through more forgets all
+/// that it has cached.
+const KEPT_CHANGES: i64 = 10_000;
+/// How long the number of a batch is remembered, in seconds: far longer than any retry.
+const KEPT_BATCHES: i64 = 86_400;
+
+const COLUMNS: &str = "k.id, k.name, k.created_at, k.expires_at, k.never_expires, k.revoked_at";
+
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    digest: KeyDigest,
+    record: &KeyRecord,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires, revoked_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            record.id.as_str(),
+            digest.as_bytes(),
+            record.name.as_str(),
+            record.created_at.seconds(),
+            record.expires_at.seconds(),
+            record.never_expires,
+            record.revoked_at.map(Timestamp::seconds),
+        ))?;
+    prune_changes(transaction)
+}
+
+/// Changes single fields and gives back the record as it was before.
+pub(super) fn change(
+    transaction: &Transaction<'_>,
+    id: KeyId,
+    change: KeyChange,
+) -> rusqlite::Result<Option<KeyRecord>> {
+    let Some(before) = record_by_id(transaction, id)? else { return Ok(None) };
+    match change {
+        KeyChange::Revoke { at } => transaction
+            .prepare_cached(
+                "UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+            )?
+            .execute((id.as_str(), at.seconds()))?,
+        KeyChange::Renew { expires_at } => transaction
+            .prepare_cached("UPDATE api_keys SET expires_at = ?2, revoked_at = NULL WHERE id = ?1")?
+            .execute((id.as_str(), expires_at.seconds()))?,
+    };
+    prune_changes(transaction)?;
+    Ok(Some(before))
+}
+
+pub(super) fn record_by_digest(
+    connection: &Connection,
+    digest: KeyDigest,
+) -> rusqlite::Result<Option<KeyRecord>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys AS k WHERE digest = ?1"))?
+        .query_row([digest.as_bytes()], record)
+        .optional()
+}
+
+pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<(KeyRecord, Usage)>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS}, coalesce(u.total, 0), u.last_used_at
+             FROM api_keys AS k LEFT JOIN key_usage AS u USING (id)
+             ORDER BY u.last_used_at DESC NULLS LAST, k.created_at, k.id"
+        ))?
+        .query_map([], |row| Ok((record(row)?, usage_columns(row, 6)?)))?
+        .collect()
+}
+
+pub(super) fn usage(connection: &Connection, id: KeyId) -> rusqlite::Result<Option<Usage>> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(u.total, 0), u.last_used_at
+             FROM api_keys AS k LEFT JOIN key_usage AS u USING (id) WHERE k.id = ?1",
+        )?
+        .query_row([id.as_str()], |row| usage_columns(row, 0))
+        .optional()
+}
+
+pub(super) fn lease_microseconds(connection: &Connection) -> rusqlite::Result<u64> {
+    let lease: i64 = connection.query_row(
+        "SELECT value FROM settings WHERE name = 'lease_microseconds'",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(lease.try_into().unwrap_or(0))
+}
+
+pub(super) fn set_admin_secret(
+    transaction: &Transaction<'_>,
+    digest: KeyDigest,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO settings (name, value) VALUES ('admin_secret_digest', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )?
+        .execute([digest.as_bytes()])
+        .map(drop)
+}
+
+pub(super) fn admin_secret(transaction: &Transaction<'_>) -> rusqlite::Result<KeyDigest> {
+    transaction.query_row(
+        "SELECT value FROM settings WHERE name = 'admin_secret_digest'",
+        [],
+        |row| row.get(0).map(KeyDigest::from_bytes),
+    )
+}
+
+pub(super) fn record_by_id(
+    connection: &Connection,
+    id: KeyId,
+) -> rusqlite::Result<Option<KeyRecord>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys AS k WHERE id = ?1"))?
+        .query_row([id.as_str()], record)
+        .optional()
+}
+
+/// A record of the columns [`COLUMNS`].
+fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
+    let id: String = row.get(0)?;
+    let time = |index| row.get(index).map(Timestamp::from_seconds);
+    Ok(KeyRecord {
+        id: id.parse().map_err(|error: crate::InvalidKeyId| {
+            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
+        })?,
+        name: KeyName::repaired(&row.get::<_, String>(1)?),
+        created_at: time(2)?,
+        expires_at: time(3)?,
+        never_expires: row.get(4)?,
+        revoked_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_seconds),
+    })
+}
+
+/// Usage of the columns `total` at `first` and `last_used_at` after it.
+fn usage_columns(row: &Row<'_>, first: usize) -> rusqlite::Result<Usage> {
+    Ok(Usage {
+        total: row.get::<_, i64>(first)?.try_into().unwrap_or(0),
+        last_used_at: row.get::<_, Option<i64>>(first + 1)?.map(Timestamp::from_seconds),
+    })
+}
+
+pub(super) fn read_changes(
+    reader: &mut Connection,
+    after: Option<ChangeMark>,
+) -> rusqlite::Result<Reading> {
+    // One transaction, so that the row that was read last and those after it are of one state.
+    let transaction = reader.transaction()?;
+    let row = |row: &Row<'_>| {
+        let mark = ChangeMark {
+            position: row.get::<_, i64>(0)?.try_into().unwrap_or(0),
+            mark: u64::from_ne_bytes(row.get(1)?),
+        };
+        Ok((mark, KeyDigest::from_bytes(row.get(2)?)))
+    };
+    let after = match after {
+        Some(after) => transaction
+            .prepare_cached("SELECT position, mark, digest FROM key_changes WHERE position = ?1")?
+            .query_row([after.position as i64], row)
+            .optional()?
+            .filter(|(there, _)| *there == after)
+            .map(|(there, _)| there),
+        None => None,
+    };
+    let Some(mut mark) = after else {
+        let (mark, _) = transaction
+            .prepare_cached(
+                "SELECT position, mark, digest FROM key_changes ORDER BY position DESC LIMIT 1",
+            )?
+            .query_row([], row)?;
+        return Ok(Reading { changed: Changed::Anything, mark });
+    };
+    let mut digests = Vec::new();
+    let mut statement = transaction.prepare_cached(
+        "SELECT position, mark, digest FROM key_changes WHERE position > ?1 ORDER BY position",
+    )?;
+    for found in statement.query_map([mark.position as i64], row)? {
+        let (there, digest) = found?;
+        mark = there;
+        digests.push(digest);
+    }
+    Ok(Reading { changed: Changed::Keys(digests), mark })
+}
+
+pub(super) fn add_usage(transaction: &Transaction<'_>, batch: &UsageBatch) -> rusqlite::Result<()> {
+    let written: Option<i64> = transaction
+        .prepare_cached("SELECT number FROM usage_batches WHERE writer = ?1")?
+        .query_row([&batch.writer], |row| row.get(0))
+        .optional()?;
+    if written.is_some_and(|written| written >= batch.number as i64) {
+        return Ok(());
+    }
+    transaction
+        .prepare_cached(
+            "INSERT INTO usage_batches (writer, number, made_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (writer) DO UPDATE SET number = excluded.number, made_at = excluded.made_at",
+        )?
+        .execute((&batch.writer, batch.number as i64, batch.made_at.seconds()))?;
+    transaction
+        .prepare_cached("DELETE FROM usage_batches WHERE made_at < ?1")?
+        .execute([batch.made_at.seconds() - KEPT_BATCHES])?;
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO key_usage (id, total, last_used_at)
+         SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM api_keys WHERE id = ?1)
+         ON CONFLICT (id) DO UPDATE SET
+             total = total + excluded.total,
+             last_used_at = max(coalesce(last_used_at, excluded.last_used_at), excluded.last_used_at)",
+    )?;
+    for (id, count, last_used_at) in &batch.counts {
+        add.execute((id.as_str(), *count as i64, last_used_at.seconds()))?;
+    }
+    Ok(())
+}
+
+fn prune_changes(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM key_changes WHERE position <= (SELECT max(position) FROM key_changes) - ?1",
+        )?
+        .execute([KEPT_CHANGES])?;
+    Ok(())
+}
