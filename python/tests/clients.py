@@ -48,7 +48,7 @@ class Admin:
     every key issued become canaries, for which the leak search looks at the end."""
 
     def __init__(self, connection: Connection, secret: str, canaries: set[str]) -> None:
-        self._connection = connection
+        self.connection = connection
         self._headers = {"secret-key": secret}
         self._canaries = canaries
         canaries.add(secret)
@@ -70,10 +70,10 @@ class Admin:
         return {row["api_key"]: row["total_queries"] for row in self._ask("logs")["logs"]}
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
 
     def _ask(self, route: str, **query: str) -> Any:
-        answer = self._connection.get(f"/auth/{route}", self._headers, **query)
+        answer = self.connection.get(f"/auth/{route}", self._headers, **query)
         assert answer.status == 200, f"/auth/{route} was answered {answer.status} {answer.text}"
         return answer.json
 

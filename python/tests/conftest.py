@@ -63,6 +63,28 @@ def package_log() -> Iterator[list[str]]:
     logger.removeHandler(collector)
 
 
+@pytest.fixture
+def leaks(
+    canaries: set[str], database_directories: list[Path], package_log: list[str], tmp_path: Path
+) -> Callable[[], list[str]]:
+    """Finds the files of databases, and the lines of our log, that hold a canary."""
+
+    def search() -> list[str]:
+        patterns = tmp_path / "canaries"
+        patterns.write_text("\n".join(sorted(canaries)))
+        found = subprocess.run(
+            ["grep", "-rlaFf", patterns, *database_directories],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode in (0, 1), found.stderr
+        lines = [line for line in package_log if any(canary in line for canary in canaries)]
+        return found.stdout.splitlines() + lines
+
+    return search
+
+
 @pytest.fixture(autouse=True)
 def unset_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No setting from outside or of the test before; the default instance starts anew."""
@@ -74,9 +96,7 @@ def unset_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def database(
-    tmp_path_factory: pytest.TempPathFactory, database_directories: list[Path]
-) -> Path:
+def database(tmp_path_factory: pytest.TempPathFactory, database_directories: list[Path]) -> Path:
     """Where this test's database goes; there is none yet."""
     directory = tmp_path_factory.mktemp("database")
     database_directories.append(directory)
@@ -103,12 +123,13 @@ def guard(
         ) -> GuardedApp:
             guarding = security or SimpleSecurity(**settings)
             cleaning.callback(guarding.close)
-            client = TestClient(build_app(guarding))
+            app = build_app(guarding)
+            client = TestClient(app)
             if lifespan:
                 cleaning.enter_context(client)
             else:
                 cleaning.callback(client.close)
-            return GuardedApp(client.app, guarding, client, canaries)
+            return GuardedApp(app, guarding, client, canaries)
 
         yield make
 

@@ -30,11 +30,17 @@ OUR_SETTINGS = ("FASTAPI_SIMPLE_SECURITY_", "FAST_API_SIMPLE_SECURITY_")
 
 @contextmanager
 def uvicorn(
-    database: Path, *, secret: str | None, workers: int = 1, **settings: str
+    database: Path,
+    *,
+    secret: str | None,
+    workers: int = 1,
+    app: str = "served_app:app",
+    port: int = 0,
 ) -> Iterator["Server"]:
-    """`served_app` under uvicorn, on a port of its own choice."""
-    command = ["uvicorn", "served_app:app", "--port", "0", "--timeout-keep-alive", "120"]
-    with _serve([*command, f"--workers={workers}"], database, workers, secret, settings) as server:
+    """An app under uvicorn, on a port of the kernel's choice unless one is named."""
+    command = ["uvicorn", app, "--timeout-keep-alive", "120"]
+    command += [f"--port={port}", f"--workers={workers}"]
+    with _serve(command, database, workers, secret, {}) as server:
         yield server
 
 
@@ -43,15 +49,9 @@ def gunicorn(
     database: Path, *, secret: str | None, workers: int = 2, **settings: str
 ) -> Iterator["Server"]:
     """`served_app` under gunicorn, which loads the app before it forks its workers."""
-    command = ["gunicorn", "served_app:app", "--preload", "--bind", "127.0.0.1:0"]
-    command += ["--worker-class", "uvicorn.workers.UvicornWorker", "--access-logfile", "-"]
-    command += [
-        "--keep-alive",
-        "120",
-        f"--workers={workers}",
-        "--worker-tmp-dir",
-        str(database.parent),
-    ]
+    command = ["gunicorn", "served_app:app", "--preload", "--bind=127.0.0.1:0"]
+    command += ["--worker-class=uvicorn.workers.UvicornWorker", f"--workers={workers}"]
+    command += ["--access-logfile=-", "--keep-alive=120", "--no-control-socket"]
     with _serve(command, database, workers, secret, settings) as server:
         yield server
 

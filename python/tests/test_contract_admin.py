@@ -103,11 +103,10 @@ def test_revoke_answers_null_again_and_again(guarded: GuardedApp) -> None:
 
 @pytest.mark.parametrize("action", ["revoke", "renew"])
 def test_by_id_or_by_the_whole_key(guarded: GuardedApp, action: str) -> None:
-    for handle in (lambda key: key, lambda key: guarded.log_of(key)["api_key"]):
-        key = guarded.new()
-        if action == "renew":
-            guarded.revoke(key)
-        assert guarded.admin(action, api_key=handle(key)).status_code == 200
+    for by_id in (False, True):
+        key = guarded.new_revoked() if action == "renew" else guarded.new()
+        handle = guarded.log_of(key)["api_key"] if by_id else key
+        assert guarded.admin(action, api_key=handle).status_code == 200
         assert guarded.accepts(key) == (action == "renew")
 
 
@@ -221,7 +220,6 @@ def test_an_unreadable_date(guarded: GuardedApp, date: str) -> None:
         ("/auth/logs", 200),
         ("/auth/revoke?api-key=" + UNKNOWN_ID, 404),
         ("/auth/renew?api-key=" + UNKNOWN_ID, 404),
-        ("/auth/new?name=%0A", 422),
     ],
 )
 def test_admin_answers_are_not_stored(guarded: GuardedApp, path: str, status: int) -> None:
@@ -231,15 +229,13 @@ def test_admin_answers_are_not_stored(guarded: GuardedApp, path: str, status: in
 
 def test_successful_changes_are_not_stored(guarded: GuardedApp) -> None:
     key = guarded.new()
-    for answer in (guarded.renew(key), guarded.renew(key, "tomorrow"), guarded.revoke(key)):
+    for answer in (guarded.renew(key), guarded.renew(key, "2222-01-01"), guarded.revoke(key)):
         assert answer.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("headers", [{}, {"secret-key": "wrong"}])
 @pytest.mark.parametrize("path", ADMIN_PATHS)
-def test_refusals_are_not_stored(
-    guarded: GuardedApp, path: str, headers: dict[str, str]
-) -> None:
+def test_refusals_are_not_stored(guarded: GuardedApp, path: str, headers: dict[str, str]) -> None:
     answer = guarded.client.get(path, headers=headers)
     assert (answer.status_code, answer.headers["cache-control"]) == (403, "no-store")
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from guarded_app import GuardedApp
 
-from fastapi_simple_security import SimpleSecurity, api_key_router, api_key_security
+from fastapi_simple_security import api_key_router
 
 HIDE_DOCS = "FASTAPI_SIMPLE_SECURITY_HIDE_DOCS"
 FUNCTIONS = {
@@ -183,4 +183,3 @@ def test_hide_docs_is_read_at_import(run_script: Any, when: str, paths: list[str
 def test_the_route_functions_have_their_names() -> None:
     names = {route.path: route.name for route in api_key_router.routes}
     assert names == {path.removeprefix("/auth"): name for path, name in FUNCTIONS.items()}
-    assert isinstance(api_key_security, SimpleSecurity)

@@ -56,7 +56,8 @@ def key(guarded: GuardedApp) -> str:
 )
 def test_totals_are_those_of_parent_and_children(scenario: str, database: Path, key: str) -> None:
     with forking(scenario, database, key) as process:
-        assert stored(database, key) == counted(process)
+        total = counted(process)
+        assert stored(database, key) == total
 
 
 @pytest.mark.parametrize("lock", [LOCK_FILE, DATABASE_LOCK], ids=["lock-file", "database"])
@@ -69,7 +70,8 @@ def test_fork_while_the_flusher_is_inside_its_transaction(
             wait_until(lambda: flusher_at_the_lock(database, holder), FLUSH_DEADLINE, "a flush")
             tell(process)
             hear(process, "forked")
-        assert stored(database, key) == counted(process)
+        total = counted(process)
+        assert stored(database, key) == total
 
 
 def test_a_child_of_a_killed_parent_is_not_locked_out(database: Path, key: str) -> None:
@@ -138,8 +140,8 @@ def flusher_at_the_lock(database: Path, holder: subprocess.Popen[str]) -> bool:
 
 
 def counted(process: subprocess.Popen[str]) -> int:
-    """What the process, or its last child, says it counted."""
-    words = output(process).readline().split()
+    """What the process, or its last child, says it counted; read to the end of them all."""
+    words = output(process).read().split()
     assert words[:1] == ["counted"], f"no count but {words}; see the log beside the database"
     process.wait(DEADLINE)
     return int(words[1])

@@ -9,7 +9,6 @@
 //!    and the insertion are one step with applying.
 //! 3. A reading is younger only after all that it has read is applied.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bounded::{Bounded, Order};
@@ -18,7 +17,7 @@ use crate::key::KeyDigest;
 use crate::record::KeyRecord;
 use crate::store::Changed;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Arc, Mutex, lock};
 use crate::usage::Counter;
 
 /// What the store said about a digest.

@@ -13,6 +13,8 @@ mod random;
 mod record;
 pub mod store;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod usage;
 mod verify;
 

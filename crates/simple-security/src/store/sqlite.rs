@@ -25,6 +25,9 @@ mod open;
 mod side_lock;
 mod statements;
 
+/// How long a writer waits for the others.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Keys in an SQLite database of their own.
 pub struct SqliteStore(Arc<Inner>);
 
@@ -42,8 +45,17 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] says what is wrong with the place or the file. The file is as it was then.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with_timeout(path, WRITE_TIMEOUT)
+    }
+
+    /// The same, with the time that a change waits for those of other processes before it fails
+    /// with [`StoreError::Busy`]: 10 seconds unless said otherwise.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open`].
+    pub fn open_with_timeout(path: &Path, write_timeout: Duration) -> Result<Self, StoreError> {
         require_safe_sqlite(rusqlite::version_number(), rusqlite::version())?;
-        let file = File::open(path)?;
+        let file = File::open(path, write_timeout)?;
         let lease = file.list("reading the lease", statements::lease_microseconds)?;
         Ok(Self(Arc::new(Inner {
             file,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -21,6 +22,8 @@ use crate::sync::{Mutex, lock};
 /// have. So all are closed before a fork, and opened again at the next use.
 pub(super) struct File {
     path: PathBuf,
+    /// How long a writer waits for the others.
+    timeout: Duration,
     state: Mutex<State>,
     changed: Condvar,
     /// A fork waits: whoever waits for another process gives up.
@@ -65,12 +68,13 @@ struct InUse<'a> {
 
 impl File {
     /// Opens the file, and makes it where there is none.
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let path = open::resolve(path)?;
-        let database = Database::open(&path, true)?;
+        let database = Database::open(&path, true, timeout)?;
         let state = State { database: Some(Arc::new(database)), users: 0, suspended: 0 };
         Ok(Self {
             path,
+            timeout,
             state: Mutex::new(state),
             changed: Condvar::new(),
             forking: AtomicBool::new(false),
@@ -110,7 +114,7 @@ impl File {
         let failed = |error| translate(&self.path, doing, error);
         let used = self.use_checked()?;
         let Writer { connection, side } = &mut *lock(&used.database.writer);
-        let _held = side.lock(&self.forking)?;
+        let _held = side.lock(self.timeout, &self.forking)?;
         // Asked again under the lock: what is written to a file that was replaced is lost.
         if identity(&self.path)? != used.database.identity {
             return Err(StoreError::Busy { source: None });
@@ -191,7 +195,10 @@ impl File {
         };
         let database = match current {
             Some(database) => database,
-            None => Arc::clone(state.database.insert(Arc::new(Database::open(&self.path, false)?))),
+            None => {
+                let opened = Database::open(&self.path, false, self.timeout)?;
+                Arc::clone(state.database.insert(Arc::new(opened)))
+            }
         };
         state.users += 1;
         Ok(InUse { file: self, database })
@@ -210,10 +217,10 @@ impl Drop for InUse<'_> {
 
 impl Database {
     /// `create`: a missing file is made. One that was there before and is gone never is.
-    fn open(path: &Path, create: bool) -> Result<Self, StoreError> {
-        open::inspect(path, create)?;
+    fn open(path: &Path, create: bool, timeout: Duration) -> Result<Self, StoreError> {
+        open::inspect(path, create, timeout)?;
         let mut side = SideFile::open(path, "write-lock")?;
-        let writer = open::open_writer(path, &mut side, create)?;
+        let writer = open::open_writer(path, &mut side, create, timeout)?;
         Ok(Self {
             identity: identity(path)?,
             writer: Mutex::new(Writer { connection: writer, side }),

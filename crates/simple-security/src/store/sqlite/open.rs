@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::super::StoreError;
 use super::errors::translate;
 use super::old_table;
-use super::side_lock::{SideFile, WRITE_TIMEOUT};
+use super::side_lock::SideFile;
 
 /// "fss1": says in the header of the file that it is ours (<https://sqlite.org/fileformat.html>).
 const APPLICATION_ID: i64 = 0x6673_7331;
@@ -69,7 +69,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Checks the file without changing it, before anything is put beside it.
-pub(super) fn inspect(path: &Path, create: bool) -> Result<(), StoreError> {
+pub(super) fn inspect(path: &Path, create: bool, timeout: Duration) -> Result<(), StoreError> {
     if !create {
         identity(path)?;
     }
@@ -77,7 +77,7 @@ pub(super) fn inspect(path: &Path, create: bool) -> Result<(), StoreError> {
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | FLAGS)
                 .and_then(|connection| {
-                    connection.busy_timeout(WRITE_TIMEOUT)?;
+                    connection.busy_timeout(timeout)?;
                     Ok(connection)
                 })
                 .map_err(|error| translate(path, "opening the database", error))?;
@@ -106,13 +106,14 @@ pub(super) fn open_writer(
     path: &Path,
     side: &mut SideFile,
     create: bool,
+    timeout: Duration,
 ) -> Result<Connection, StoreError> {
-    let _held = side.lock(&AtomicBool::new(false))?;
+    let _held = side.lock(timeout, &AtomicBool::new(false))?;
     let failed = |error| translate(path, "opening the database", error);
     if create {
         create_private(path)?;
     }
-    let mut writer = connect(path, WRITE_TIMEOUT).map_err(failed)?;
+    let mut writer = connect(path, timeout).map_err(failed)?;
     let found = contents(&writer, path)?;
     match found {
         Contents::OldTable => old_table::take_over(&mut writer, path, migrate)?,

@@ -16,8 +16,6 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::super::StoreError;
 
-/// How long a writer waits for the others.
-pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_micros(500);
 
 /// A file that is there to be locked.
@@ -61,12 +59,16 @@ impl SideFile {
         Ok(Self { path, file })
     }
 
-    /// Waits at most [`WRITE_TIMEOUT`] to be the only holder, and no longer once `give_up` is set.
-    pub(super) fn lock(&mut self, give_up: &AtomicBool) -> Result<Held<'_>, StoreError> {
+    /// Waits at most `timeout` to be the only holder, and no longer once `give_up` is set.
+    pub(super) fn lock(
+        &mut self,
+        timeout: Duration,
+        give_up: &AtomicBool,
+    ) -> Result<Held<'_>, StoreError> {
         // `flock` has no timeout, and a process that was stopped while it holds the lock would
         // stop all others for ever.
-        let attempts = WRITE_TIMEOUT.as_micros() / POLL.as_micros();
-        for _ in 0..attempts {
+        let attempts = timeout.as_micros() / POLL.as_micros();
+        for _ in 0..=attempts {
             if self.try_lock(FlockOperation::NonBlockingLockExclusive)? {
                 if self.is_at_its_path() {
                     return Ok(Held(self));

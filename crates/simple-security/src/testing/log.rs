@@ -1,0 +1,153 @@
+//! The change log: every change of the state of a key, once, in the order of commits.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Handle, Place, digest, record, renew, revoke};
+use crate::store::{ChangeMark, Changed};
+
+pub(super) fn without_a_mark_anything_may_have_changed(place: &dyn Place) {
+    let handle = Handle::on(place);
+    assert_eq!(handle.reading(None).changed, Changed::Anything, "of an empty store");
+    handle.insert(1);
+    assert_eq!(handle.reading(None).changed, Changed::Anything);
+    let mut mark = handle.mark();
+    assert_eq!(handle.changed(&mut mark), [], "the mark that came with it is the newest");
+}
+
+pub(super) fn every_change_is_read_once(place: &dyn Place) {
+    let (one, other, reader) = (Handle::on(place), Handle::on(place), Handle::on(place));
+    let mut mark = reader.mark();
+    let mut own = one.mark();
+    one.insert(1);
+    assert_eq!(reader.changed(&mut mark), [digest(1)], "an insertion");
+    other.change(1, revoke(200));
+    assert_eq!(reader.changed(&mut mark), [digest(1)], "a revocation");
+    one.change(1, renew(20_000));
+    assert_eq!(reader.changed(&mut mark), [digest(1)], "a renewal");
+    assert_eq!(reader.changed(&mut mark), [], "nothing");
+    one.insert(2);
+    other.insert(3);
+    one.change(2, revoke(300));
+    other.insert(4);
+    assert_eq!(reader.changed(&mut mark), [2, 3, 2, 4].map(digest), "several, in their order");
+    assert_eq!(reader.changed(&mut mark), []);
+    assert_eq!(
+        one.changed(&mut own),
+        [1, 1, 1, 2, 3, 2, 4].map(digest),
+        "by one that changed some"
+    );
+}
+
+pub(super) fn positions_grow_with_every_change(place: &dyn Place) {
+    let (one, other) = (Handle::on(place), Handle::on(place));
+    let mut last = one.mark();
+    for number in 0..20 {
+        let handle = if number % 3 == 0 { &one } else { &other };
+        handle.insert(number);
+        let mark = one.mark();
+        assert!(mark.position > last.position, "{mark:?} after {last:?}");
+        assert_eq!(other.mark(), mark, "all handles read one log");
+        last = mark;
+    }
+}
+
+pub(super) fn what_was_refused_is_no_change(place: &dyn Place) {
+    let handle = Handle::on(place);
+    handle.insert(1);
+    let mut mark = handle.mark();
+    assert!(handle.try_insert(digest(2), &record(1)).is_err());
+    assert!(handle.try_insert(digest(1), &record(2)).is_err());
+    assert_eq!(handle.change(2, revoke(200)), None);
+    assert_eq!(handle.changed(&mut mark), []);
+    handle.insert(2);
+    assert_eq!(handle.changed(&mut mark), [digest(2)]);
+}
+
+pub(super) fn usage_is_no_change(place: &dyn Place) {
+    let (one, other) = (Handle::on(place), Handle::on(place));
+    one.insert(1);
+    let before = other.mark();
+    let mut mark = before;
+    for number in 1..=10 {
+        one.add(1, number, &[(1, 3, 300), (2, 1, 300)]);
+        assert_eq!(other.changed(&mut mark), []);
+    }
+    assert_eq!(mark, before);
+}
+
+pub(super) fn a_row_that_the_log_lacks_means_anything(place: &dyn Place) {
+    let handle = Handle::on(place);
+    for number in 0..5 {
+        handle.insert(number);
+    }
+    let mark = handle.mark();
+    let lacking = [
+        ChangeMark { position: mark.position + 1, ..mark },
+        ChangeMark { position: mark.position + 1_000_000, ..mark },
+        ChangeMark { position: u64::MAX, ..mark },
+        ChangeMark { mark: mark.mark ^ 1, ..mark },
+        ChangeMark { mark: !mark.mark, ..mark },
+        ChangeMark { position: mark.position - 1, mark: !mark.mark },
+    ];
+    for after in lacking {
+        // Twice, and after a good one: nothing that is remembered may stand in for the row.
+        for _ in 0..2 {
+            assert_eq!(handle.reading(Some(mark)).changed, Changed::Keys(Vec::new()));
+            let reading = handle.reading(Some(after));
+            assert_eq!((reading.changed, reading.mark), (Changed::Anything, mark), "{after:?}");
+        }
+    }
+    let elsewhere = place.another();
+    let other_log = Handle::on(&*elsewhere).reading(Some(mark));
+    assert_eq!(other_log.changed, Changed::Anything, "the log of another store");
+}
+
+pub(super) fn a_reading_sees_all_that_was_committed_before_it(place: &dyn Place) {
+    const WRITERS: u32 = 3;
+    let each = place.rounds();
+    let (readers, committed) = (2, Mutex::new(HashSet::new()));
+    let writing = AtomicUsize::new(WRITERS as usize);
+    let opened = Handle::on(place);
+    let start = opened.mark();
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (handle, committed, writing) = (Handle::on(place), &committed, &writing);
+            scope.spawn(move || {
+                let _done = Done(writing);
+                for number in (0..each).map(|number| number * WRITERS + writer) {
+                    handle.insert(number);
+                    committed.lock().expect("the set").insert(digest(number));
+                }
+            });
+        }
+        for _ in 0..readers {
+            let (handle, committed, writing) = (Handle::on(place), &committed, &writing);
+            scope.spawn(move || {
+                let (mut mark, mut seen) = (start, HashSet::new());
+                loop {
+                    let last = writing.load(Ordering::SeqCst) == 0;
+                    let before = committed.lock().expect("the set").clone();
+                    for digest in handle.changed(&mut mark) {
+                        assert!(seen.insert(digest), "a change was read twice");
+                    }
+                    assert!(before.is_subset(&seen), "a change was missed");
+                    if last {
+                        break;
+                    }
+                }
+                assert_eq!(seen.len() as u32, each * WRITERS);
+            });
+        }
+    });
+}
+
+/// Counts a writer off, also when it fails: the readers would wait for it for ever.
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,180 @@
+//! Any calls in any order, through two handles, against a model that is too small to be wrong.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, FailurePersistence, RngSeed, TestRunner};
+
+use super::{Handle, Place, at, digest, id, record, renew, revoke};
+use crate::key::KeyDigest;
+use crate::random;
+use crate::record::{KeyId, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::store::{ChangeMark, Changed, KeyChange, StoreError};
+
+#[derive(Debug, Clone)]
+enum Call {
+    Insert { id: u32, digest: u32, created: i64 },
+    FindId(u32),
+    FindDigest(u32),
+    Change(u32, KeyChange),
+    List,
+    Usage(u32),
+    Add { writer: u8, number: u64, counts: Vec<(u32, u64, i64)> },
+    Read,
+}
+
+/// What a store must do, in memory and in one thread.
+#[derive(Default)]
+struct Model {
+    keys: BTreeMap<KeyId, (KeyDigest, KeyRecord, Usage)>,
+    batches: HashMap<u8, u64>,
+    /// Each change, and whether it changed anything: one that did not may be left out of the log.
+    log: Vec<(KeyDigest, bool)>,
+}
+
+impl Model {
+    fn insert(&mut self, digest: KeyDigest, record: &KeyRecord) -> bool {
+        let taken = self.keys.iter().any(|(id, (other, ..))| *id == record.id || *other == digest);
+        if !taken {
+            self.keys.insert(record.id, (digest, record.clone(), Usage::default()));
+            self.log.push((digest, true));
+        }
+        !taken
+    }
+
+    fn change(&mut self, id: KeyId, change: KeyChange) -> Option<KeyRecord> {
+        let (digest, record, _) = self.keys.get_mut(&id)?;
+        let before = record.clone();
+        change.apply(record);
+        self.log.push((*digest, *record != before));
+        Some(before)
+    }
+
+    fn add(&mut self, writer: u8, number: u64, counts: &[(u32, u64, i64)]) {
+        let last = self.batches.entry(writer).or_insert(0);
+        if number > *last {
+            *last = number;
+            for (key, count, used_at) in counts {
+                if let Some((.., usage)) = self.keys.get_mut(&id(*key)) {
+                    usage.total += count;
+                    usage.last_used_at = usage.last_used_at.max(Some(at(*used_at)));
+                }
+            }
+        }
+    }
+
+    fn list(&self) -> Vec<(KeyRecord, Usage)> {
+        let rows = self.keys.values().map(|(_, record, usage)| (record.clone(), *usage));
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by_key(|(record, usage)| {
+            (Reverse(usage.last_used_at), record.created_at, record.id)
+        });
+        rows
+    }
+}
+
+/// A handle, and how far it has read the log.
+struct Reader {
+    handle: Handle,
+    mark: Option<ChangeMark>,
+    read: usize,
+}
+
+pub(super) fn any_order_of_calls_does_what_the_model_does(place: &dyn Place) {
+    let mut config = Config { cases: place.rounds(), ..Config::default() };
+    config.failure_persistence = None::<Box<dyn FailurePersistence>>;
+    if let RngSeed::Random = config.rng_seed {
+        config.rng_seed = RngSeed::Fixed(u64::from_ne_bytes(random::bytes().expect("a seed")));
+    }
+    let seed = format!("{:?}", config.rng_seed);
+    let calls = proptest::collection::vec((0..2_usize, call()), 1..40);
+    let checked = TestRunner::new(config).run(&calls, |calls| {
+        let (place, mut model) = (place.another(), Model::default());
+        let reader = || Reader { handle: Handle::on(&*place), mark: None, read: 0 };
+        let mut readers = [reader(), reader()];
+        for (reader, call) in calls {
+            compare(&mut readers[reader], &mut model, call)?;
+        }
+        prop_assert_eq!(readers[0].handle.list(), model.list());
+        Ok(())
+    });
+    if let Err(failure) = checked {
+        panic!("{failure}\nto run it again: PROPTEST_RNG_SEED, with {seed}");
+    }
+}
+
+fn compare(reader: &mut Reader, model: &mut Model, call: Call) -> Result<(), TestCaseError> {
+    let handle = &reader.handle;
+    match call {
+        Call::Insert { id, digest: key, created } => {
+            let record = KeyRecord { created_at: at(created), ..record(id) };
+            let inserted = match handle.try_insert(digest(key), &record) {
+                Ok(()) => true,
+                Err(StoreError::Duplicate) => false,
+                Err(error) => return Err(TestCaseError::fail(error.to_string())),
+            };
+            prop_assert_eq!(inserted, model.insert(digest(key), &record));
+        }
+        Call::FindId(number) => {
+            let expected = model.keys.get(&id(number)).map(|(_, record, _)| record.clone());
+            prop_assert_eq!(handle.find_id(number), expected);
+        }
+        Call::FindDigest(number) => {
+            let mut all = model.keys.values();
+            let expected = all.find(|(known, ..)| *known == digest(number));
+            let found = handle.find(KeyReference::Digest(digest(number)));
+            prop_assert_eq!(found, expected.map(|(_, record, _)| record.clone()));
+        }
+        Call::Change(number, change) => {
+            prop_assert_eq!(handle.change(number, change), model.change(id(number), change));
+        }
+        Call::List => prop_assert_eq!(handle.list(), model.list()),
+        Call::Usage(number) => {
+            let expected = model.keys.get(&id(number)).map(|(.., usage)| *usage);
+            prop_assert_eq!(handle.usage(number), expected);
+        }
+        Call::Add { writer, number, counts } => {
+            handle.add(writer, number, &counts);
+            model.add(writer, number, &counts);
+        }
+        Call::Read => {
+            let reading = handle.reading(reader.mark);
+            match (reading.changed, reader.mark) {
+                (Changed::Anything, None) => {}
+                (Changed::Keys(found), Some(_)) => {
+                    let since = &model.log[reader.read..];
+                    let may: HashSet<_> = since.iter().map(|(digest, _)| *digest).collect();
+                    let must = since.iter().filter(|(_, real)| *real).map(|(digest, _)| *digest);
+                    let found: HashSet<_> = found.into_iter().collect();
+                    prop_assert!(must.collect::<HashSet<_>>().is_subset(&found), "one is missing");
+                    prop_assert!(found.is_subset(&may), "one did not change");
+                }
+                (changed, mark) => prop_assert!(false, "{changed:?} after {mark:?}"),
+            }
+            (reader.mark, reader.read) = (Some(reading.mark), model.log.len());
+        }
+    }
+    Ok(())
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let key = 0..5_u32;
+    let seconds =
+        prop_oneof![0..20_i64, Just(Timestamp::MIN.seconds()), Just(Timestamp::MAX.seconds()),];
+    let counts = proptest::collection::vec((0..6_u32, 1..1000_u64, seconds.clone()), 0..4);
+    prop_oneof![
+        3 => (key.clone(), key.clone(), seconds.clone())
+            .prop_map(|(id, digest, created)| Call::Insert { id, digest, created }),
+        1 => key.clone().prop_map(Call::FindId),
+        1 => key.clone().prop_map(Call::FindDigest),
+        2 => (key.clone(), seconds.clone())
+            .prop_map(|(key, seconds)| Call::Change(key, revoke(seconds))),
+        2 => (key.clone(), seconds).prop_map(|(key, seconds)| Call::Change(key, renew(seconds))),
+        1 => Just(Call::List),
+        1 => key.prop_map(Call::Usage),
+        2 => (0..3_u8, 1..6_u64, counts)
+            .prop_map(|(writer, number, counts)| Call::Add { writer, number, counts }),
+        3 => Just(Call::Read),
+    ]
+}

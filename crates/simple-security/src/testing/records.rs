@@ -1,0 +1,194 @@
+//! Records: what goes in comes out, and nothing else is touched.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{Handle, Place, at, digest, id, record, renew, revoke};
+use crate::record::{KeyName, KeyRecord, KeyReference, Timestamp};
+use crate::store::StoreError;
+
+pub(super) fn a_record_is_found_by_its_id_and_by_its_digest(place: &dyn Place) {
+    let (one, other) = (Handle::on(place), Handle::on(place));
+    let plain = record(1);
+    let revoked = KeyRecord { revoked_at: Some(at(500)), ..record(2) };
+    let lasting = KeyRecord { never_expires: true, ..record(3) };
+    let first = KeyRecord { created_at: Timestamp::MIN, expires_at: Timestamp::MIN, ..record(4) };
+    let last = KeyRecord { created_at: Timestamp::MAX, expires_at: Timestamp::MAX, ..record(5) };
+    let name = "<b>Ünï</b> \"quoted\" 'name' ; -- 🔑".to_owned() + &"x".repeat(160);
+    let named = KeyRecord { name: KeyName::new(&name).expect("a name"), ..record(6) };
+    let nameless = KeyRecord { name: KeyName::default(), ..record(7) };
+    let records = [plain, revoked, lasting, first, last, named, nameless];
+    for (record, number) in records.iter().zip(1..) {
+        one.try_insert(digest(number), record).expect("insert");
+        for handle in [&one, &other] {
+            assert_eq!(handle.find_id(number).as_ref(), Some(record));
+            assert_eq!(handle.find(KeyReference::Digest(digest(number))).as_ref(), Some(record));
+        }
+    }
+    let listed: Vec<_> = other.list().into_iter().map(|(record, _)| record.id).collect();
+    assert_eq!(listed.len(), records.len());
+}
+
+pub(super) fn a_key_that_is_unknown_is_none(place: &dyn Place) {
+    let handle = Handle::on(place);
+    handle.insert(1);
+    assert_eq!(handle.find_id(2), None);
+    assert_eq!(handle.find(KeyReference::Digest(digest(2))), None);
+    assert_eq!(handle.change(2, revoke(200)), None);
+    assert_eq!(handle.change(2, renew(200)), None);
+    assert_eq!(handle.usage(2), None);
+    assert_eq!(handle.find_id(1), Some(record(1)));
+    assert_eq!(handle.list().len(), 1);
+}
+
+pub(super) fn an_insertion_touches_no_other_record(place: &dyn Place) {
+    let (one, other) = (Handle::on(place), Handle::on(place));
+    one.insert(1);
+    one.change(1, revoke(200));
+    one.add(1, 1, &[(1, 5, 300)]);
+    let before = one.list();
+    for handle in [&one, &other] {
+        let same_id = handle.try_insert(digest(2), &record(1));
+        assert!(matches!(same_id, Err(StoreError::Duplicate)), "{same_id:?}");
+        let same_digest = handle.try_insert(digest(1), &record(2));
+        assert!(matches!(same_digest, Err(StoreError::Duplicate)), "{same_digest:?}");
+        let the_same = handle.try_insert(digest(1), &record(1));
+        assert!(matches!(the_same, Err(StoreError::Duplicate)), "{the_same:?}");
+        assert_eq!(handle.list(), before);
+        assert_eq!(handle.find(KeyReference::Digest(digest(2))), None);
+        assert_eq!(handle.find_id(2), None);
+    }
+}
+
+pub(super) fn a_change_touches_no_other_field(place: &dyn Place) {
+    let handle = Handle::on(place);
+    for (number, never_expires) in [(1, false), (2, true)] {
+        let original = KeyRecord { never_expires, ..record(number) };
+        handle.try_insert(digest(number), &original).expect("insert");
+        handle.add(1, number.into(), &[(number, 7, 400)]);
+        let used = handle.usage(number);
+
+        handle.change(number, revoke(200));
+        let revoked = KeyRecord { revoked_at: Some(at(200)), ..original.clone() };
+        assert_eq!(handle.find_id(number), Some(revoked.clone()));
+
+        handle.change(number, renew(50));
+        let renewed = KeyRecord { expires_at: at(50), revoked_at: None, ..original };
+        assert_eq!(handle.find_id(number), Some(renewed));
+        assert_eq!(handle.usage(number), used);
+    }
+    handle.insert(3);
+    handle.change(1, revoke(600));
+    assert_eq!(handle.find_id(3), Some(record(3)), "the other keys stay as they are");
+}
+
+pub(super) fn a_change_gives_back_the_record_from_before(place: &dyn Place) {
+    let (one, other) = (Handle::on(place), Handle::on(place));
+    let mut expected = one.insert(1);
+    let changes = [revoke(200), revoke(300), renew(20_000), renew(30_000), revoke(400), renew(5)];
+    for (change, handle) in changes.into_iter().zip([&one, &other].into_iter().cycle()) {
+        assert_eq!(handle.change(1, change), Some(expected.clone()), "{change:?}");
+        change.apply(&mut expected);
+        assert_eq!(handle.find_id(1), Some(expected.clone()), "{change:?}");
+    }
+}
+
+pub(super) fn a_second_revocation_keeps_the_first_date(place: &dyn Place) {
+    let (one, other) = (Handle::on(place), Handle::on(place));
+    one.insert(1);
+    one.change(1, revoke(200));
+    one.change(1, revoke(300));
+    other.change(1, revoke(100));
+    let record = one.find_id(1).expect("the record");
+    assert_eq!(record.revoked_at, Some(at(200)));
+}
+
+pub(super) fn a_renewal_takes_back_a_revocation(place: &dyn Place) {
+    let (one, other) = (Handle::on(place), Handle::on(place));
+    one.insert(1);
+    one.change(1, revoke(200));
+    other.change(1, renew(20_000));
+    let renewed = one.find_id(1).expect("the record");
+    assert_eq!((renewed.revoked_at, renewed.expires_at), (None, at(20_000)));
+    one.change(1, revoke(300));
+    let revoked = other.find_id(1).expect("the record");
+    assert_eq!((revoked.revoked_at, revoked.expires_at), (Some(at(300)), at(20_000)));
+}
+
+pub(super) fn a_handle_that_knows_old_fields_does_not_write_them_back(place: &dyn Place) {
+    let (slow, quick) = (Handle::on(place), Handle::on(place));
+    slow.insert(1);
+    slow.find_id(1);
+    slow.list();
+    slow.mark();
+    quick.change(1, renew(20_000));
+    slow.change(1, revoke(200));
+    let record = quick.find_id(1).expect("the record");
+    assert_eq!((record.expires_at, record.revoked_at), (at(20_000), Some(at(200))));
+    quick.find_id(1);
+    slow.add(1, 1, &[(1, 1, 300)]);
+    assert_eq!(quick.find_id(1), Some(record), "counting writes nothing but counts");
+}
+
+pub(super) fn one_of_many_insertions_at_once_wins(place: &dyn Place) {
+    let handles: Vec<_> = (0..4).map(|_| Handle::on(place)).collect();
+    for round in 0..place.rounds() {
+        let won = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for (handle, thread) in handles.iter().zip(1..) {
+                let won = &won;
+                scope.spawn(move || {
+                    let record = KeyRecord { created_at: at(thread.into()), ..record(round) };
+                    match handle.try_insert(digest(round), &record) {
+                        Ok(()) => assert_eq!(won.swap(thread, Ordering::SeqCst), 0, "two won"),
+                        Err(StoreError::Duplicate) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                });
+            }
+        });
+        let record = handles[0].find_id(round).expect("one won");
+        assert_eq!(record.created_at, at(won.into_inner().into()), "it is not the winner's");
+    }
+}
+
+pub(super) fn keys_are_listed_last_used_first(place: &dyn Place) {
+    let handle = Handle::on(place);
+    let created =
+        |number: u32, created: i64| KeyRecord { created_at: at(created), ..record(number) };
+    for record in [
+        created(1, 300), // never used, younger
+        created(2, 100), // never used, older, second by its id
+        created(0, 100), // never used, older, first by its id
+        created(3, 100), // used long ago
+        created(4, 100), // used last
+        created(5, 200), // used at the same time as the next, younger
+        created(6, 100),
+    ] {
+        let number: u32 = record.id.as_str().parse().expect("a number");
+        handle.try_insert(digest(number), &record).expect("insert");
+    }
+    handle.add(1, 1, &[(3, 9, -5), (4, 1, 900), (5, 1, 800), (6, 2, 800)]);
+    let listed: Vec<_> = handle.list().into_iter().map(|(record, _)| record.id).collect();
+    assert_eq!(listed, [4, 6, 5, 3, 0, 2, 1].map(id));
+}
+
+pub(super) fn every_handle_has_the_same_lease(place: &dyn Place) {
+    let (one, other) = (place.open(), place.open());
+    assert!(!one.lease().is_zero(), "nothing could be cached");
+    assert_eq!(one.lease(), other.lease());
+}
+
+pub(super) fn all_is_there_after_a_fork(place: &dyn Place) {
+    let (forked, other) = (Handle::on(place), Handle::on(place));
+    forked.insert(1);
+    let mut mark = forked.mark();
+    forked.store.suspend();
+    forked.store.suspend();
+    other.change(1, revoke(200));
+    forked.store.resume();
+    forked.store.resume();
+    assert_eq!(forked.changed(&mut mark), [digest(1)]);
+    forked.change(1, renew(20_000));
+    assert_eq!(other.find_id(1).expect("the record").revoked_at, None);
+    assert_eq!(forked.changed(&mut mark), [digest(1)]);
+}

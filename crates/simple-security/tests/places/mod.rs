@@ -1,0 +1,79 @@
+//! Where the tests keep keys, and how long they go on.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
+
+use simple_security::store::{KeyStore, MemoryStore, SqliteStore};
+use simple_security::testing::Place;
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+/// The variable that makes tests which try many orders of events go on for longer: by how much
+/// the usual number of rounds is multiplied.
+const ROUNDS: &str = "SIMPLE_SECURITY_ROUNDS";
+
+/// A number of rounds, or as many times more as the environment wants.
+pub fn rounds(usual: u32) -> u32 {
+    #[allow(clippy::disallowed_methods, reason = "a setting of the tests")]
+    let factor = std::env::var(ROUNDS);
+    usual * factor.map_or(1, |factor| factor.parse().expect("SIMPLE_SECURITY_ROUNDS: a number"))
+}
+
+/// The memory of a process: gone when the last handle is.
+#[derive(Default)]
+pub struct Memory(Mutex<Weak<MemoryStore>>);
+
+impl Place for Memory {
+    fn open(&self) -> Arc<dyn KeyStore> {
+        let mut there = self.0.lock().expect("the store");
+        there.upgrade().unwrap_or_else(|| {
+            let store = Arc::new(MemoryStore::new().expect("random bytes"));
+            *there = Arc::downgrade(&store);
+            store
+        })
+    }
+
+    fn another(&self) -> Box<dyn Place> {
+        Box::new(Self::default())
+    }
+
+    fn rounds(&self) -> u32 {
+        rounds(200)
+    }
+}
+
+/// A folder with a database.
+pub struct Disk {
+    folder: TempDir,
+    runtime: Option<Handle>,
+}
+
+impl Disk {
+    /// A new folder. With a runtime, the store works on its threads.
+    pub fn new(runtime: Option<Handle>) -> Self {
+        Self { folder: TempDir::new().expect("a folder"), runtime }
+    }
+
+    /// The database.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("keys.db")
+    }
+}
+
+impl Place for Disk {
+    fn open(&self) -> Arc<dyn KeyStore> {
+        Arc::new(SqliteStore::open(&self.path()).expect("the store opens"))
+    }
+
+    fn another(&self) -> Box<dyn Place> {
+        Box::new(Self::new(self.runtime.clone()))
+    }
+
+    fn runtime(&self) -> Option<Handle> {
+        self.runtime.clone()
+    }
+
+    fn rounds(&self) -> u32 {
+        rounds(60)
+    }
+}

@@ -1,0 +1,35 @@
+"""API keys for FastAPI in two lines.
+
+>>> from fastapi import Depends, FastAPI
+>>> from fastapi_simple_security import api_key_router, api_key_security
+>>> app = FastAPI()
+>>> app.include_router(api_key_router, prefix="/auth")
+>>> @app.get("/secure", dependencies=[Depends(api_key_security)])
+... async def secure() -> str:
+...     return "only with a key"
+
+`api_key_security` and `api_key_router` are one instance of `SimpleSecurity`, set by environment
+variables that are read at first use. Make instances of your own for settings in code.
+"""
+
+from fastapi_simple_security._access_log import mask_keys_in_access_log
+from fastapi_simple_security._api_key import ApiKey
+from fastapi_simple_security._core import __version__
+from fastapi_simple_security._errors import ConfigurationError, SecurityError, StoreUnavailable
+from fastapi_simple_security._security import SimpleSecurity
+
+__all__ = [
+    "ApiKey",
+    "ConfigurationError",
+    "SecurityError",
+    "SimpleSecurity",
+    "StoreUnavailable",
+    "__version__",
+    "api_key_router",
+    "api_key_security",
+]
+
+api_key_security = SimpleSecurity()
+api_key_router = api_key_security.router
+
+mask_keys_in_access_log()

@@ -1,0 +1,166 @@
+"""The routes for the administrator: make, revoke, renew and count keys."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.openapi.models import APIKey
+from fastapi.security.base import SecurityBase
+from pydantic import AfterValidator, BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from fastapi_simple_security import _answers, _core, _dates
+from fastapi_simple_security._errors import SecurityError
+
+Answer = TypeVar("Answer")
+
+# Neither control characters nor direction marks: the engine refuses the same.
+_VISIBLE = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
+
+
+class UsageLog(BaseModel):
+    """One key, and how it was used. Dates are in UTC, without a zone."""
+
+    api_key: str
+    name: str | None
+    is_active: bool
+    never_expire: bool
+    expiration_date: str
+    latest_query_date: str | None
+    total_queries: int
+
+
+class UsageLogs(BaseModel):
+    """All keys, last used first."""
+
+    logs: list[UsageLog]
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    detail: str
+
+
+class AdminSecret(SecurityBase):
+    """Lets a request pass that has the admin secret in its header `secret-key`."""
+
+    def __init__(self, engine: _core.Engine) -> None:
+        self._engine = engine
+        self.model = APIKey.model_validate({"in": "header", "name": "secret-key"})
+        self.scheme_name = "Secret header"
+
+    async def __call__(self, request: Request, response: Response) -> None:
+        """Passes, or raises an `HTTPException`: 403, or 503 when it cannot be told."""
+        response.headers.update(_answers.NO_STORE)
+        try:
+            # Opening may take long, and this is the event loop.
+            await run_in_threadpool(self._engine.open)
+            refusal = self._engine.check_admin(request.scope["headers"])
+        except SecurityError as error:
+            raise _answers.unavailable("http", error) from error
+        if refusal is not None:
+            raise _answers.secret_refused(refusal)
+
+
+def admin_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
+    """The router of one engine.
+
+    Args:
+        engine: makes, changes and counts the keys.
+        lifespan: what opens the engine at the start of an app and closes it at its end.
+        include_in_schema: whether the documentation shows the routes.
+    """
+    router = APIRouter(
+        lifespan=lifespan,
+        include_in_schema=include_in_schema,
+        dependencies=[Depends(AdminSecret(engine))],
+        responses={
+            403: {"model": Problem, "description": "The admin secret is missing or wrong"},
+            503: {"model": Problem, "description": "The keys cannot be read or written now"},
+        },
+    )
+    unknown: dict[int | str, dict[str, Any]] = {
+        404: {"model": Problem, "description": "There is no such key"}
+    }
+
+    @router.get("/new")
+    def get_new_api_key(
+        name: Annotated[
+            str | None,
+            Query(description="set API key name", max_length=200, pattern=_VISIBLE),
+        ] = None,
+        never_expires: Annotated[
+            bool,
+            Query(description="if set, the created API key will never be considered expired"),
+        ] = False,
+    ) -> str:
+        """Makes a key and returns it. It is shown this once, and cannot be read back."""
+        return _ask(lambda: engine.issue(name or "", never_expires))
+
+    @router.get("/revoke", responses=unknown)
+    def revoke_api_key(
+        api_key: Annotated[
+            str, Query(alias="api-key", description="the key to revoke: its id, or all of it")
+        ],
+    ) -> None:
+        """Revokes a key. No request that begins after the answer is let in with it."""
+        _ask(lambda: engine.revoke(api_key))
+
+    @router.get("/renew", responses=unknown)
+    def renew_api_key(
+        api_key: Annotated[
+            str, Query(alias="api-key", description="the key to renew: its id, or all of it")
+        ],
+        expiration_date: Annotated[
+            str | None,
+            Query(
+                alias="expiration-date",
+                description="the new expiration date in ISO format, in UTC if it names no zone",
+            ),
+            AfterValidator(_check_date),
+        ] = None,
+    ) -> str:
+        """Gives a key a new expiration date, and takes it back into use if it was revoked."""
+        expires_at = _dates.parse_expiration_date(expiration_date) if expiration_date else None
+        expires_at, was_revoked = _ask(lambda: engine.renew(api_key, expires_at))
+        reactivated = "This API key was revoked and has been reactivated. " if was_revoked else ""
+        date = _dates.show(expires_at)
+        return f"{reactivated}The new expiration date for the API key is {date}"
+
+    @router.get("/logs")
+    def get_api_key_usage_logs() -> UsageLogs:
+        """Returns all keys, by their ids, and how they were used."""
+        return UsageLogs(logs=[_usage_log(row) for row in _ask(engine.logs)])
+
+    return router
+
+
+def _ask(question: Callable[[], Answer]) -> Answer:
+    """Asks the engine, and turns what it raises into answers."""
+    try:
+        return question()
+    except LookupError as error:
+        raise HTTPException(404, str(error), _answers.NO_STORE) from error
+    except SecurityError as error:
+        raise _answers.unavailable("http", error) from error
+
+
+def _check_date(text: str | None) -> str | None:
+    if text:
+        _dates.parse_expiration_date(text)
+    return text
+
+
+def _usage_log(row: "_core.LogRow") -> UsageLog:
+    key_id, name, _, expires_at, never_expires, revoked_at, total, last_used_at = row
+    return UsageLog(
+        api_key=key_id,
+        name=name or None,
+        is_active=revoked_at is None,
+        never_expire=never_expires,
+        expiration_date=_dates.show(expires_at),
+        latest_query_date=None if last_used_at is None else _dates.show(last_used_at),
+        total_queries=total,
+    )

@@ -1,0 +1,56 @@
+"""From what the engine says to what a client gets: statuses, texts and headers."""
+
+import logging
+
+from starlette.exceptions import HTTPException, WebSocketException
+
+from fastapi_simple_security._core import Refusal
+from fastapi_simple_security._errors import ConfigurationError, SecurityError
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+_logger = logging.getLogger("fastapi_simple_security")
+
+_KEY_REFUSED = {
+    Refusal.NotPresented: "An API key must be passed as query or header",
+    Refusal.Repeated: "The API key was sent more than once",
+    Refusal.Denied: "Wrong, revoked, or expired API key.",
+}
+_WRONG_SECRET = (  # noqa: S105 (a text about one)
+    "Wrong secret key. If not set through environment variable 'FASTAPI_SIMPLE_SECURITY_SECRET', "
+    "it was generated automatically at startup and appears in the server logs."
+)
+_SECRET_REFUSED = {
+    Refusal.NotPresented: "secret_key must be passed as a header field",
+    Refusal.Repeated: _WRONG_SECRET,
+    Refusal.Denied: _WRONG_SECRET,
+}
+
+
+def key_refused(scope_type: str, refusal: Refusal, status: int) -> Exception:
+    """The answer to a request or a WebSocket without a good key: `status`, 403 or 401, or 1008."""
+    detail = _KEY_REFUSED[refusal]
+    if scope_type == "websocket":
+        return WebSocketException(1008, detail)
+    challenge = {"WWW-Authenticate": "APIKey"} if status == 401 else None
+    return HTTPException(status, detail, challenge)
+
+
+def secret_refused(refusal: Refusal) -> Exception:
+    """The answer to a request for an admin route without the admin secret."""
+    return HTTPException(403, _SECRET_REFUSED[refusal], NO_STORE)
+
+
+def unavailable(scope_type: str, error: SecurityError) -> Exception:
+    """The answer when it cannot be told: 503, or 1013 (RFC 6455 registry: try again later).
+
+    What is wrong and where goes to the log: it is no business of a client.
+    """
+    _logger.error("%s", error)
+    if isinstance(error, ConfigurationError):
+        detail = f"The setting {error.setting} is wrong; the server's log says what to do"
+    else:
+        detail = "The store of the API keys is unavailable"
+    if scope_type == "websocket":
+        return WebSocketException(1013, detail)
+    return HTTPException(503, detail, {"Retry-After": "1", **NO_STORE})

@@ -1,0 +1,133 @@
+"""The security of an app: a dependency for its routes, and a router for its administrator."""
+
+import os
+import sys
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+
+from fastapi_simple_security import _answers, _core
+from fastapi_simple_security._admin import admin_router
+from fastapi_simple_security._api_key import ApiKey
+from fastapi_simple_security._core import VerifiedKey
+from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._openapi import KeyHeader
+
+os.register_at_fork(
+    before=_core.before_fork,
+    after_in_parent=_core.after_fork_in_parent,
+    after_in_child=_core.after_fork_in_child,
+)
+
+
+class SimpleSecurity(KeyHeader):
+    """API keys for one app.
+
+    It is a dependency: `Depends(security)` lets a request in when its header or its query
+    parameter `api-key` is a good key, and yields the key as an `ApiKey`. Its `router` has the
+    routes for the administrator.
+
+    Nothing is opened before the first use, or before the lifespan of the router begins.
+
+    Args:
+        secret: what administrators send in the header `secret-key`.
+        db_location: the database file, a path or a URL such as `sqlite:///keys.db`.
+        automatic_expiration: days until a new key expires, 1 to 36500.
+        hide_docs: leave the routes of the administrator out of the documentation.
+        key_prefix: what new keys start with, such as `acme` or `acme_live`.
+        refusal_status: the status of a request without a good key, 403 or 401.
+
+    What is not given is read from the environment, at first use; `hide_docs` is read now.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret: str | None = None,
+        db_location: str | os.PathLike[str] | None = None,
+        automatic_expiration: int | None = None,
+        hide_docs: bool | None = None,
+        key_prefix: str | None = None,
+        refusal_status: Literal[401, 403] | None = None,
+    ) -> None:
+        super().__init__()
+        self._engine = _core.Engine(
+            _print_generated_secret,
+            secret=secret,
+            db_location=None if db_location is None else os.fspath(db_location),
+            automatic_expiration=_text(automatic_expiration),
+            key_prefix=key_prefix,
+            refusal_status=_text(refusal_status),
+        )
+        # Writes what is still counted when the interpreter ends and no lifespan has done so.
+        self._finalizer = weakref.finalize(self, self._engine.close)
+        self._opened = False
+        hide_docs = _core.hide_docs() if hide_docs is None else hide_docs
+        self.router: APIRouter = admin_router(
+            self._engine, lifespan=self._lifespan, include_in_schema=not hide_docs
+        )
+
+    async def __call__(self, connection: HTTPConnection, _query: None = None) -> ApiKey:
+        """Lets a request in, or refuses it.
+
+        Raises:
+            HTTPException: 403 (or 401, if set so) without a good key; 503 when it cannot be told.
+            WebSocketException: the same for a WebSocket, before it is accepted: 1008 and 1013.
+        """
+        scope = connection.scope
+        try:
+            if not self._opened:
+                # Opening may take long, and this is the event loop.
+                await run_in_threadpool(self.open)
+            checked = self._engine.check(scope["headers"], scope["query_string"])
+            if isinstance(checked, VerifiedKey):
+                return ApiKey(checked)
+            status = self._engine.refusal_status
+        except SecurityError as error:
+            raise _answers.unavailable(scope["type"], error) from error
+        raise _answers.key_refused(scope["type"], checked, status)
+
+    def open(self) -> None:
+        """Opens the database, if it is not open.
+
+        Raises:
+            ConfigurationError: a setting is wrong; the text names it and says what to do.
+            StoreUnavailable: the database cannot be opened now.
+        """
+        self._engine.open()
+        self._opened = True
+
+    def close(self) -> None:
+        """Writes what is counted and closes the database. The next use opens it again."""
+        self._opened = False
+        self._engine.close()
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: object) -> AsyncIterator[None]:
+        """Opens at the start of an app, so that wrong settings stop it, and closes at its end.
+
+        A router that is included twice runs it twice: opening twice is opening once.
+        """
+        await run_in_threadpool(self.open)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(self.close)
+
+
+def _print_generated_secret(secret: str) -> None:
+    print(
+        "FASTAPI_SIMPLE_SECURITY_SECRET is not set. Until the last process has ended, "
+        f"the admin secret is {secret}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,385 @@
+//! The engine as a Python object: opened at first use, and again after a fork.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyList, PyString, PyType};
+use secrecy::{ExposeSecret, SecretString};
+use simple_security::config::{Arguments, ConfigurationError, Settings};
+use simple_security::store::StoreError;
+use simple_security::{
+    ApiKeys, Denied, InvalidKeyName, KeyError, KeyId, KeyName, NewKey, OpenError, Timestamp,
+};
+
+use crate::credential::{self, Sent};
+use crate::fork::{self, Owned};
+
+/// What was opened, and by which settings.
+struct Opened {
+    keys: Arc<ApiKeys>,
+    settings: Settings,
+}
+
+/// The keys of one `SimpleSecurity`. Making it opens nothing.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct Engine {
+    arguments: Arguments,
+    /// Called with the admin secret, once, when one was generated.
+    announce: Py<PyAny>,
+    opened: ArcSwapOption<Owned<Opened>>,
+}
+
+/// A key that was verified for one request.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct VerifiedKey {
+    key: Py<PyString>,
+    verified: simple_security::VerifiedKey,
+}
+
+/// Why a request may not pass.
+#[pyclass(frozen, eq, eq_int, hash, module = "fastapi_simple_security._core")]
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+pub enum Refusal {
+    /// No credential was sent.
+    NotPresented,
+    /// It was sent more than once.
+    Repeated,
+    /// It is not good.
+    Denied,
+}
+
+/// One row of `logs`: id, name, created, expires, never expires, revoked, total, last used.
+type LogRow = (String, String, i64, i64, bool, Option<i64>, u64, Option<i64>);
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (announce, *, secret=None, db_location=None, automatic_expiration=None, key_prefix=None, refusal_status=None))]
+    fn new(
+        announce: Py<PyAny>,
+        secret: Option<String>,
+        db_location: Option<String>,
+        automatic_expiration: Option<String>,
+        key_prefix: Option<String>,
+        refusal_status: Option<String>,
+    ) -> Self {
+        Self {
+            arguments: Arguments {
+                secret: secret.map(SecretString::from),
+                db_location,
+                automatic_expiration,
+                key_prefix,
+                refusal_status,
+            },
+            announce,
+            opened: ArcSwapOption::empty(),
+        }
+    }
+
+    /// Opens the store, unless it is open.
+    fn open(&self, py: Python<'_>) -> PyResult<()> {
+        self.opened(py).map(drop)
+    }
+
+    /// Writes all counts and closes the store, if it is open. The next use opens it again.
+    fn close(&self, py: Python<'_>) {
+        // Without the GIL: the thread that writes the counts may have to log.
+        py.detach(|| {
+            fork::exclusively(|_| {
+                let opened = self.opened.swap(None);
+                if let Some(opened) = opened.as_deref().and_then(Owned::get) {
+                    opened.keys.close();
+                }
+            });
+        });
+    }
+
+    /// The status of a refused request: 403 or 401.
+    #[getter]
+    fn refusal_status(&self, py: Python<'_>) -> PyResult<u16> {
+        self.with(py, |opened| Ok(opened.settings.refusal_status))
+    }
+
+    /// Verifies the key of a request: of its query parameter first, then of its header. One good
+    /// one is enough. Gives back a `VerifiedKey` or a `Refusal`.
+    fn check<'py>(
+        &self,
+        py: Python<'py>,
+        headers: &Bound<'py, PyList>,
+        query_string: &[u8],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let header = credential::key_header(headers)?;
+        let parameter = credential::key_parameter(query_string);
+        if matches!(header, Sent::Repeated) || matches!(parameter, Sent::Repeated) {
+            return Refusal::Repeated.into_bound_py_any(py);
+        }
+        let candidates = [
+            match &parameter {
+                Sent::Once(key) => key.as_bytes(),
+                _ => b"",
+            },
+            match &header {
+                Sent::Once(key) => key.as_bytes(),
+                _ => b"",
+            },
+        ];
+        let mut refusal = Refusal::NotPresented;
+        for presented in candidates.into_iter().filter(|presented| !presented.is_empty()) {
+            if let Some(verified) = self.verify(py, presented)? {
+                return verified.into_bound_py_any(py);
+            }
+            refusal = Refusal::Denied;
+        }
+        refusal.into_bound_py_any(py)
+    }
+
+    /// Why a request may not change keys; `None` when it may.
+    fn check_admin<'py>(
+        &self,
+        py: Python<'py>,
+        headers: &Bound<'py, PyList>,
+    ) -> PyResult<Option<Refusal>> {
+        let opened = self.opened(py)?;
+        let opened = opened.get().ok_or_else(forked_meanwhile)?;
+        Ok(match credential::secret_header(headers)? {
+            Sent::Nothing => Some(Refusal::NotPresented),
+            Sent::Repeated => Some(Refusal::Repeated),
+            Sent::Once(secret) => match opened.keys.admin_secret() {
+                Some(_) if secret.as_bytes().is_empty() => Some(Refusal::NotPresented),
+                Some(ours) if ours.matches(secret.as_bytes()) => None,
+                Some(_) => Some(Refusal::Denied),
+                None => {
+                    return Err(store_unavailable(py, &StoreError::NoSharedSecret));
+                }
+            },
+        })
+    }
+
+    /// Makes a key and gives it back in plain text.
+    fn issue(&self, py: Python<'_>, name: &str, never_expires: bool) -> PyResult<String> {
+        let name = KeyName::new(name).map_err(|error| invalid_name(&error))?;
+        self.with(py, |opened| {
+            let new = NewKey { name, never_expires, expires_at: None };
+            let issued = pollster::block_on(opened.keys.issue(new))?;
+            Ok(issued.key.expose().to_owned())
+        })
+    }
+
+    /// Revokes the key with this id, or this whole key.
+    fn revoke(&self, py: Python<'_>, key: &str) -> PyResult<()> {
+        self.with(py, |opened| {
+            pollster::block_on(async {
+                let id = opened.keys.identify(key).await?;
+                opened.keys.revoke(id).await.map(drop)
+            })
+        })
+    }
+
+    /// Renews the key with this id, or this whole key: until `expires_at`, in Unix seconds.
+    /// Gives back the new date, and whether the key was revoked.
+    fn renew(&self, py: Python<'_>, key: &str, expires_at: Option<i64>) -> PyResult<(i64, bool)> {
+        self.with(py, |opened| {
+            pollster::block_on(async {
+                let id = opened.keys.identify(key).await?;
+                let expires_at = expires_at.map(Timestamp::from_seconds);
+                let renewed = opened.keys.renew(id, expires_at).await?;
+                Ok((renewed.record.expires_at.seconds(), renewed.was_revoked))
+            })
+        })
+    }
+
+    /// All keys with their usage, last used first.
+    fn logs(&self, py: Python<'_>) -> PyResult<Vec<LogRow>> {
+        self.with(py, |opened| {
+            let rows = pollster::block_on(opened.keys.list())?;
+            let row = |(record, usage): (simple_security::KeyRecord, simple_security::Usage)| {
+                (
+                    record.id.to_string(),
+                    record.name.as_str().to_owned(),
+                    record.created_at.seconds(),
+                    record.expires_at.seconds(),
+                    record.never_expires,
+                    record.revoked_at.map(Timestamp::seconds),
+                    usage.total,
+                    usage.last_used_at.map(Timestamp::seconds),
+                )
+            };
+            Ok(rows.into_iter().map(row).collect())
+        })
+    }
+}
+
+impl Engine {
+    /// The hot path: a cached key is verified here, with the GIL and without a wait.
+    #[inline]
+    fn verify(&self, py: Python<'_>, presented: &[u8]) -> PyResult<Option<VerifiedKey>> {
+        let opened = self.opened.load();
+        let verdict = match opened.as_deref().and_then(Owned::get) {
+            Some(opened) => opened.keys.verify_cached(presented),
+            None => None,
+        };
+        let verdict = match verdict {
+            Some(verdict) => verdict,
+            None => {
+                drop(opened);
+                let opened = self.opened(py)?;
+                let opened = opened.get().ok_or_else(forked_meanwhile)?;
+                py.detach(|| pollster::block_on(opened.keys.verify(presented)))
+            }
+        };
+        match verdict {
+            Ok(verified) => {
+                let key = PyString::new(py, &String::from_utf8_lossy(presented)).unbind();
+                Ok(Some(VerifiedKey { key, verified }))
+            }
+            Err(Denied::Unavailable(error)) => Err(store_unavailable(py, &error)),
+            Err(reason) => {
+                if let Denied::Revoked(_) | Denied::Expired(_) = reason {
+                    tracing::info!("refused: {reason}");
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// What is open in this process. The GIL is let go while it is opened.
+    fn opened(&self, py: Python<'_>) -> PyResult<Arc<Owned<Opened>>> {
+        loop {
+            if let Some(opened) = self.opened_here() {
+                return Ok(opened);
+            }
+            let made = py.detach(|| {
+                fork::exclusively(|open| {
+                    if self.opened_here().is_some() {
+                        return Ok(None);
+                    }
+                    let settings =
+                        Settings::load(&self.arguments).map_err(Failure::Configuration)?;
+                    let (keys, secret) = ApiKeys::open(&settings).map_err(Failure::Open)?;
+                    let keys = Arc::new(keys);
+                    open.push(Arc::downgrade(&keys));
+                    self.opened.store(Some(Arc::new(Owned::new(Opened { keys, settings }))));
+                    Ok(secret)
+                })
+            });
+            if let Some(secret) = made.map_err(|failure: Failure| failure.raise(py))? {
+                self.announce.call1(py, (secret.expose_secret(),))?;
+            }
+        }
+    }
+
+    fn opened_here(&self) -> Option<Arc<Owned<Opened>>> {
+        self.opened.load_full().filter(|opened| opened.get().is_some())
+    }
+
+    /// Asks the open engine something that may take long.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        ask: impl FnOnce(&Opened) -> Result<T, KeyError> + Send,
+    ) -> PyResult<T> {
+        let opened = self.opened(py)?;
+        let opened = opened.get().ok_or_else(forked_meanwhile)?;
+        py.detach(|| ask(opened)).map_err(|error| match error {
+            KeyError::NotFound => pyo3::exceptions::PyLookupError::new_err("API key not found"),
+            KeyError::Store(error) => store_unavailable(py, &error),
+            other => pyo3::exceptions::PyRuntimeError::new_err(other.to_string()),
+        })
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        Python::try_attach(|py| self.close(py));
+    }
+}
+
+#[pymethods]
+impl VerifiedKey {
+    /// The key as it was sent.
+    #[getter]
+    fn key(&self, py: Python<'_>) -> Py<PyString> {
+        self.key.clone_ref(py)
+    }
+
+    /// The public handle of the key.
+    #[getter]
+    fn id(&self) -> String {
+        KeyId::to_string(&self.verified.id())
+    }
+
+    /// The name of the key, empty where it has none.
+    #[getter]
+    fn name(&self) -> &str {
+        self.verified.record().name.as_str()
+    }
+
+    /// From when on it is refused, in Unix seconds; `None` when it never expires.
+    #[getter]
+    fn expires_at(&self) -> Option<i64> {
+        self.verified.record().expiry().map(Timestamp::seconds)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("VerifiedKey(id={:?})", self.id())
+    }
+}
+
+/// Why the store is not open.
+enum Failure {
+    Configuration(ConfigurationError),
+    Open(OpenError),
+}
+
+impl Failure {
+    fn raise(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Configuration(error) => configuration(py, &error.setting, &error.problem),
+            Self::Open(OpenError::Store { setting, source }) => match source {
+                StoreError::Busy { .. }
+                | StoreError::DiskFull { .. }
+                | StoreError::Gone { .. }
+                | StoreError::Failed { .. } => store_unavailable(py, &source),
+                source => configuration(py, &setting, &source.to_string()),
+            },
+            Self::Open(error) => pyo3::exceptions::PyRuntimeError::new_err(error.to_string()),
+        }
+    }
+}
+
+fn configuration(py: Python<'_>, setting: &str, problem: &str) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    raise(py, &CLASS, "ConfigurationError", (setting, problem))
+}
+
+fn store_unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    raise(py, &CLASS, "StoreUnavailable", (error.to_string(),))
+}
+
+fn raise<'py>(
+    py: Python<'py>,
+    class: &PyOnceLock<Py<PyType>>,
+    name: &str,
+    arguments: impl pyo3::call::PyCallArgs<'py>,
+) -> PyErr {
+    let raised = class
+        .import(py, "fastapi_simple_security._errors", name)
+        .and_then(|class| class.call1(arguments));
+    match raised {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
+fn invalid_name(error: &InvalidKeyName) -> PyErr {
+    pyo3::exceptions::PyValueError::new_err(error.to_string())
+}
+
+/// A thread that was forked in the middle of a call does not go on: it is not in the child.
+fn forked_meanwhile() -> PyErr {
+    pyo3::exceptions::PyRuntimeError::new_err("the process was forked in the middle of a call")
+}

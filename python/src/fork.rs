@@ -1,0 +1,107 @@
+//! A process that forks while an engine is open.
+//!
+//! `os.register_at_fork` calls the three functions here. The parent closes its database for the
+//! moment of the fork, because a child must not inherit an SQLite that has files open. In the
+//! child one atomic goes up, and with it all that was opened before belongs to another process:
+//! it is neither used nor dropped. The next use opens an engine of the child's own, with empty
+//! counters.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use pyo3::prelude::*;
+use simple_security::ApiKeys;
+
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// The engines that are open. Locked while one is opened or closed, and during a fork: so a child
+/// never inherits it from a thread that it does not have.
+static OPEN: Mutex<Vec<Weak<ApiKeys>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// What the thread that forks holds meanwhile.
+    static FORKING: RefCell<Option<Forking>> = const { RefCell::new(None) };
+}
+
+struct Forking {
+    open: MutexGuard<'static, Vec<Weak<ApiKeys>>>,
+    suspended: Vec<Arc<ApiKeys>>,
+}
+
+/// How many forks lie between the first process and this one.
+pub(crate) fn count() -> u64 {
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// Opens or closes an engine while no other is, and no thread forks. Not to be called with the
+/// GIL: the one who has the lock may need it.
+pub(crate) fn exclusively<T>(work: impl FnOnce(&mut Vec<Weak<ApiKeys>>) -> T) -> T {
+    let mut open = lock();
+    open.retain(|engine| engine.strong_count() > 0);
+    work(&mut open)
+}
+
+/// Something that belongs to the process that made it. Another process leaves it as it is.
+pub(crate) struct Owned<T> {
+    forks: u64,
+    value: Option<T>,
+}
+
+impl<T> Owned<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self { forks: count(), value: Some(value) }
+    }
+
+    /// The value, in the process that made it.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.forks == count() { self.value.as_ref() } else { None }
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        if self.forks != count() {
+            std::mem::forget(self.value.take());
+        }
+    }
+}
+
+/// Closes all databases, after what is being done.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) {
+    // Without the GIL: what is being done may have to log.
+    py.detach(|| {
+        let open = lock();
+        let suspended: Vec<Arc<ApiKeys>> = open.iter().filter_map(Weak::upgrade).collect();
+        suspended.iter().for_each(|keys| keys.suspend());
+        FORKING.set(Some(Forking { open, suspended }));
+    });
+}
+
+/// Lets the parent open them again.
+#[pyfunction]
+pub(crate) fn after_fork_in_parent(py: Python<'_>) {
+    py.detach(|| {
+        if let Some(Forking { open, suspended }) = FORKING.take() {
+            suspended.iter().for_each(|keys| keys.resume());
+            drop(suspended);
+            drop(open);
+        }
+    });
+}
+
+/// Leaves all that was open to the parent.
+#[pyfunction]
+pub(crate) fn after_fork_in_child() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    if let Some(Forking { mut open, suspended }) = FORKING.take() {
+        std::mem::forget(suspended);
+        std::mem::forget(std::mem::take(&mut *open));
+    }
+}
+
+fn lock() -> MutexGuard<'static, Vec<Weak<ApiKeys>>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
