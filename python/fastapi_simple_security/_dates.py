@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1)
 _TIME = r"(\d\d)(?:(:?)(\d\d)(?:\{0}(\d\d)(?:[.,](\d+))?)?)?"
 _ISO_8601 = re.compile(
     r"(\d{4})(?:-(\d\d)-(\d\d)|(\d\d)(\d\d)|-W(\d\d)(?:-(\d))?|W(\d\d)(\d)?)"
-    r"(?:." + _TIME.format(11) + r"(?:(Z)|([+-])" + _TIME.format(17) + r")?)?",
+    r"(?:." + _TIME.format(11) + r"(?:(Z)|([+-])" + _TIME.format(18) + r")?)?",
     re.ASCII | re.DOTALL,
 )
 

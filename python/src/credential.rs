@@ -55,10 +55,7 @@ pub(crate) fn key_parameter(query_string: &[u8]) -> Sent<Cow<'_, str>> {
     sent
 }
 
-fn header<'py>(
-    headers: &Bound<'py, PyList>,
-    wanted: &str,
-) -> PyResult<Sent<Bound<'py, PyBytes>>> {
+fn header<'py>(headers: &Bound<'py, PyList>, wanted: &str) -> PyResult<Sent<Bound<'py, PyBytes>>> {
     let mut sent = Sent::Nothing;
     for pair in headers.iter() {
         // The specification allows any pair; all known servers send tuples.

@@ -28,8 +28,9 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="The anyio.abc.BlockingPortal alias is deprecated")
     from fastapi.testclient import TestClient
 
-from fastapi_simple_security import SimpleSecurity, api_key_security
 from guarded_app import ADMIN_SECRET, GuardedApp, build_app
+
+from fastapi_simple_security import SimpleSecurity, api_key_security
 
 OUR_VARIABLES = ("FASTAPI_SIMPLE_SECURITY_", "FAST_API_SIMPLE_SECURITY_")
 

@@ -90,10 +90,11 @@ def child_outlives_the_use_of_its_parent(chance: random.Random) -> int:
 
 
 def flusher_inside_its_transaction(chance: random.Random) -> int:
-    """The test holds what the flusher waits for until this process has forked."""
+    """The test holds what the flusher waits for until this process forks."""
     total = ask(chance.randrange(1, 20))
     say("pending")
     wait_for_the_test()
+    say("forking")
     child = fork(5, exit_normally)
     say("forked")
     total += ask(5)
@@ -103,16 +104,15 @@ def flusher_inside_its_transaction(chance: random.Random) -> int:
 
 def parent_killed_inside_its_transaction(chance: random.Random) -> int:
     """The test kills the parent; the child must not be locked out by what it inherited."""
-    ask(chance.randrange(1, 20))
-    say("pending")
-    wait_for_the_test()
+    ask()
     killed, kill = os.pipe()
     if os.fork() == 0:
         signal.alarm(DEADLINE)
         os.close(kill)
         os.read(killed, 1)
         return ask(5)
-    say("forked")
+    ask(chance.randrange(1, 20))
+    say("pending")
     wait_for_the_test()
     raise AssertionError("still alive")
 

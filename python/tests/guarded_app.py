@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.testclient import TestClient
+
 from fastapi_simple_security import ApiKey, SimpleSecurity
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ ADMIN_PATHS = (
 def build_app(security: SimpleSecurity, router: APIRouter | None = None) -> FastAPI:
     """The app of the old package's README, with a `def` route beside the `async def` one."""
     app = FastAPI()
-    Key = Annotated[ApiKey, Depends(security)]
     app.include_router(router or security.router, prefix="/auth", tags=["_auth"])
 
     @app.get("/unsecured")
@@ -40,11 +40,11 @@ def build_app(security: SimpleSecurity, router: APIRouter | None = None) -> Fast
         return {"message": "open"}
 
     @app.get("/secure")
-    async def secure(api_key: Key) -> dict[str, str | None]:
+    async def secure(api_key: Annotated[ApiKey, Depends(security)]) -> dict[str, str]:
         return {"key": api_key, "id": api_key.id, "name": api_key.name}
 
     @app.get("/secure-sync")
-    def secure_sync(api_key: Key) -> dict[str, str | None]:
+    def secure_sync(api_key: Annotated[ApiKey, Depends(security)]) -> dict[str, str]:
         return {"key": api_key, "id": api_key.id, "name": api_key.name}
 
     return app

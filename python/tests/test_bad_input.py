@@ -10,7 +10,7 @@ from guarded_app import DENIED, PAST_DATE, GuardedApp, RawAnswer, request_raw
 BAD_KEYS = {
     "one byte": b"x",
     "10 kB": b"x" * 10_000,
-    "1 MB": b"x" * 1_000_000,
+    "100 kB": b"x" * 100_000,
     "NUL": b"\0",
     "NUL within": b"abc\0def",
     "not UTF-8": b"\xff\xfe\xfd",
@@ -127,8 +127,8 @@ def test_no_key_to_revoke_or_renew(
 @pytest.mark.parametrize("action", ["revoke", "renew"])
 def test_two_keys_to_revoke_or_renew(guarded: GuardedApp, unchanged: str, action: str) -> None:
     """Which of them is meant cannot be known."""
-    rows = [row["api_key"].encode() for row in guarded.logs()]
-    query = b"&".join(b"api-key=" + key_id for key_id in rows[:2])
+    others = [row["api_key"] for row in guarded.logs() if row["api_key"] not in unchanged]
+    query = f"api-key={unchanged}&api-key={others[0]}".encode()
     assert admin_raw(guarded, action, query).status in (400, 403, 404, 422)
 
 
@@ -150,8 +150,8 @@ def test_dates(guarded: GuardedApp, unchanged: str, value: bytes) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [b"\0", b"a\nb", b"\x1b[31mred", b"x" * 201, b"x" * 1_000_000, "\u202egnp.exe".encode()],
-    ids=["NUL", "line end", "escape", "201", "1 MB", "direction"],
+    [b"\0", b"a\nb", b"\x1b[31mred", b"x" * 201, b"x" * 100_000, "\u202egnp.exe".encode()],
+    ids=["NUL", "line end", "escape", "201", "100 kB", "direction"],
 )
 def test_names(guarded: GuardedApp, unchanged: str, name: bytes) -> None:
     answer = admin_raw(guarded, "new", b"name=" + encoded(name))

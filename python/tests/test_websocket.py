@@ -22,13 +22,13 @@ def sockets(guarded: GuardedApp) -> GuardedApp:
 
 
 def add_sockets(guarded: GuardedApp) -> GuardedApp:
-    Key = Annotated[ApiKey, Depends(guarded.security)]
+    security = guarded.security
 
-    def owner_of(key: Key) -> str | None:
+    def owner_of(key: Annotated[ApiKey, Depends(security)]) -> str:
         return key.name
 
     @guarded.app.websocket("/socket")
-    async def socket(websocket: WebSocket, key: Key) -> None:
+    async def socket(websocket: WebSocket, key: Annotated[ApiKey, Depends(security)]) -> None:
         await websocket.accept()
         await websocket.send_json({"key": key, "id": key.id})
         await websocket.close()

@@ -119,7 +119,7 @@ def a_text_file(path: Path) -> None:
 
 
 def a_short_file(path: Path) -> None:
-    path.write_bytes(b"\x00")
+    path.write_text("hello")
 
 
 def a_torn_database(path: Path) -> None:

@@ -237,7 +237,7 @@ impl ApiKeys {
         let mut rows = self.store.list().await?;
         if let Err(error) = flushed {
             tracing::warn!(%error, "usage could not be written yet; it is kept and tried again");
-            self.verifier.counters.add_pending(&mut rows, |record| record.id).await;
+            self.verifier.counters.add_pending(&mut rows, |record| record.id);
             rows.sort_by_key(|(record, usage)| {
                 (std::cmp::Reverse(usage.last_used_at), record.created_at, record.id)
             });
@@ -253,7 +253,7 @@ impl ApiKeys {
         let flushed = self.flush().await;
         let mut row = [(id, self.store.usage(id).await?.ok_or(KeyError::NotFound)?)];
         if flushed.is_err() {
-            self.verifier.counters.add_pending(&mut row, |id| *id).await;
+            self.verifier.counters.add_pending(&mut row, |id| *id);
         }
         Ok(row[0].1)
     }
@@ -267,9 +267,14 @@ impl ApiKeys {
     }
 
     /// Writes all that was counted and stops the thread that does so. What is verified after is
-    /// counted too, and written by the next `flush`.
+    /// counted too, and written by the next `flush` or `close`, or when the engine is dropped.
     pub fn close(&self) {
-        self.flusher.lock().unwrap_or_else(PoisonError::into_inner).stop();
+        let mut flusher = self.flusher.lock().unwrap_or_else(PoisonError::into_inner);
+        if !flusher.stop()
+            && let Err(error) = pollster::block_on(self.flush())
+        {
+            tracing::warn!(%error, "usage could not be written");
+        }
     }
 
     /// Lets go of what a forked child must not inherit, after what is being done. All calls wait

@@ -11,7 +11,7 @@ use crate::clock::Uptime;
 use crate::key::KeyDigest;
 use crate::record::KeyReference;
 use crate::store::{ChangeMark, KeyStore, StoreError};
-use crate::sync::{Mutex, lock};
+use crate::sync::{self, Mutex, lock};
 use crate::verify::{Denied, VerifiedKey, Verifier};
 
 /// What work for several calls gives to each of them.
@@ -137,7 +137,7 @@ impl Lookup {
                 None => Answer::Unknown,
                 Some(record) => {
                     let counter = verifier.counters.of(record.id);
-                    Answer::Known(Arc::new(Known { record, counter }))
+                    Answer::Known(sync::Arc::new(Known { record, counter }))
                 }
             });
             if let Ok(answer) = &answer {

@@ -6,15 +6,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::record::{KeyId, Timestamp, Usage};
 use crate::store::{KeyStore, StoreError, UsageBatch};
 use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use crate::sync::{Mutex, lock};
+use crate::sync::mpsc::{self, RecvTimeoutError};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{self, Mutex, block_on, lock};
 
 /// What was counted for one key since the last flush.
 ///
@@ -26,12 +26,12 @@ pub(crate) struct Counter {
 
 /// All counters of one engine.
 pub(crate) struct Counters {
-    by_key: Mutex<HashMap<KeyId, Arc<Counter>>>,
+    by_key: Mutex<HashMap<KeyId, sync::Arc<Counter>>>,
     /// Something was counted since the last flush began.
     dirty: AtomicBool,
     /// Wakes the flusher.
     wake: mpsc::Sender<Wake>,
-    flush: tokio::sync::Mutex<Flush>,
+    flush: Mutex<Flush>,
 }
 
 enum Wake {
@@ -44,7 +44,7 @@ struct Flush {
     number: u64,
     /// A batch that the store did not confirm. It is sent again as it is: had it been committed
     /// all the same, its number tells the store not to add it twice.
-    unconfirmed: Option<UsageBatch>,
+    unconfirmed: Option<Arc<UsageBatch>>,
 }
 
 impl Counter {
@@ -65,17 +65,19 @@ impl Counters {
             by_key: Mutex::new(HashMap::new()),
             dirty: AtomicBool::new(false),
             wake,
-            flush: tokio::sync::Mutex::new(Flush { writer, number: 0, unconfirmed: None }),
+            flush: Mutex::new(Flush { writer, number: 0, unconfirmed: None }),
         };
         (counters, woken)
     }
 
     /// The counter of a key: the same one for all that ask while any of them still has it.
-    pub(crate) fn of(&self, id: KeyId) -> Arc<Counter> {
+    pub(crate) fn of(&self, id: KeyId) -> sync::Arc<Counter> {
         let mut by_key = lock(&self.by_key);
-        Arc::clone(by_key.entry(id).or_insert_with(|| {
-            Arc::new(Counter { count: AtomicU64::new(0), last_used_at: AtomicI64::new(i64::MIN) })
-        }))
+        let counter = by_key.entry(id).or_insert_with(|| {
+            let (count, last_used_at) = (AtomicU64::new(0), AtomicI64::new(i64::MIN));
+            sync::Arc::new(Counter { count, last_used_at })
+        });
+        sync::Arc::clone(counter)
     }
 
     /// Counts one accepted request.
@@ -98,8 +100,9 @@ impl Counters {
         let mut counts = Vec::new();
         by_key.retain(|id, counter| {
             // Asked before the count is taken: whoever let go of the counter after this line
-            // may have added to it, and the entry stays for the next flush.
-            let held = Arc::strong_count(counter) > 1;
+            // may have added to it, and the entry stays for the next flush. `get_mut`, because
+            // what the last holder has done is seen after it; `strong_count` does not promise so.
+            let held = sync::Arc::get_mut(counter).is_none();
             let count = counter.count.swap(0, Ordering::SeqCst);
             if count > 0 {
                 let last = counter.last_used_at.load(Ordering::Relaxed);
@@ -113,6 +116,10 @@ impl Counters {
     /// Adds all counts to the totals of the store. When it returns, every request that was
     /// accepted before the call is in them.
     ///
+    /// No lock is held while the store works: one that `close` waits for could be held by a task
+    /// which the waiting thread has to run. Two flushes at once send the same batch instead, and
+    /// the store adds it once.
+    ///
     /// # Errors
     /// Those of the store. Nothing is lost then: the counts go with the next flush.
     pub(crate) async fn flush(
@@ -120,27 +127,42 @@ impl Counters {
         store: &dyn KeyStore,
         clock: &dyn Clock,
     ) -> Result<(), StoreError> {
-        let mut flush = self.flush.lock().await;
-        if let Some(batch) = &flush.unconfirmed {
-            store.add_usage(batch).await?;
-            flush.unconfirmed = None;
+        // A batch that was there before the call lacks the newest counts; the next has them.
+        let older = lock(&self.flush).unconfirmed.clone();
+        if let Some(batch) = older {
+            self.send(&batch, store).await?;
         }
-        let counts = self.take();
-        if counts.is_empty() {
-            return Ok(());
+        let newest = self.batch(clock);
+        match newest {
+            Some(batch) => self.send(&batch, store).await,
+            None => Ok(()),
         }
-        flush.number += 1;
-        let batch =
-            UsageBatch { writer: flush.writer, number: flush.number, made_at: clock.now(), counts };
-        let batch = flush.unconfirmed.insert(batch);
+    }
+
+    /// The batch that is not confirmed yet, else a new one of all counts, if there are any.
+    fn batch(&self, clock: &dyn Clock) -> Option<Arc<UsageBatch>> {
+        let flush = &mut *lock(&self.flush);
+        if flush.unconfirmed.is_none() {
+            let counts = self.take();
+            if !counts.is_empty() {
+                flush.number += 1;
+                let (writer, number) = (flush.writer, flush.number);
+                let batch = UsageBatch { writer, number, made_at: clock.now(), counts };
+                flush.unconfirmed = Some(Arc::new(batch));
+            }
+        }
+        flush.unconfirmed.clone()
+    }
+
+    async fn send(&self, batch: &UsageBatch, store: &dyn KeyStore) -> Result<(), StoreError> {
         store.add_usage(batch).await?;
-        flush.unconfirmed = None;
+        lock(&self.flush).unconfirmed.take_if(|waiting| waiting.number == batch.number);
         Ok(())
     }
 
     /// Adds to `rows` what a failed flush left behind.
-    pub(crate) async fn add_pending<R>(&self, rows: &mut [(R, Usage)], id: impl Fn(&R) -> KeyId) {
-        let flush = self.flush.lock().await;
+    pub(crate) fn add_pending<R>(&self, rows: &mut [(R, Usage)], id: impl Fn(&R) -> KeyId) {
+        let flush = lock(&self.flush);
         let mut pending: HashMap<KeyId, (u64, i64)> = HashMap::new();
         let mut add = |id: KeyId, count: u64, last: i64| {
             let entry = pending.entry(id).or_insert((0, i64::MIN));
@@ -184,21 +206,21 @@ impl Flusher {
     ) -> std::io::Result<Self> {
         let (counters, woken) = Counters::new(writer);
         let counters = Arc::new(counters);
-        let thread = std::thread::Builder::new().name("key-usage".to_owned()).spawn({
+        let thread = thread::Builder::new().name("key-usage".to_owned()).spawn({
             let counters = Arc::clone(&counters);
             move || run(&counters, &woken, interval, &*store, &*clock)
         })?;
         Ok(Self { counters, thread: Some(thread) })
     }
 
-    /// Stops the thread after one last flush.
-    pub(crate) fn stop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            let _ = self.counters.wake.send(Wake::Stop);
-            if thread.join().is_err() {
-                tracing::error!("the thread that flushes usage has panicked");
-            }
+    /// Stops the thread after one last flush; `false` when it was stopped before.
+    pub(crate) fn stop(&mut self) -> bool {
+        let Some(thread) = self.thread.take() else { return false };
+        let _ = self.counters.wake.send(Wake::Stop);
+        if thread.join().is_err() {
+            tracing::error!("the thread that flushes usage has panicked");
         }
+        true
     }
 }
 
@@ -210,7 +232,7 @@ fn run(
     clock: &dyn Clock,
 ) {
     let flush = || {
-        let flushed = pollster::block_on(counters.flush(store, clock));
+        let flushed = block_on(counters.flush(store, clock));
         flushed.inspect_err(|error| {
             tracing::warn!(%error, "usage could not be written yet; it is kept and tried again");
         })
@@ -221,9 +243,17 @@ fn run(
         if !failed && !matches!(woken.recv(), Ok(Wake::Counted)) {
             break;
         }
-        match woken.recv_timeout(interval) {
-            Err(RecvTimeoutError::Timeout) | Ok(Wake::Counted) => failed = flush().is_err(),
-            Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+        // Woken again while it waits: somebody else has flushed, and what was counted since then
+        // may wait for a whole interval of its own.
+        let waited = loop {
+            match woken.recv_timeout(interval) {
+                Ok(Wake::Counted) => {}
+                other => break other,
+            }
+        };
+        match waited {
+            Err(RecvTimeoutError::Timeout) => failed = flush().is_err(),
+            _ => break,
         }
     }
     let _ = flush();

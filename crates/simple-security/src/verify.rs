@@ -7,7 +7,8 @@ use crate::clock::Clock;
 use crate::key::{KeyFormat, Malformed};
 use crate::record::{KeyId, KeyRecord, Timestamp};
 use crate::store::StoreError;
-use crate::sync::{self, atomic::{AtomicI64, Ordering};
+use crate::sync;
+use crate::sync::atomic::{AtomicI64, Ordering};
 use crate::usage::Counters;
 
 /// A key that was verified, for one request. Only verifying makes one.

@@ -28,7 +28,14 @@ struct OldKey {
     total: i64,
     last_used_at: Option<Timestamp>,
     /// Why it cannot be read, if so.
-    fault: Option<&'static str>,
+    fault: Option<Fault>,
+}
+
+enum Fault {
+    /// Nobody can send it: it stays revoked for ever.
+    Key(&'static str),
+    /// A new one brings the key back.
+    Date,
 }
 
 #[derive(Default)]
@@ -133,13 +140,13 @@ fn move_keys(transaction: &Transaction<'_>, path: &Path) -> Result<Moved, StoreE
             .and_then(|mut statement| statement.exists([key.digest.as_bytes()]))
             .map_err(failed)?;
         if taken {
-            key.fault = Some("its key is there twice");
+            key.fault = Some(Fault::Key("its key is there twice"));
         }
-        if key.fault.is_some() {
+        if let Some(Fault::Key(_)) = key.fault {
             // No key has this digest: nobody knows what it is the digest of.
             key.digest = KeyDigest::from_bytes(random::bytes().map_err(random)?);
-            key.active = false;
         }
+        let active = key.active && key.fault.is_none();
         let id = generate_id().map_err(random)?.to_string();
         transaction
             .prepare_cached(
@@ -154,7 +161,7 @@ fn move_keys(transaction: &Transaction<'_>, path: &Path) -> Result<Moved, StoreE
                     ":now": now.seconds(),
                     ":expires_at": key.expires_at.unwrap_or(now).seconds(),
                     ":never_expires": key.never_expires,
-                    ":revoked_at": (!key.active).then_some(now.seconds()),
+                    ":revoked_at": (!active).then_some(now.seconds()),
                 })
             })
             .map_err(failed)?;
@@ -167,9 +174,13 @@ fn move_keys(transaction: &Transaction<'_>, path: &Path) -> Result<Moved, StoreE
         match key.fault {
             Some(fault) => {
                 moved.unreadable += 1;
+                let fault = match fault {
+                    Fault::Key(fault) => fault,
+                    Fault::Date => "its date is broken",
+                };
                 tracing::warn!("an old key could not be read, {fault}; it is kept revoked as {id}");
             }
-            None if key.active => moved.active += 1,
+            None if active => moved.active += 1,
             None => moved.revoked += 1,
         }
     }
@@ -183,8 +194,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OldKey> {
         ValueRef::Text(key) | ValueRef::Blob(key) => (KeyDigest::of(key), fault_of(key)),
         _ => (KeyDigest::of(b""), Some("it has no key")),
     };
+    let fault = fault.map(Fault::Key);
     // The old version did not look at the date of a key that never expires.
-    let broken_date = (expires_at.is_none() && !never_expires).then_some("its date is broken");
+    let broken_date = (expires_at.is_none() && !never_expires).then_some(Fault::Date);
     Ok(OldKey {
         digest,
         name: match row.get_ref(6)? {

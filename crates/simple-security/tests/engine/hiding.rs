@@ -1,0 +1,131 @@
+//! No text that the engine makes shows a key, its digest or the admin secret.
+
+use std::fmt::{Debug, Display, Write as _};
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use simple_security::config::Settings;
+use simple_security::store::KeyStore;
+use simple_security::testing::Place;
+use simple_security::{ApiKeys, KeyDigest, KeyReference, NewKey};
+
+use super::tampered::{Fault, Tampered};
+use super::{LEASE, fake_clock, on_every_store, settings, wait};
+
+on_every_store!(nothing_shows_a_key_or_a_digest);
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("the log").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// All texts of an error and its causes.
+fn texts(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = format!("{error} {error:?} {error:#?}");
+    if let Some(source) = error.source() {
+        text += &texts(source);
+    }
+    text
+}
+
+/// All texts of a result.
+fn shown<T: Debug, E: std::error::Error + 'static>(result: Result<T, E>) -> String {
+    match result {
+        Ok(value) => format!("{value:?} {value:#?}"),
+        Err(error) => texts(&error),
+    }
+}
+
+fn nothing_shows_a_key_or_a_digest(place: &dyn Place) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let (mut said, secrets) = tracing::subscriber::with_default(subscriber, || use_all(place));
+    let logged = String::from_utf8(log.0.lock().expect("the log").clone()).expect("text");
+    assert!(said.contains("KeyDigest(hidden)") && said.contains("PlainKey(hidden)"));
+    writeln!(said, "{logged}").expect("a text");
+    for secret in secrets {
+        let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+        let hexadecimal = |bytes: &[u8]| -> String {
+            bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        };
+        let list = |bytes: &[u8]| format!("{bytes:?}").trim_matches(['[', ']']).to_owned();
+        // Pieces are enough to find it: a text may be cut or broken into lines.
+        for trace in [
+            secret[secret.len() - 12..].to_owned(),
+            hexadecimal(&digest[..6]),
+            hexadecimal(&digest[..6]).to_uppercase(),
+            list(&digest[..6]),
+            list(&secret.as_bytes()[secret.len() - 12..]),
+        ] {
+            assert!(!said.contains(&trace), "{trace} is shown");
+        }
+    }
+}
+
+/// Does everything that gives a value or an error; gives back all their texts, and the secrets.
+fn use_all(place: &dyn Place) -> (String, Vec<String>) {
+    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let unset = Settings { admin_secret: None, ..settings() };
+    let (keys, generated) =
+        ApiKeys::with_store(store.clone(), clock.clone(), &unset).expect("an engine");
+    let generated = generated.expect("a secret");
+    let mut said = format!("{keys:?} {:?} {generated:?} {unset:?}", keys.admin_secret());
+    let issued = wait(keys.issue(NewKey::default())).expect("a key");
+    let (key, id) = (issued.key.expose().to_owned(), issued.record.id);
+    let unknown = settings().key_format.generate().expect("random bytes").0.expose().to_owned();
+    let mistyped = key[..54].to_owned() + if key.ends_with('0') { "1" } else { "0" };
+    let digest = KeyDigest::of(key.as_bytes());
+    said += &format!("{issued:?} {digest:?} {:?}", KeyReference::Digest(digest));
+    for presented in [&key, &unknown, &mistyped] {
+        said += &shown(wait(keys.verify(presented.as_bytes())));
+        said += &shown(wait(keys.identify(presented)));
+    }
+    said += &shown(wait(store.insert(digest, &issued.record)));
+    said += &shown(wait(store.reading(None)));
+    said += &shown(wait(keys.list()));
+    said += &shown(wait(keys.revoke(id)));
+    said += &shown(wait(keys.verify(key.as_bytes())));
+    said += &shown(wait(keys.renew(id, Some(issued.record.created_at))));
+    said += &shown(wait(keys.verify(key.as_bytes())));
+    said += &shown(wait(keys.renew(id, None)));
+    said += &shown(wait(keys.verify(key.as_bytes())));
+    *store.faults.lock().expect("the faults") = vec![Some(Fault::Before)];
+    said += &shown(wait(keys.list()));
+    store.down.store(true, Ordering::SeqCst);
+    clock.advance(LEASE);
+    for presented in [&key, &unknown, &mistyped] {
+        said += &shown(wait(keys.verify(presented.as_bytes())));
+        said += &shown(wait(keys.identify(presented)));
+    }
+    said += &shown(wait(keys.revoke(id)));
+    let secret = generated.expose_secret().to_owned();
+    (said, vec![key, unknown, mistyped, secret])
+}
+
+const _: fn() = || {
+    // A secret that could be shown by accident would have `Display`: this does not compile then.
+    trait Shown<A> {
+        fn shown() {}
+    }
+    impl<T> Shown<()> for T {}
+    impl<T: Display> Shown<u8> for T {}
+    <simple_security::PlainKey as Shown<_>>::shown();
+    <KeyDigest as Shown<_>>::shown();
+    <simple_security::AdminSecret as Shown<_>>::shown();
+};

@@ -1,0 +1,110 @@
+//! Keys, the ids that people name them by, and the admin secret.
+
+use std::collections::HashSet;
+
+use simple_security::config::Settings;
+use simple_security::testing::Place;
+use simple_security::{ApiKeys, Denied, KeyDigest, KeyError, KeyName, KeyReference, NewKey};
+
+use super::{engine, fake_clock, issue, on_every_store, settings, wait};
+
+on_every_store!(
+    keys_differ_and_only_their_digest_is_kept,
+    a_key_is_identified_by_its_id_or_by_itself,
+    the_unknown_cannot_be_changed,
+    keys_without_our_shape_are_verified_by_their_digest,
+    the_secret_that_is_set_is_the_admin_secret,
+    a_generated_secret_is_shown_to_the_first_alone,
+);
+
+fn keys_differ_and_only_their_digest_is_kept(place: &dyn Place) {
+    let keys = engine(place.open(), &fake_clock());
+    let name = KeyName::new("<b>for</b> the shop").expect("a name");
+    let new = NewKey { name: name.clone(), ..NewKey::default() };
+    let issued = wait(keys.issue(new)).expect("a key");
+    assert_eq!((&issued.record.name, issued.record.revoked_at), (&name, None));
+    assert!(issued.key.expose().starts_with(&format!("fss_{}_", issued.record.id)));
+    let digest = KeyDigest::of(issued.key.expose().as_bytes());
+    let found = wait(place.open().find(KeyReference::Digest(digest))).expect("a look-up");
+    assert_eq!(found, Some(issued.record));
+    let (mut texts, mut ids) = (HashSet::new(), HashSet::new());
+    for _ in 0..50 {
+        let issued = issue(&keys);
+        assert!(texts.insert(issued.key.expose().to_owned()) && ids.insert(issued.record.id));
+        assert!(wait(keys.verify(issued.key.expose().as_bytes())).is_ok());
+    }
+}
+
+fn a_key_is_identified_by_its_id_or_by_itself(place: &dyn Place) {
+    let keys = engine(place.open(), &fake_clock());
+    let issued = issue(&keys);
+    let id = issued.record.id;
+    assert_eq!(wait(keys.identify(id.as_str())).expect("an id"), id);
+    assert_eq!(wait(keys.identify(issued.key.expose())).expect("an id"), id);
+    let long = "x".repeat(10_000);
+    for text in ["", "00000000000", "fss_", " ", "no such key", "\0", "🔑🔑", &long] {
+        assert!(matches!(wait(keys.identify(text)), Err(KeyError::NotFound)), "{text:?}");
+    }
+    let upper = issued.key.expose().to_uppercase();
+    assert!(matches!(wait(keys.identify(&upper)), Err(KeyError::NotFound)));
+}
+
+fn the_unknown_cannot_be_changed(place: &dyn Place) {
+    let keys = engine(place.open(), &fake_clock());
+    let unknown = "00000000000".parse().expect("an id");
+    assert!(matches!(wait(keys.revoke(unknown)), Err(KeyError::NotFound)));
+    assert!(matches!(wait(keys.renew(unknown, None)), Err(KeyError::NotFound)));
+    assert!(matches!(wait(keys.usage(unknown)), Err(KeyError::NotFound)));
+    assert!(wait(keys.list()).expect("a list").is_empty());
+}
+
+fn keys_without_our_shape_are_verified_by_their_digest(place: &dyn Place) {
+    let keys = engine(place.open(), &fake_clock());
+    let other_place = place.another();
+    let elsewhere = engine(other_place.open(), &fake_clock());
+    let longest = vec![b'k'; 255];
+    for text in [&b"c7f8e1f2-0d7e-4d3f-8a51-5a1b7f0e3c99"[..], b"k", &longest, b"\xFF\0 \n"] {
+        let record = issue(&elsewhere).record;
+        wait(place.open().insert(KeyDigest::of(text), &record)).expect("added");
+        assert_eq!(wait(keys.verify(text)).expect("verified").id(), record.id);
+        let other_case: Vec<u8> = text.iter().map(u8::to_ascii_uppercase).collect();
+        if other_case != text {
+            assert!(matches!(wait(keys.verify(&other_case)), Err(Denied::Unknown)));
+        }
+    }
+}
+
+fn the_secret_that_is_set_is_the_admin_secret(place: &dyn Place) {
+    let keys = engine(place.open(), &fake_clock());
+    let secret = keys.admin_secret().expect("a secret");
+    assert!(secret.matches(b"an admin secret of 31 characters"));
+    for wrong in [&b""[..], b"an admin secret of 31 character", b"AN ADMIN SECRET", b"\xFF"] {
+        assert!(!secret.matches(wrong));
+    }
+}
+
+fn a_generated_secret_is_shown_to_the_first_alone(place: &dyn Place) {
+    use secrecy::ExposeSecret;
+
+    let open = || {
+        let unset = Settings { admin_secret: None, ..settings() };
+        ApiKeys::with_store(place.open(), fake_clock(), &unset).expect("an engine")
+    };
+    let (first, shown) = open();
+    let shown = shown.expect("the first shows it");
+    let (second, not_shown) = open();
+    assert!(not_shown.is_none());
+    for keys in [&first, &second] {
+        let secret = keys.admin_secret().expect("a secret");
+        assert!(secret.matches(shown.expose_secret().as_bytes()));
+        assert!(!secret.matches(b""));
+    }
+    drop(first);
+    assert!(open().1.is_none(), "one that knows it still lives");
+    drop(second);
+    let (third, shown_anew) = open();
+    let shown_anew = shown_anew.expect("all were gone");
+    assert_ne!(shown_anew.expose_secret(), shown.expose_secret());
+    let secret = third.admin_secret().expect("a secret");
+    assert!(!secret.matches(shown.expose_secret().as_bytes()));
+}

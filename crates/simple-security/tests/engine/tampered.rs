@@ -1,0 +1,178 @@
+//! A store that counts what it is asked, and fails, waits or becomes another one as a test wants.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use simple_security::store::{
+    ChangeMark, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
+};
+use simple_security::{KeyDigest, KeyId, KeyRecord, KeyReference, Usage};
+use tokio::sync::oneshot;
+
+/// When a batch of counts fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Before anything is written.
+    Before,
+    /// After it is written: the answer is lost on the way.
+    After,
+}
+
+/// See the module.
+pub struct Tampered {
+    inner: Mutex<Arc<dyn KeyStore>>,
+    /// How many records were asked for.
+    pub finds: AtomicUsize,
+    /// How often the log was read.
+    pub readings: AtomicUsize,
+    /// How many batches of counts were sent.
+    pub batches: AtomicUsize,
+    /// Nothing can be asked.
+    pub down: AtomicBool,
+    /// How the next batches of counts fail, the first one last.
+    pub faults: Mutex<Vec<Option<Fault>>>,
+    /// Calls of `find` wait once they have their answer.
+    pub hold_finds: AtomicBool,
+    /// Calls of `reading` wait once they have their answer.
+    pub hold_readings: AtomicBool,
+    /// Batches of counts wait before they are written.
+    pub hold_batches: AtomicBool,
+    held: Mutex<Vec<oneshot::Sender<()>>>,
+}
+
+impl Tampered {
+    pub fn new(inner: Arc<dyn KeyStore>) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::new(inner),
+            finds: AtomicUsize::new(0),
+            readings: AtomicUsize::new(0),
+            batches: AtomicUsize::new(0),
+            down: AtomicBool::new(false),
+            faults: Mutex::new(Vec::new()),
+            hold_finds: AtomicBool::new(false),
+            hold_readings: AtomicBool::new(false),
+            hold_batches: AtomicBool::new(false),
+            held: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// From now on it is another store, as after a restore.
+    pub fn become_another(&self, inner: Arc<dyn KeyStore>) {
+        *self.inner.lock().expect("the store") = inner;
+    }
+
+    /// Lets all calls go on that wait.
+    pub fn release(&self) {
+        self.held.lock().expect("those held").clear();
+    }
+
+    /// Lets the call go on that came last.
+    pub fn release_newest(&self) {
+        drop(self.held.lock().expect("those held").pop());
+    }
+
+    /// The numbers of `find` and `reading` until now.
+    pub fn asked(&self) -> (usize, usize) {
+        (self.finds.load(Ordering::SeqCst), self.readings.load(Ordering::SeqCst))
+    }
+
+    fn inner(&self) -> Arc<dyn KeyStore> {
+        Arc::clone(&self.inner.lock().expect("the store"))
+    }
+
+    fn refuse_if_down(&self) -> Result<(), StoreError> {
+        match self.down.load(Ordering::SeqCst) {
+            true => Err(unreachable("before")),
+            false => Ok(()),
+        }
+    }
+
+    async fn wait_if(&self, held: &AtomicBool) {
+        if held.load(Ordering::SeqCst) {
+            let (sender, receiver) = oneshot::channel();
+            self.held.lock().expect("those held").push(sender);
+            // Letting go is dropping the sender.
+            let _ = receiver.await;
+        }
+    }
+}
+
+fn unreachable(when: &str) -> StoreError {
+    StoreError::Failed { reason: format!("out of order, {when} writing"), source: None }
+}
+
+impl KeyStore for Tampered {
+    fn lease(&self) -> Duration {
+        self.inner().lease()
+    }
+
+    fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            self.refuse_if_down()?;
+            self.inner().insert(digest, record).await
+        })
+    }
+
+    fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
+        Box::pin(async move {
+            self.finds.fetch_add(1, Ordering::SeqCst);
+            self.refuse_if_down()?;
+            let found = self.inner().find(key).await;
+            self.wait_if(&self.hold_finds).await;
+            found
+        })
+    }
+
+    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+        Box::pin(async move {
+            self.refuse_if_down()?;
+            self.inner().change(id, change).await
+        })
+    }
+
+    fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {
+        Box::pin(async move {
+            self.refuse_if_down()?;
+            self.inner().list().await
+        })
+    }
+
+    fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
+        Box::pin(async move {
+            self.refuse_if_down()?;
+            self.inner().usage(id).await
+        })
+    }
+
+    fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            self.batches.fetch_add(1, Ordering::SeqCst);
+            self.refuse_if_down()?;
+            self.wait_if(&self.hold_batches).await;
+            let fault = self.faults.lock().expect("the faults").pop().flatten();
+            if fault == Some(Fault::Before) {
+                return Err(unreachable("before"));
+            }
+            self.inner().add_usage(batch).await?;
+            if fault == Some(Fault::After) {
+                return Err(unreachable("after"));
+            }
+            Ok(())
+        })
+    }
+
+    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
+        Box::pin(async move {
+            self.readings.fetch_add(1, Ordering::SeqCst);
+            self.refuse_if_down()?;
+            let reading = self.inner().reading(after).await;
+            self.wait_if(&self.hold_readings).await;
+            reading
+        })
+    }
+
+    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest> {
+        Box::pin(async move { self.inner().agree_on_admin_secret(offered).await })
+    }
+}

@@ -1,0 +1,124 @@
+//! No call that begins after a change has returned is answered by what was before it.
+
+use std::sync::Arc;
+
+use loom::thread;
+use simple_security::clock::Clock;
+use simple_security::{ApiKeys, Denied, NewKey};
+
+use crate::world::{World, check, is_revoked, verify, wait};
+
+/// Somebody else verifies meanwhile, with whatever outcome.
+fn meanwhile(keys: &Arc<ApiKeys>) -> thread::JoinHandle<()> {
+    let keys = Arc::clone(keys);
+    thread::spawn(move || drop(verify(&keys)))
+}
+
+#[test]
+fn a_cached_key_that_is_revoked() {
+    check(3, || {
+        let (world, id) = World::with_key();
+        let keys = world.engine();
+        assert!(verify(&keys).is_ok());
+        loom::explore();
+        let other = meanwhile(&keys);
+        wait(keys.revoke(id)).expect("the key");
+        assert!(is_revoked(&keys));
+        other.join().expect("no panic");
+        assert!(is_revoked(&keys));
+    });
+}
+
+#[test]
+fn a_key_that_is_revoked_while_it_is_looked_up() {
+    check(3, || {
+        let (world, id) = World::with_key();
+        let keys = world.engine();
+        // The lease is fresh, and the key not cached.
+        assert!(matches!(wait(keys.verify(b"another key")), Err(Denied::Unknown)));
+        loom::explore();
+        let other = meanwhile(&keys);
+        wait(keys.revoke(id)).expect("the key");
+        assert!(is_revoked(&keys));
+        other.join().expect("no panic");
+        assert!(is_revoked(&keys));
+    });
+}
+
+#[test]
+fn a_key_that_is_revoked_while_two_look_it_up() {
+    check(2, || {
+        let (world, id) = World::with_key();
+        let keys = world.engine();
+        loom::explore();
+        let others = [meanwhile(&keys), meanwhile(&keys)];
+        wait(keys.revoke(id)).expect("the key");
+        assert!(is_revoked(&keys));
+        for other in others {
+            other.join().expect("no panic");
+        }
+        assert!(is_revoked(&keys));
+    });
+}
+
+#[test]
+fn a_key_that_another_process_revokes() {
+    check(2, || {
+        let (world, id) = World::with_key();
+        let (keys, elsewhere) = (world.engine(), world.engine());
+        assert!(verify(&keys).is_ok());
+        loom::explore();
+        let other = meanwhile(&keys);
+        wait(elsewhere.revoke(id)).expect("the key");
+        assert!(is_revoked(&keys));
+        other.join().expect("no panic");
+        assert!(is_revoked(&keys));
+    });
+}
+
+#[test]
+fn a_revoked_key_that_is_renewed() {
+    check(3, || {
+        let (world, id) = World::with_key();
+        let keys = world.engine();
+        wait(keys.revoke(id)).expect("the key");
+        assert!(is_revoked(&keys));
+        loom::explore();
+        let other = meanwhile(&keys);
+        wait(keys.renew(id, None)).expect("the key");
+        assert!(verify(&keys).is_ok());
+        other.join().expect("no panic");
+        assert!(verify(&keys).is_ok());
+    });
+}
+
+#[test]
+fn an_unknown_key_that_is_issued() {
+    check(3, || {
+        let world = World::empty();
+        let keys = world.engine();
+        assert!(matches!(verify(&keys), Err(Denied::Unknown)));
+        loom::explore();
+        let other = meanwhile(&keys);
+        wait(keys.issue(NewKey::default())).expect("a new key");
+        assert!(verify(&keys).is_ok());
+        other.join().expect("no panic");
+        assert!(verify(&keys).is_ok());
+    });
+}
+
+#[test]
+fn a_key_that_is_revoked_in_a_store_that_is_restored() {
+    check(3, || {
+        let (world, _) = World::with_key();
+        let keys = world.engine();
+        assert!(verify(&keys).is_ok());
+        loom::explore();
+        let other = meanwhile(&keys);
+        world.store.restore();
+        wait(world.clock.sleep(std::time::Duration::from_millis(5)));
+        assert!(is_revoked(&keys));
+        other.join().expect("no panic");
+        assert!(is_revoked(&keys));
+    });
+}

@@ -1,0 +1,254 @@
+//! What surrounds the engine in a model: a store, a clock, and a way to wait.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::AtomicBool as Switch;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::sync::{Condvar, Mutex, MutexGuard};
+use loom::thread::{self, Thread};
+use simple_security::clock::{Clock, Uptime};
+use simple_security::config::{Arguments, Settings};
+use simple_security::store::{
+    ChangeMark, KeyChange, KeyStore, MemoryStore, Reading, StoreError, StoreFuture, UsageBatch,
+};
+use simple_security::{
+    ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Timestamp, Usage,
+    VerifiedKey,
+};
+
+/// The key that all models are about.
+const KEY: &[u8] = b"the key of the model, of a shape that anybody may import";
+
+const NOW: Timestamp = Timestamp::MIN;
+
+/// Reading the environment is no part of any model, so it is done once.
+static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
+    let secret = Some("the admin secret of the model".into());
+    Settings::load(&Arguments { secret, ..Arguments::default() }).expect("settings")
+});
+
+/// Runs a model in all orders with at most so many preemptions (`LOOM_MAX_PREEMPTIONS` overrules
+/// it), from where the model calls `loom::explore`.
+pub fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    LazyLock::force(&SETTINGS);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(preemptions);
+    builder.expect_explicit_explore = true;
+    builder.max_branches = 10_000;
+    builder.check(model);
+}
+
+/// Waits for a future. loom has such a function too, but the waker of that one is a place where
+/// threads may change over, and `Shared` clones wakers under a lock that loom does not know of.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Presents the key.
+pub fn verify(keys: &ApiKeys) -> Result<VerifiedKey, Denied> {
+    wait(keys.verify(KEY))
+}
+
+pub fn is_revoked(keys: &ApiKeys) -> bool {
+    matches!(verify(keys), Err(Denied::Revoked(_)))
+}
+
+/// One store and one clock, as the processes of one host share them.
+#[derive(Clone)]
+pub struct World {
+    pub store: Arc<ModelStore>,
+    pub clock: Arc<ModelClock>,
+}
+
+impl World {
+    pub fn empty() -> Self {
+        let store = ModelStore {
+            now: Mutex::new(MemoryStore::new().expect("a store")),
+            counted: Condvar::new(),
+            is_silent: Switch::new(false),
+        };
+        // Not 0: no reading was ever begun then.
+        let clock = ModelClock { uptime: AtomicU64::new(1_000_000_000) };
+        Self { store: Arc::new(store), clock: Arc::new(clock) }
+    }
+
+    /// A store with the key, and its id.
+    pub fn with_key() -> (Self, KeyId) {
+        let world = Self::empty();
+        let record = record();
+        wait(world.store.insert(KeyDigest::of(KEY), &record)).expect("the first key");
+        (world, record.id)
+    }
+
+    /// An engine of one process. Its own thread has stopped, so that counts are written when a
+    /// model says so.
+    pub fn engine(&self) -> Arc<ApiKeys> {
+        let keys = self.engine_that_flushes();
+        keys.close();
+        keys
+    }
+
+    /// An engine of one process.
+    pub fn engine_that_flushes(&self) -> Arc<ApiKeys> {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Arc::new(ApiKeys::with_store(store, clock, &SETTINGS).expect("an engine").0)
+    }
+}
+
+fn record() -> KeyRecord {
+    KeyRecord {
+        id: "0123456789a".parse().expect("an id"),
+        name: KeyName::default(),
+        created_at: NOW,
+        expires_at: Timestamp::MAX,
+        never_expires: true,
+        revoked_at: None,
+    }
+}
+
+/// A store in memory, whose answers are under way for a while.
+pub struct ModelStore {
+    now: Mutex<MemoryStore>,
+    /// A batch of counts has arrived.
+    counted: Condvar,
+    is_silent: Switch,
+}
+
+impl ModelStore {
+    /// A backup is restored, in which the key is revoked.
+    pub fn restore(&self) {
+        let backup = MemoryStore::new().expect("a store");
+        let record = KeyRecord { revoked_at: Some(NOW), ..record() };
+        done(backup.insert(KeyDigest::of(KEY), &record)).expect("the first key");
+        *self.now() = backup;
+    }
+
+    /// The next batch of counts is committed, and the word of it is lost.
+    pub fn fall_silent(&self) {
+        self.is_silent.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// The count that has arrived.
+    pub fn total(&self, id: KeyId) -> u64 {
+        total(&self.now(), id)
+    }
+
+    /// Waits until so many are counted.
+    pub fn wait_for_total(&self, id: KeyId, wanted: u64) {
+        let mut now = self.now();
+        while total(&now, id) < wanted {
+            now = self.counted.wait(now).expect("no panic");
+        }
+    }
+
+    fn now(&self) -> MutexGuard<'_, MemoryStore> {
+        self.now.lock().expect("no panic")
+    }
+
+    fn asked<'a, T: Send + 'a>(
+        &'a self,
+        ask: impl FnOnce(&MemoryStore) -> Result<T, StoreError> + Send + 'a,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            let answer = ask(&self.now());
+            // The answer is given, and has not arrived: others may overtake it here.
+            drop(self.now());
+            answer
+        })
+    }
+}
+
+fn total(store: &MemoryStore, id: KeyId) -> u64 {
+    done(store.usage(id)).expect("usage").expect("the key").total
+}
+
+/// What a store in memory gives is there at once.
+fn done<T>(answer: impl Future<Output = T>) -> T {
+    answer.now_or_never().expect("an answer")
+}
+
+impl KeyStore for ModelStore {
+    fn lease(&self) -> Duration {
+        Duration::from_millis(5)
+    }
+
+    /// Whatever key is issued: it is filed as the one of the model, which somebody may have asked
+    /// for before it was known.
+    fn insert<'a>(&'a self, _: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
+        self.asked(move |now| done(now.insert(KeyDigest::of(KEY), record)))
+    }
+
+    fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
+        self.asked(move |now| done(now.find(key)))
+    }
+
+    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+        self.asked(move |now| done(now.change(id, change)))
+    }
+
+    fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {
+        self.asked(|now| done(now.list()))
+    }
+
+    fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
+        self.asked(move |now| done(now.usage(id)))
+    }
+
+    fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
+        self.asked(move |now| {
+            done(now.add_usage(batch))?;
+            self.counted.notify_all();
+            if self.is_silent.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                return Err(StoreError::Busy { source: None });
+            }
+            Ok(())
+        })
+    }
+
+    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
+        self.asked(move |now| done(now.reading(after)))
+    }
+
+    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest> {
+        self.asked(move |now| done(now.agree_on_admin_secret(offered)))
+    }
+}
+
+/// A clock that stands still until somebody waits. Reading it orders nothing else between
+/// threads, as with a real one.
+pub struct ModelClock {
+    uptime: AtomicU64,
+}
+
+impl Clock for ModelClock {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime::from_nanoseconds(self.uptime.load(Ordering::Relaxed))
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.uptime.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
+        Box::pin(std::future::ready(()))
+    }
+}

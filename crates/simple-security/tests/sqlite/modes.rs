@@ -1,0 +1,66 @@
+//! Nobody else may read the files, whatever the umask.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::{Folder, beside, by_hand, child, issue, open, real_engine, settings, verify, wait};
+
+/// Uses the store so that every file is there, and says the modes of them all.
+pub fn make_files(database: &Path) {
+    let keys = real_engine(database);
+    let issued = issue(&keys);
+    verify(&keys, &issued).expect("verified");
+    wait(keys.flush()).expect("written");
+    let unset = simple_security::config::Settings { admin_secret: None, ..settings() };
+    let clock = super::fake_clock();
+    let secret_made = simple_security::ApiKeys::with_store(open(database), clock, &unset);
+    let folder = database.parent().expect("a folder");
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let entry = entry.expect("an entry");
+        let mode = entry.metadata().expect("its metadata").permissions().mode() & 0o7777;
+        child::say(&format!("{} {mode:o}", entry.file_name().to_string_lossy()));
+    }
+    drop((keys, secret_made));
+}
+
+#[test]
+fn all_files_are_private_whatever_the_umask() {
+    for umask in ["022", "000", "077"] {
+        let folder = Folder::new();
+        let before = format!("umask {umask}");
+        let mut said = child::play_to_the_end(&before, "make_files", &folder.database());
+        said.sort();
+        let all = ["", "-secret-lock", "-shm", "-wal", "-write-lock"];
+        assert_eq!(said, all.map(|end| format!("keys.db{end} 600")), "umask {umask}");
+    }
+}
+
+#[test]
+fn a_file_that_was_there_keeps_its_mode() {
+    let folder = Folder::new();
+    let path = folder.database();
+    drop(open(&path));
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).expect("a mode");
+    let keys = real_engine(&path);
+    issue(&keys);
+    for end in ["wal", "shm"] {
+        let mode = std::fs::metadata(beside(&path, end)).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o640, "SQLite gives its files the mode of the database");
+    }
+}
+
+#[test]
+fn the_database_says_what_it_is() {
+    let folder = Folder::new();
+    drop(open(&folder.database()));
+    let number = |pragma: &str| -> i64 {
+        let text = format!("PRAGMA {pragma}");
+        by_hand(&folder.database()).query_row(&text, [], |row| row.get(0)).expect("a number")
+    };
+    assert_eq!(number("application_id"), i64::from(u32::from_be_bytes(*b"fss1")));
+    assert_eq!(number("user_version"), 1);
+    let mode: String = by_hand(&folder.database())
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .expect("a mode");
+    assert_eq!(mode, "wal");
+}
