@@ -51,7 +51,7 @@ test-python: $(STAMPS)/built $(STAMPS)/wheel $(STAMPS)/browser ## Test the FastA
 
 .PHONY: test-oldest
 test-oldest: $(STAMPS)/built $(STAMPS)/oldest ## Test the contract with the oldest FastAPI
-	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_vectors.py tests/test_websocket.py
+	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_openapi_schemes.py tests/test_vectors.py tests/test_websocket.py
 
 .PHONY: test-large
 test-large: $(STAMPS)/built ## The campaigns: 1,000 revocations under load

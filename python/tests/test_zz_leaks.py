@@ -8,7 +8,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import pytest
 import servers
@@ -62,10 +62,13 @@ def test_a_failing_endpoint_shows_no_key(
     """logging.exception, and a traceback that shows the local variables of each frame."""
     shown: list[str] = []
 
+    def fail(key: ApiKey) -> NoReturn:
+        raise RuntimeError(f"broken on purpose for {key!r}")
+
     @guarded.app.get("/broken")
     async def broken(key: Annotated[ApiKey, Depends(guarded.security)]) -> None:
         try:
-            raise RuntimeError(f"broken on purpose for {key!r}")
+            fail(key)
         except RuntimeError as error:
             logging.getLogger("an.app").exception("with %r", key)
             report = traceback.TracebackException.from_exception(error, capture_locals=True)

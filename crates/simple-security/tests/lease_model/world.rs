@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::atomic::AtomicBool as Switch;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -83,7 +82,7 @@ impl World {
         let store = ModelStore {
             now: Mutex::new(MemoryStore::new().expect("a store")),
             counted: Condvar::new(),
-            is_silent: Switch::new(false),
+            failure: Mutex::new(None),
         };
         // Not 0: no reading was ever begun then.
         let clock = ModelClock { uptime: AtomicU64::new(1_000_000_000) };
@@ -124,12 +123,18 @@ fn record() -> KeyRecord {
     }
 }
 
+/// What happens to the next batch of counts.
+enum Failure {
+    Refused,
+    Unconfirmed,
+}
+
 /// A store in memory, whose answers are under way for a while.
 pub struct ModelStore {
     now: Mutex<MemoryStore>,
     /// A batch of counts has arrived.
     counted: Condvar,
-    is_silent: Switch,
+    failure: Mutex<Option<Failure>>,
 }
 
 impl ModelStore {
@@ -141,9 +146,14 @@ impl ModelStore {
         *self.now() = backup;
     }
 
-    /// The next batch of counts is committed, and the word of it is lost.
-    pub fn fall_silent(&self) {
-        self.is_silent.store(true, std::sync::atomic::Ordering::SeqCst);
+    /// The next batch of counts is not written.
+    pub fn refuse_one_batch(&self) {
+        *self.failure.lock().expect("no panic") = Some(Failure::Refused);
+    }
+
+    /// The next batch of counts is written, and the word of it is lost.
+    pub fn confirm_no_batch_once(&self) {
+        *self.failure.lock().expect("no panic") = Some(Failure::Unconfirmed);
     }
 
     /// The count that has arrived.
@@ -214,12 +224,12 @@ impl KeyStore for ModelStore {
 
     fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
         self.asked(move |now| {
-            done(now.add_usage(batch))?;
-            self.counted.notify_all();
-            if self.is_silent.swap(false, std::sync::atomic::Ordering::SeqCst) {
-                return Err(StoreError::Busy { source: None });
+            let failure = self.failure.lock().expect("no panic").take();
+            if !matches!(failure, Some(Failure::Refused)) {
+                done(now.add_usage(batch))?;
+                self.counted.notify_all();
             }
-            Ok(())
+            failure.map_or(Ok(()), |_| Err(StoreError::Busy { source: None }))
         })
     }
 

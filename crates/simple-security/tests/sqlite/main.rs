@@ -16,15 +16,14 @@ use tempfile::TempDir;
 mod places;
 
 mod child;
-// mod killed;
-// mod locked;
+mod killed;
+mod locked;
 mod modes;
-// mod mounted;
-// mod moved;
-// mod refused;
+mod mounted;
+mod refused;
 mod replaced;
 mod seen;
-// mod two_libraries;
+mod two_libraries;
 
 const LEASE: Duration = Duration::from_millis(5);
 /// How long writers wait in tests for others that never let go.

@@ -1,5 +1,6 @@
 //! The connections to one file, and when they must be let go.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, PoisonError};
@@ -10,7 +11,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::super::{ChangeMark, Changed, Reading, StoreError};
 use super::errors::translate;
 use super::open::{self, Identity, identity};
-use super::side_lock::SideFile;
+use super::side_lock::{SideFile, beside};
 use super::statements;
 use crate::sync::{Mutex, lock};
 
@@ -38,13 +39,23 @@ struct State {
 
 /// The connections. Each has one use, so that none waits for another's.
 pub(super) struct Database {
-    identity: Identity,
+    path: PathBuf,
+    timeout: Duration,
+    files: Files,
     writer: Mutex<Writer>,
     /// Looks keys up for requests, on the event loop of a web server: nothing long runs here.
     reader: Mutex<Connection>,
     /// Reads lists, which may take long.
     lister: Mutex<Connection>,
     watch: Mutex<Watch>,
+}
+
+/// Which files are open: the database, and its write-ahead log, which stays the same file while
+/// anybody has the database open.
+#[derive(PartialEq, Eq)]
+struct Files {
+    database: Identity,
+    log: Option<Identity>,
 }
 
 struct Writer {
@@ -116,7 +127,7 @@ impl File {
         let Writer { connection, side } = &mut *lock(&used.database.writer);
         let _held = side.lock(self.timeout, &self.forking)?;
         // Asked again under the lock: what is written to a file that was replaced is lost.
-        if identity(&self.path)? != used.database.identity {
+        if Files::at(&self.path)? != used.database.files {
             return Err(StoreError::Busy { source: None });
         }
         let transaction =
@@ -174,7 +185,7 @@ impl File {
     /// The connections to the file that is at the path now: another than before, when it was
     /// replaced.
     fn use_checked(&self) -> Result<InUse<'_>, StoreError> {
-        self.use_any(|database| Ok(database.identity == identity(&self.path)?))
+        self.use_any(|database| Ok(database.files == Files::at(&self.path)?))
     }
 
     fn use_any(
@@ -185,16 +196,15 @@ impl File {
         while state.suspended > 0 {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let current = match &state.database {
-            Some(database) if good(database)? => Some(Arc::clone(database)),
-            Some(_) => {
-                tracing::warn!("{} was replaced; it is opened anew", self.path.display());
-                None
-            }
-            None => None,
-        };
-        let database = match current {
-            Some(database) => database,
+        if let Some(database) = &state.database
+            && !good(database)?
+        {
+            tracing::warn!("{} was replaced; it is opened anew", self.path.display());
+            database.leave()?;
+            state.database = None;
+        }
+        let database = match &state.database {
+            Some(database) => Arc::clone(database),
             None => {
                 let opened = Database::open(&self.path, false, self.timeout)?;
                 Arc::clone(state.database.insert(Arc::new(opened)))
@@ -218,15 +228,67 @@ impl Drop for InUse<'_> {
 impl Database {
     /// `create`: a missing file is made. One that was there before and is gone never is.
     fn open(path: &Path, create: bool, timeout: Duration) -> Result<Self, StoreError> {
+        let before = identity(path).ok();
         open::inspect(path, create, timeout)?;
         let mut side = SideFile::open(path, "write-lock")?;
         let writer = open::open_writer(path, &mut side, create, timeout)?;
+        let (reader, lister) = (open::open_reader(path)?, open::open_reader(path)?);
+        let watch = open::open_reader(path)?;
+        let files = Files::at(path)?;
+        if before.is_some_and(|before| before != files.database) {
+            return Err(StoreError::Busy { source: None });
+        }
         Ok(Self {
-            identity: identity(path)?,
+            path: path.to_owned(),
+            timeout,
+            files,
             writer: Mutex::new(Writer { connection: writer, side }),
-            reader: Mutex::new(open::open_reader(path)?),
-            lister: Mutex::new(open::open_reader(path)?),
-            watch: Mutex::new(Watch { connection: open::open_reader(path)?, last: None }),
+            reader: Mutex::new(reader),
+            lister: Mutex::new(lister),
+            watch: Mutex::new(Watch { connection: watch, last: None }),
         })
+    }
+
+    /// Takes the write-ahead log away of a file that was replaced. SQLite knows a log by its name
+    /// alone, and would read this one as that of the file which is there now
+    /// (<https://sqlite.org/howtocorrupt.html>, section 1.4).
+    fn leave(&self) -> Result<(), StoreError> {
+        let Writer { connection, side } = &mut *lock(&self.writer);
+        let _held = side.lock(self.timeout, &AtomicBool::new(false))?;
+        let there = Files::at(&self.path)?;
+        // Another process may have been quicker: then the log that is there is the new file's.
+        if there.database != self.files.database && there.log == self.files.log {
+            // What was committed last is in the log alone. Wherever the file is now, it gets it.
+            if let Err(error) = connection.query_row("PRAGMA wal_checkpoint", [], |_| Ok(())) {
+                tracing::warn!(%error, "the file that was replaced may lack its last changes");
+            }
+            for file in ["shm", "wal"] {
+                match std::fs::remove_file(beside(&self.path, file)) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        let reason = format!("the {file} of a replaced file cannot be removed");
+                        return Err(StoreError::Failed { reason, source: Some(error.into()) });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let replaced = |there: Files| there.database != self.files.database;
+        if Files::at(&self.path).is_ok_and(replaced)
+            && let Err(error) = self.leave()
+        {
+            tracing::warn!(%error, "{} was replaced, and the old log is still there", self.path.display());
+        }
+    }
+}
+
+impl Files {
+    fn at(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { database: identity(path)?, log: identity(&beside(path, "wal")).ok() })
     }
 }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::super::StoreError;
 use super::errors::translate;
 use super::old_table;
-use super::side_lock::SideFile;
+use super::side_lock::{SideFile, beside};
 
 /// "fss1": says in the header of the file that it is ours (<https://sqlite.org/fileformat.html>).
 const APPLICATION_ID: i64 = 0x6673_7331;
@@ -48,7 +48,9 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
         source: error.map(Into::into),
     };
     let resolved = match path.canonicalize() {
-        Ok(resolved) => resolved,
+        Ok(resolved) if resolved.is_file() => resolved,
+        // A pipe would keep us waiting for its other end.
+        Ok(_) => return Err(not_writable("it is not a file".to_owned(), None)),
         Err(_) => {
             let folder = match path.parent() {
                 Some(folder) if folder != Path::new("") => folder,
@@ -74,13 +76,20 @@ pub(super) fn inspect(path: &Path, create: bool, timeout: Duration) -> Result<()
         identity(path)?;
     }
     if path.exists() {
-        let connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | FLAGS)
-                .and_then(|connection| {
-                    connection.busy_timeout(timeout)?;
-                    Ok(connection)
-                })
-                .map_err(|error| translate(path, "opening the database", error))?;
+        // With a log or a journal of others beside the file, only to read: else they could be
+        // played back when this connection is closed. Without, also to write: else the log and the
+        // index that SQLite makes in order to read would be left behind.
+        let others = ["wal", "journal"].iter().any(|file| beside(path, file).exists());
+        let access = match others {
+            true => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            false => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        };
+        let connection = Connection::open_with_flags(path, access | FLAGS)
+            .and_then(|connection| {
+                connection.busy_timeout(timeout)?;
+                Ok(connection)
+            })
+            .map_err(|error| translate(path, "opening the database", error))?;
         match contents(&connection, path) {
             // A journal of an interrupted write can only be played back by a writer.
             Err(StoreError::NotWritable { .. }) => Ok(()),

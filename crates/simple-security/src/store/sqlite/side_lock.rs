@@ -51,10 +51,7 @@ pub(super) struct Held<'a>(&'a SideFile);
 impl SideFile {
     /// Opens `<database>-<purpose>`, and makes it with mode 0600 where it is missing.
     pub(super) fn open(database: &Path, purpose: &str) -> Result<Self, StoreError> {
-        let mut name = database.as_os_str().to_owned();
-        name.push("-");
-        name.push(purpose);
-        let path = PathBuf::from(name);
+        let path = beside(database, purpose);
         let file = open_file(&path).map_err(|error| not_writable(database, error))?;
         Ok(Self { path, file })
     }
@@ -110,6 +107,14 @@ impl Drop for Held<'_> {
         // holding the lock.
         let _ = flock(&self.0.file, FlockOperation::Unlock);
     }
+}
+
+/// `<database>-<purpose>`
+pub(super) fn beside(database: &Path, purpose: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-");
+    name.push(purpose);
+    PathBuf::from(name)
 }
 
 fn open_file(path: &Path) -> io::Result<File> {

@@ -1,0 +1,106 @@
+"""Breaks the engine, one rule at a time, and expects the model of the lease to fail each time.
+
+A model that passes all the same says nothing about the rule. `make mutations` runs this. It works on
+a copy of the source, in `target/mutations`. Words after the command choose the rules that have them.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rules import MUTATIONS, Mutation
+
+ROOT = Path(__file__).resolve().parents[4]
+TARGET = ROOT / "target"
+COPY = TARGET / "mutations"
+# The folder has another name than in the original, and so cargo tells the two crates apart: both are
+# built in one place, where they share what they depend on.
+CRATES = COPY / "mutated"
+BUILD = Path(os.environ.get("CARGO_TARGET_DIR", TARGET / "model"))
+MODEL = ["cargo", "test", "--package=simple-security", "--profile=model", "--no-default-features"]
+MODEL += ["--test=lease_model"]
+# Seconds. The longest model takes a tenth of it, and one that never ends has not failed.
+PATIENCE = 200
+
+
+def main() -> int:
+    """Tries the mutations; 1 when one of them was not noticed."""
+    words = " ".join(sys.argv[1:])
+    chosen = [mutation for mutation in MUTATIONS if words in mutation.rule]
+    copy_workspace()
+    built = run("--no-run")
+    if built.returncode != 0:
+        print(built.stdout)
+        return 1
+    failures = 0
+    for mutation in chosen:
+        started = time.monotonic()
+        problem, detail = try_out(mutation)
+        failures += problem is not None
+        seconds = time.monotonic() - started
+        print(f"{problem or 'noticed':12} {seconds:4.0f} s  {mutation.rule} ({detail})", flush=True)
+    print(f"{len(chosen) - failures} of {len(chosen)} mutations were noticed")
+    return int(failures > 0 or not chosen)
+
+
+def copy_workspace() -> None:
+    """Copies what cargo needs to see."""
+    shutil.rmtree(COPY, ignore_errors=True)
+    shutil.copytree(ROOT / "crates", CRATES, ignore=shutil.ignore_patterns("target", "__pycache__"))
+    shutil.copytree(ROOT / "python" / "src", COPY / "python" / "src")
+    for name in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "python/Cargo.toml"]:
+        text = (ROOT / name).read_text()
+        (COPY / name).write_text(text.replace("crates/", f"{CRATES.name}/"))
+
+
+def try_out(mutation: Mutation) -> tuple[str | None, str]:
+    """What went wrong, if anything did, and more about it."""
+    file = CRATES / "simple-security" / "src" / mutation.file
+    original = file.read_text()
+    if original.count(mutation.old) != 1:
+        return "NOT FOUND", f"{mutation.file} has the old text {original.count(mutation.old)} times"
+    try:
+        file.write_text(original.replace(mutation.old, mutation.new))
+        built = run("--no-run")
+        if built.returncode != 0:
+            return "NOT BUILT", built.stdout
+        return judge(run("--", "--exact", mutation.model), mutation.model)
+    except subprocess.TimeoutExpired:
+        return "NO END", mutation.model
+    finally:
+        file.write_text(original)
+
+
+def judge(tested: subprocess.CompletedProcess[str], model: str) -> tuple[str | None, str]:
+    """A failure counts when the model itself has found it, and not when loom gave up."""
+    found = re.search(r"panicked at [^\n]*lease_model/(\w+\.rs:\d+)", tested.stdout)
+    if found is None and "deadlock; threads" in tested.stdout:
+        found = re.search(r"(deadlock);", tested.stdout)
+    if tested.returncode == 0 or "running 1 test\n" not in tested.stdout:
+        return "NOT NOTICED", model
+    if found is None:
+        return "UNCLEAR", tested.stdout
+    return None, f"{model}, {found[1]}"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Builds and runs the model."""
+    environment = os.environ | {"CARGO_TARGET_DIR": str(BUILD), "RUSTFLAGS": "--cfg loom_model"}
+    return subprocess.run(
+        [*MODEL, *arguments],
+        cwd=COPY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The README's commands do what it shows: run in its order, against what `make run` serves."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import servers
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+SECRET = "TEST_SECRET"
+# What differs from run to run, in the order in which it is replaced.
+VARYING = [
+    (re.compile(r"fss_\w{11}_\w{39}"), "KEY"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"), "DATE"),
+]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def general(text: str) -> str:
+    for pattern, name in VARYING:
+        text = pattern.sub(name, text)
+    return text
+
+
+def test_the_console_shows_what_it_shows(database: Path, canaries: set[str]) -> None:
+    lines = "".join(blocks("console")).splitlines()
+    shown_key = re.search(r"fss_(\w{11})_\w{39}", README)
+    assert shown_key is not None
+    with servers.uvicorn(database, secret=SECRET, app="fastapi_app:app") as server:
+        key, key_id, variables = "", "", ""
+        for line, shown in zip(lines, [*lines[1:], "$"], strict=True):
+            if not line.startswith("$ "):
+                continue
+            command = line[2:].replace("localhost:8080", f"127.0.0.1:{server.port}")
+            command = command.replace(shown_key[0], key).replace(shown_key[1], key_id)
+            if command.startswith("KEY="):
+                variables = command
+                continue
+            answer = subprocess.run(
+                ["bash", "-c", f"{variables}\n{command}"],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            if made := re.search(r"fss_(\w{11})_\w{39}", answer):
+                key, key_id = made[0], made[1]
+                canaries.add(key)
+            expected = general(shown).replace(shown_key[1], key_id)
+            assert general(answer) == expected, command
+    assert key
+
+
+def test_the_python_client_prints_what_it_shows(database: Path) -> None:
+    [client] = [block for block in blocks("python") if "import requests" in block]
+    [printed] = [block for block in blocks("text") if "secure endpoint" in block]
+    with servers.uvicorn(database, secret=SECRET, app="fastapi_app:app") as server:
+        client = client.replace("localhost:8080", f"127.0.0.1:{server.port}")
+        answer = subprocess.run(
+            [sys.executable, "-c", client], capture_output=True, text=True, check=True
+        )
+    assert answer.stdout == printed
+
+
+def test_the_apps_are_apps(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in blocks("python"):
+        if "import requests" not in block:
+            exec(block, names)
+    paths = names["app"].openapi()["paths"]
+    assert paths.keys() >= {"/secure", "/whoami", "/partners", "/auth/new", "/partners/auth/new"}
+    assert not list(tmp_path.iterdir()), "importing and describing an app opens nothing"
