@@ -47,7 +47,7 @@ test-model: ## Check the lease in every order that threads can run in
 
 .PHONY: test-python
 test-python: $(STAMPS)/built $(STAMPS)/wheel $(STAMPS)/browser ## Test the FastAPI package, its servers, its wheel and its documentation in a browser
-	$(PYTEST)
+	export SIMPLE_SECURITY_WHEEL=$$(echo $(CURDIR)/target/wheels/*.whl); $(PYTEST)
 
 .PHONY: test-oldest
 test-oldest: $(STAMPS)/built $(STAMPS)/oldest ## Test the contract with the oldest FastAPI
@@ -55,7 +55,7 @@ test-oldest: $(STAMPS)/built $(STAMPS)/oldest ## Test the contract with the olde
 
 .PHONY: test-large
 test-large: $(STAMPS)/built ## The campaigns: 1,000 revocations under load
-	$(PYTEST) tests/test_revocation.py --log-cli-level=INFO
+	$(PYTEST) tests/test_revocation.py -s
 
 test-large: export SIMPLE_SECURITY_REVOCATIONS := 1000
 
@@ -72,9 +72,15 @@ lint: $(STAMPS)/synced ## Check formats, types, lints and licences
 	cd python && .venv/bin/ruff check . ../examples ../bench ../docs
 	cd python && .venv/bin/mypy
 
+.PHONY: audit
+audit: ## Check licences and sources of the crates, and known faults where the network allows
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check bans licenses sources
+	cargo deny check advisories || echo "the database of advisories could not be read"
+
 .PHONY: coverage
 coverage: $(STAMPS)/synced ## Measure which lines of Rust and Python the tests run
-	cargo llvm-cov --version >/dev/null 2>&1 || cargo install --locked cargo-llvm-cov
+	cargo llvm-cov --version >/dev/null 2>&1 || (rustup component add llvm-tools && cargo install --locked cargo-llvm-cov)
 	cargo llvm-cov --locked -p simple-security --all-features --summary-only
 	cd python && .venv/bin/python -m coverage run -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_migration*.py tests/test_vectors.py tests/test_websocket.py tests/test_api_key.py
 	cd python && .venv/bin/python -m coverage report
@@ -127,5 +133,5 @@ $(STAMPS)/oldest: $(STAMPS)/synced python/tests/oldest.txt
 $(STAMPS)/browser: python/tests/browser/package-lock.json
 	mkdir -p $(STAMPS)
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
-	cd python/tests/browser && npm ci --silent --no-audit --no-fund
+	cd python/tests/browser && npm ci --ignore-scripts --silent --no-audit --no-fund
 	touch $@

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import APIKey
 from fastapi.security.base import SecurityBase
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -18,6 +18,17 @@ Answer = TypeVar("Answer")
 
 # Neither control characters nor direction marks: the engine refuses the same.
 _VISIBLE = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
+
+
+# What `expiration-date` may be; the empty text stands for none.
+_DATE = {
+    "anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "date"},
+        {"type": "string", "maxLength": 0},
+        {"type": "null"},
+    ]
+}
 
 
 class UsageLog(BaseModel):
@@ -122,6 +133,7 @@ def admin_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool
                 description="the new expiration date in ISO format, in UTC if it names no zone",
             ),
             AfterValidator(_check_date),
+            WithJsonSchema(_DATE),
         ] = None,
     ) -> str:
         """Gives a key a new expiration date, and takes it back into use if it was revoked."""

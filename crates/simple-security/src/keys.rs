@@ -327,6 +327,10 @@ impl ApiKeys {
 impl Drop for ApiKeys {
     fn drop(&mut self) {
         self.close();
+        // What was accepted after the thread had stopped.
+        if let Err(error) = pollster::block_on(self.flush()) {
+            tracing::error!(%error, "the last counts could not be written and are lost");
+        }
     }
 }
 

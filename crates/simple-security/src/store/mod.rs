@@ -23,7 +23,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///
 /// Every change of the state of a key takes the next position of the change log, in the same
 /// transaction, and positions are handed out in the order of commits. Usage is no such change.
-/// `simple_security::testing::conformance` checks all that is said here.
+/// `simple_security::testing::CHECKS` checks all that is said here.
 pub trait KeyStore: Send + Sync + 'static {
     /// How long an answer may be used after a reading was begun. It is kept in the store, so that
     /// all processes have the same.

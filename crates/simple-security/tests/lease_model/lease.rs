@@ -17,7 +17,7 @@ fn meanwhile(keys: &Arc<ApiKeys>) -> thread::JoinHandle<()> {
 
 #[test]
 fn a_cached_key_that_is_revoked() {
-    check(3, || {
+    check(4, || {
         let (world, id) = World::with_key();
         let keys = world.engine();
         assert!(verify(&keys).is_ok());
@@ -31,8 +31,25 @@ fn a_cached_key_that_is_revoked() {
 }
 
 #[test]
+fn a_cached_key_that_is_revoked_while_the_log_is_read() {
+    check(4, || {
+        let (world, id) = World::with_key();
+        let keys = world.engine();
+        assert!(verify(&keys).is_ok());
+        // The lease is over, so whoever verifies now reads the log first.
+        wait(world.clock.sleep(world.store.lease()));
+        loom::explore();
+        let other = meanwhile(&keys);
+        wait(keys.revoke(id)).expect("the key");
+        assert!(is_revoked(&keys));
+        other.join().expect("no panic");
+        assert!(is_revoked(&keys));
+    });
+}
+
+#[test]
 fn a_key_that_is_revoked_while_it_is_looked_up() {
-    check(3, || {
+    check(4, || {
         let (world, id) = World::with_key();
         let keys = world.engine();
         // The lease is fresh, and the key not cached.
@@ -64,7 +81,7 @@ fn a_key_that_is_revoked_while_two_look_it_up() {
 
 #[test]
 fn a_key_that_another_process_revokes() {
-    check(2, || {
+    check(4, || {
         let (world, id) = World::with_key();
         let (keys, elsewhere) = (world.engine(), world.engine());
         assert!(verify(&keys).is_ok());
@@ -79,7 +96,7 @@ fn a_key_that_another_process_revokes() {
 
 #[test]
 fn a_revoked_key_that_is_renewed() {
-    check(3, || {
+    check(4, || {
         let (world, id) = World::with_key();
         let keys = world.engine();
         wait(keys.revoke(id)).expect("the key");
@@ -95,7 +112,7 @@ fn a_revoked_key_that_is_renewed() {
 
 #[test]
 fn an_unknown_key_that_is_issued() {
-    check(3, || {
+    check(4, || {
         let world = World::empty();
         let keys = world.engine();
         assert!(matches!(verify(&keys), Err(Denied::Unknown)));
@@ -110,7 +127,7 @@ fn an_unknown_key_that_is_issued() {
 
 /// The log of the backup lacks the row that was read last, so nothing that is cached may stay.
 fn restored(is_cached: bool) {
-    check(3, move || {
+    check(4, move || {
         let (world, _) = World::with_key();
         let keys = world.engine();
         assert!(wait(keys.verify(b"another key")).is_err());

@@ -123,7 +123,7 @@ fn record() -> KeyRecord {
     }
 }
 
-/// What happens to the next batch of counts.
+/// What happens to a batch of counts.
 enum Failure {
     Refused,
     Unconfirmed,
@@ -134,7 +134,7 @@ pub struct ModelStore {
     now: Mutex<MemoryStore>,
     /// A batch of counts has arrived.
     counted: Condvar,
-    failure: Mutex<Option<Failure>>,
+    failure: Mutex<Option<(u64, Failure)>>,
 }
 
 impl ModelStore {
@@ -146,14 +146,14 @@ impl ModelStore {
         *self.now() = backup;
     }
 
-    /// The next batch of counts is not written.
-    pub fn refuse_one_batch(&self) {
-        *self.failure.lock().expect("no panic") = Some(Failure::Refused);
+    /// The batch of counts of this number is not written when it comes first.
+    pub fn refuse_once(&self, number: u64) {
+        *self.failure.lock().expect("no panic") = Some((number, Failure::Refused));
     }
 
-    /// The next batch of counts is written, and the word of it is lost.
-    pub fn confirm_no_batch_once(&self) {
-        *self.failure.lock().expect("no panic") = Some(Failure::Unconfirmed);
+    /// The batch of counts of this number is written when it comes first, and nobody told so.
+    pub fn lose_the_answer_to(&self, number: u64) {
+        *self.failure.lock().expect("no panic") = Some((number, Failure::Unconfirmed));
     }
 
     /// The count that has arrived.
@@ -224,8 +224,9 @@ impl KeyStore for ModelStore {
 
     fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
         self.asked(move |now| {
-            let failure = self.failure.lock().expect("no panic").take();
-            if !matches!(failure, Some(Failure::Refused)) {
+            let mut failure = self.failure.lock().expect("no panic");
+            let failure = failure.take_if(|(number, _)| *number == batch.number);
+            if !matches!(failure, Some((_, Failure::Refused))) {
                 done(now.add_usage(batch))?;
                 self.counted.notify_all();
             }

@@ -10,220 +10,325 @@ from typing import NamedTuple
 
 
 class Mutation(NamedTuple):
-    """One change of the source, which must make a model fail."""
+    """A change of one file of the source, which must make a model fail."""
 
     rule: str
     file: str
-    old: str
-    new: str
+    # Old text, which must be there exactly once, and new text.
+    edits: list[tuple[str, str]]
     model: str
+    # The model waits for ever for what does not come.
+    hangs: bool = False
 
 
 MUTATIONS = [
     Mutation(
         "an answer is used only within the lease",
         "cache.rs",
-        "read_at != 0 && began.nanoseconds().saturating_sub(read_at) < self.lease",
-        "read_at != 0",
+        [
+            (
+                "read_at != 0 && began.nanoseconds().saturating_sub(read_at) < self.lease",
+                "read_at != 0",
+            ),
+        ],
         "lease::a_cached_key_that_is_revoked",
     ),
     Mutation(
         "the age of a reading counts from its begin",
         "lookup.rs",
-        "verifier.cache.apply(&reading.changed, begun);",
-        "verifier.cache.apply(&reading.changed, verifier.clock.uptime());",
-        "lease::a_cached_key_that_is_revoked",
+        [
+            (
+                "verifier.cache.apply(&reading.changed, begun);",
+                "verifier.cache.apply(&reading.changed, verifier.clock.uptime());",
+            ),
+        ],
+        "lease::a_cached_key_that_is_revoked_while_the_log_is_read",
     ),
     Mutation(
         "the lease is renewed after the changes are applied",
         "cache.rs",
-        """\
+        [
+            (
+                """\
         let state = &mut *lock(&self.state);
         match changed {""",
-        """\
+                """\
         self.read_at.fetch_max(begun.nanoseconds(), Ordering::Release);
         let state = &mut *lock(&self.state);
         match changed {""",
-        "lease::a_cached_key_that_is_revoked",
+            ),
+        ],
+        "lease::a_cached_key_that_is_revoked_while_the_log_is_read",
     ),
     Mutation(
         "a row of the log counts as read after it is applied",
         "lookup.rs",
-        """\
+        [
+            (
+                """\
             let mut applied = lock(&applied);
             // Two""",
-        """\
+                """\
             *lock(&applied) = Some(reading.mark);
             let mut applied = lock(&applied);
             // Two""",
-        "lease::a_cached_key_that_is_revoked",
+            ),
+        ],
+        "lease::a_cached_key_that_is_revoked_while_the_log_is_read",
     ),
     Mutation(
         "a changed key is forgotten",
         "cache.rs",
-        "self.known.remove(&mut state.known, digest);",
-        "",
+        [
+            ("self.known.remove(&mut state.known, digest);", ""),
+        ],
         "lease::a_cached_key_that_is_revoked",
     ),
     Mutation(
         "a changed key is forgotten as an unknown one, too",
         "cache.rs",
-        "self.unknown.remove(&mut state.unknown, digest);",
-        "",
+        [
+            ("self.unknown.remove(&mut state.unknown, digest);", ""),
+        ],
         "lease::an_unknown_key_that_is_issued",
     ),
     Mutation(
         "everything is forgotten where the log lacks the row that was read last",
         "cache.rs",
-        "self.known.clear(&mut state.known);",
-        "",
+        [
+            ("self.known.clear(&mut state.known);", ""),
+        ],
         "lease::a_cached_key_that_is_revoked_in_a_store_that_is_restored",
     ),
     Mutation(
         "and what is being looked up does not enter then",
         "cache.rs",
-        "                state.generation += 1;\n",
-        "",
+        [
+            (
+                """\
+                state.generation += 1;
+""",
+                "",
+            ),
+        ],
         "lease::a_key_that_is_looked_up_while_the_store_is_restored",
     ),
     Mutation(
         "an answer enters only if nothing was applied since its look-up began",
         "cache.rs",
-        "if state.generation != filling.generation {",
-        "if false {",
+        [
+            ("if state.generation != filling.generation {", "if false {"),
+        ],
         "lease::a_key_that_is_revoked_while_it_is_looked_up",
     ),
     Mutation(
         "what was applied is noted before the look-up begins",
         "lookup.rs",
-        """\
+        [
+            (
+                """\
             let filling = verifier.cache.begin_filling();
             let found = store.find(KeyReference::Digest(digest)).await;
 """,
-        """\
+                """\
             let found = store.find(KeyReference::Digest(digest)).await;
             let filling = verifier.cache.begin_filling();
 """,
+            ),
+        ],
         "lease::a_key_that_is_revoked_while_it_is_looked_up",
     ),
     Mutation(
         "the check and the insertion are one step",
         "cache.rs",
-        """\
+        [
+            (
+                """\
         let state = &mut *lock(&self.state);
         if state.generation != filling.generation {
             return;
         }
 """,
-        """\
+                """\
         if lock(&self.state).generation != filling.generation {
             return;
         }
         let state = &mut *lock(&self.state);
 """,
+            ),
+        ],
         "lease::a_key_that_is_revoked_while_it_is_looked_up",
     ),
     Mutation(
         "applying is one step",
         "cache.rs",
-        """\
-                state.generation += u64::from(!digests.is_empty());
-            }
-            Changed::Anything""",
-        """\
-            }
-            Changed::Anything""",
+        [
+            (
+                """\
+        let state = &mut *lock(&self.state);
+        match changed {""",
+                """\
+        {
+        let state = &mut *lock(&self.state);
+        match changed {""",
+            ),
+            ("state.generation += u64::from(!digests.is_empty());", ""),
+            (
+                "        // Last, and never back",
+                "        }\n        lock(&self.state).generation += 1;\n        // Last, and never back",
+            ),
+        ],
         "lease::a_key_that_is_revoked_while_it_is_looked_up",
     ),
     Mutation(
         "a call joins only a look-up that began less than one lease before it",
         "lookup.rs",
-        "if age < self.verifier.cache.lease() { work.upgrade() } else { None }",
-        "{ let _ = age; work.upgrade() }",
+        [
+            (
+                "if age < self.verifier.cache.lease() { work.upgrade() } else { None }",
+                "{ let _ = age; work.upgrade() }",
+            ),
+        ],
         "lease::a_key_that_is_revoked_while_it_is_looked_up",
     ),
     Mutation(
         "revoking and renewing wait until nobody can use what was before",
         "keys.rs",
-        """\
+        [
+            (
+                """\
         let before = self.store.change(id, change).await?.ok_or(KeyError::NotFound)?;
         self.wait_for_all().await;
 """,
-        """\
+                """\
         let before = self.store.change(id, change).await?.ok_or(KeyError::NotFound)?;
 """,
+            ),
+        ],
         "lease::a_cached_key_that_is_revoked",
     ),
     Mutation(
         "issuing waits until nobody can use what was before",
         "keys.rs",
-        """\
+        [
+            (
+                """\
 .insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
         self.wait_for_all().await;
 """,
-        """\
+                """\
 .insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
 """,
+            ),
+        ],
         "lease::an_unknown_key_that_is_issued",
     ),
     Mutation(
         "the wait is as long as the lease",
         "keys.rs",
-        "self.verifier.clock.sleep(bound).await;",
-        "self.verifier.clock.sleep(bound / 2).await;",
+        [
+            (
+                "self.verifier.clock.sleep(bound).await;",
+                "self.verifier.clock.sleep(bound / 2).await;",
+            ),
+        ],
         "lease::a_cached_key_that_is_revoked",
     ),
     Mutation(
         "a key has one counter, whoever looks it up",
         "usage.rs",
-        "let counter = by_key.entry(id).or_insert_with(|| {",
-        "by_key.remove(&id);\n        let counter = by_key.entry(id).or_insert_with(|| {",
+        [
+            (
+                "let counter = by_key.entry(id).or_insert_with(|| {",
+                """\
+by_key.remove(&id);
+        let counter = by_key.entry(id).or_insert_with(|| {""",
+            ),
+        ],
         "counts::calls_while_the_record_leaves_the_cache",
     ),
     Mutation(
         "whether a counter is held is asked before its count is taken",
         "usage.rs",
-        """\
+        [
+            (
+                """\
             let held = sync::Arc::get_mut(counter).is_none();
             let count = counter.count.swap(0, Ordering::SeqCst);
 """,
-        """\
+                """\
             let count = counter.count.swap(0, Ordering::SeqCst);
             let held = sync::Arc::get_mut(counter).is_none();
 """,
+            ),
+        ],
         "counts::calls_while_the_record_leaves_the_cache",
     ),
     Mutation(
-        "the flusher may sleep until the next count before the counts are taken, not after",
+        "a count is seen by the flush that runs, or it wakes the next: the flag is cleared first",
         "usage.rs",
-        """\
+        [
+            (
+                """\
+        self.dirty.store(false, Ordering::SeqCst);
+        let mut by_key""",
+                "        let mut by_key",
+            ),
+            (
+                """\
             held
         });
         counts""",
-        """\
+                """\
             held
         });
         self.dirty.store(false, Ordering::SeqCst);
         counts""",
+            ),
+        ],
         "counts::counts_that_nobody_flushes",
+        hangs=True,
     ),
     Mutation(
         "counts that could not be written are tried again",
         "usage.rs",
-        "if !failed && !matches!(woken.recv(), Ok(Wake::Counted)) {",
-        "if !matches!(woken.recv(), Ok(Wake::Counted)) {",
+        [
+            (
+                "if !failed && !matches!(woken.recv(), Ok(Wake::Counted)) {",
+                "if !matches!(woken.recv(), Ok(Wake::Counted)) {",
+            ),
+        ],
         "counts::counts_that_nobody_flushes_and_the_store_refuses_at_first",
+        hangs=True,
     ),
     Mutation(
         "a batch that was not confirmed keeps its number",
         "usage.rs",
-        "        flush.unconfirmed.clone()\n    }",
-        """\
-        flush.unconfirmed.clone().map(|batch| {
-            flush.number += 1;
-            Arc::new(UsageBatch { number: flush.number, ..(*batch).clone() })
-        })
-    }""",
+        [
+            (
+                "let older = lock(&self.flush).unconfirmed.clone();",
+                """\
+let older = lock(&self.flush).unconfirmed.clone().map(|batch| {
+            Arc::new(UsageBatch { number: batch.number + 1, ..(*batch).clone() })
+        });""",
+            ),
+        ],
         "counts::counts_whose_arrival_is_not_confirmed",
+    ),
+    Mutation(
+        "a batch is made when the one before has arrived",
+        "usage.rs",
+        [
+            ("if flush.unconfirmed.is_none() {", "{"),
+        ],
+        "counts::calls_while_counts_are_written_twice_at_once",
+    ),
+    Mutation(
+        "a batch is forgotten when it has arrived itself",
+        "usage.rs",
+        [
+            ("take_if(|waiting| waiting.number == batch.number)", "take()"),
+        ],
+        "counts::counts_that_are_refused_while_older_ones_arrive",
     ),
 ]

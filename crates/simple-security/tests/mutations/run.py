@@ -61,30 +61,34 @@ def try_out(mutation: Mutation) -> tuple[str | None, str]:
     """What went wrong, if anything did, and more about it."""
     file = CRATES / "simple-security" / "src" / mutation.file
     original = file.read_text()
-    if original.count(mutation.old) != 1:
-        return "NOT FOUND", f"{mutation.file} has the old text {original.count(mutation.old)} times"
+    mutated = original
+    for old, new in mutation.edits:
+        if original.count(old) != 1:
+            return "NOT FOUND", f"{original.count(old)} times in {mutation.file}: {old}"
+        mutated = mutated.replace(old, new)
     try:
-        file.write_text(original.replace(mutation.old, mutation.new))
+        file.write_text(mutated)
         built = run("--no-run")
         if built.returncode != 0:
             return "NOT BUILT", built.stdout
-        return judge(run("--", "--exact", mutation.model), mutation.model)
+        return judge(mutation, run("--", "--exact", mutation.model))
     except subprocess.TimeoutExpired:
         return "NO END", mutation.model
     finally:
         file.write_text(original)
 
 
-def judge(tested: subprocess.CompletedProcess[str], model: str) -> tuple[str | None, str]:
+def judge(mutation: Mutation, tested: subprocess.CompletedProcess[str]) -> tuple[str | None, str]:
     """A failure counts when the model itself has found it, and not when loom gave up."""
-    found = re.search(r"panicked at [^\n]*lease_model/(\w+\.rs:\d+)", tested.stdout)
-    if found is None and "deadlock; threads" in tested.stdout:
-        found = re.search(r"(deadlock);", tested.stdout)
     if tested.returncode == 0 or "running 1 test\n" not in tested.stdout:
-        return "NOT NOTICED", model
+        return "NOT NOTICED", mutation.model
+    sign = (
+        r"(deadlock); threads" if mutation.hangs else r"panicked at [^\n]*lease_model/(\w+\.rs:\d+)"
+    )
+    found = re.search(sign, tested.stdout)
     if found is None:
         return "UNCLEAR", tested.stdout
-    return None, f"{model}, {found[1]}"
+    return None, f"{mutation.model}, {found[1]}"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

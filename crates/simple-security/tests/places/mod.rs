@@ -1,4 +1,4 @@
-//! Where the tests keep keys, and how long they go on.
+//! Where the tests keep keys.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
@@ -8,16 +8,9 @@ use simple_security::testing::Place;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-/// The variable that makes tests which try many orders of events go on for longer: by how much
-/// the usual number of rounds is multiplied.
-const ROUNDS: &str = "SIMPLE_SECURITY_ROUNDS";
+mod rounds;
 
-/// A number of rounds, or as many times more as the environment wants.
-pub fn rounds(usual: u32) -> u32 {
-    #[allow(clippy::disallowed_methods, reason = "a setting of the tests")]
-    let factor = std::env::var(ROUNDS);
-    usual * factor.map_or(1, |factor| factor.parse().expect("SIMPLE_SECURITY_ROUNDS: a number"))
-}
+pub use rounds::rounds;
 
 /// The memory of a process: gone when the last handle is.
 #[derive(Default)]

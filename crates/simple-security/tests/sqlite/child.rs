@@ -12,10 +12,10 @@ const SAID: &str = "said: ";
 /// The roles, each given the path of a database.
 const ROLES: &[(&str, fn(&Path))] = &[
     ("make_files", super::modes::make_files),
-    //     ("open_where_nothing_can_be_written", super::mounted::open_where_nothing_can_be_written),
-    //     ("fill_the_disk", super::mounted::fill_the_disk),
-    //     ("open_on_a_full_disk", super::mounted::open_on_a_full_disk),
-    //     ("issue_for_ever", super::killed::issue_for_ever),
+    ("open_where_nothing_can_be_written", super::mounted::open_where_nothing_can_be_written),
+    ("fill_the_disk", super::mounted::fill_the_disk),
+    ("open_on_a_full_disk", super::mounted::open_on_a_full_disk),
+    ("issue_for_ever", super::killed::issue_for_ever),
 ];
 
 /// A process in a role.

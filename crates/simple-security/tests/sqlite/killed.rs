@@ -7,7 +7,7 @@ use simple_security::Denied;
 use simple_security::clock::{Clock, SystemClock};
 
 use super::child::{Player, say};
-use super::places::rounds;
+use super::rounds::rounds;
 use super::{Folder, by_hand, issue, real_engine, wait};
 
 /// Issues keys and revokes every third, on several threads, until it is killed. It says what it

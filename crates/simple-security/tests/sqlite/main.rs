@@ -12,8 +12,8 @@ use simple_security::store::{KeyStore, SqliteStore, StoreError};
 use simple_security::{ApiKeys, Denied, IssuedKey, NewKey, Timestamp, VerifiedKey};
 use tempfile::TempDir;
 
-#[path = "../places/mod.rs"]
-mod places;
+#[path = "../places/rounds.rs"]
+mod rounds;
 
 mod child;
 mod killed;
@@ -116,15 +116,4 @@ fn by_hand(path: &Path) -> Connection {
 
 fn wait<F: Future>(future: F) -> F::Output {
     pollster::block_on(future)
-}
-
-/// Lets others run until something has happened.
-#[track_caller]
-fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let start = SystemClock.uptime().nanoseconds();
-    while !happened() {
-        let waited = SystemClock.uptime().nanoseconds() - start;
-        assert!(waited < 20_000_000_000, "waited 20 seconds in vain: {what}");
-        std::thread::yield_now();
-    }
 }

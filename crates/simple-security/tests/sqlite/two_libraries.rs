@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::child::Player;
 use super::killed::Ledger;
-use super::places::rounds;
+use super::rounds::rounds;
 use super::{Folder, beside, issue, real_engine, verify, wait};
 
 #[test]
@@ -30,6 +30,7 @@ fn no_write_is_lost_when_another_library_drops_our_locks() {
                 }
             }
         });
+        let _finish = Finish(&finished);
         for _ in 0..rounds(150) {
             let issued = issue(&keys);
             ledger.note(&format!("issued {}", issued.key.expose()));
@@ -38,7 +39,6 @@ fn no_write_is_lost_when_another_library_drops_our_locks() {
                 ledger.note(&player.next().expect("it goes on for ever"));
             }
         }
-        finished.store(true, Ordering::SeqCst);
     });
     assert!(wait(keys.list()).is_ok());
     drop(keys);
@@ -48,4 +48,13 @@ fn no_write_is_lost_when_another_library_drops_our_locks() {
         }
     }
     ledger.compare(&path, "with another library in the process");
+}
+
+/// Ends the other thread, also when this one fails.
+struct Finish<'a>(&'a AtomicBool);
+
+impl Drop for Finish<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

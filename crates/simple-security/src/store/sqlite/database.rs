@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::super::{ChangeMark, Changed, Reading, StoreError};
 use super::errors::translate;
@@ -14,6 +14,9 @@ use super::open::{self, Identity, identity};
 use super::side_lock::{SideFile, beside};
 use super::statements;
 use crate::sync::{Mutex, lock};
+
+/// How long one attempt to begin a transaction waits: a fork waits for no more than that.
+const BEGIN_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A file that is open, except while the process forks.
 ///
@@ -125,16 +128,32 @@ impl File {
         let failed = |error| translate(&self.path, doing, error);
         let used = self.use_checked()?;
         let Writer { connection, side } = &mut *lock(&used.database.writer);
+        let connection = &*connection;
         let _held = side.lock(self.timeout, &self.forking)?;
         // Asked again under the lock: what is written to a file that was replaced is lost.
         if Files::at(&self.path)? != used.database.files {
             return Err(StoreError::Busy { source: None });
         }
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let transaction = self.begin(connection).map_err(failed)?;
         let done = work(&transaction).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         Ok(done)
+    }
+
+    /// Begins to write. Of our own programs this one is the only writer; others, such as a shell of
+    /// SQLite, are waited for.
+    fn begin<'a>(&self, connection: &'a Connection) -> rusqlite::Result<Transaction<'a>> {
+        let mut attempts = self.timeout.as_millis() / BEGIN_TIMEOUT.as_millis();
+        loop {
+            attempts = attempts.saturating_sub(1);
+            match Transaction::new_unchecked(connection, TransactionBehavior::Immediate) {
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                        && attempts > 0
+                        && !self.forking.load(Ordering::Acquire) => {}
+                begun => return begun,
+            }
+        }
     }
 
     /// Reads for a request. The file is not compared with the one at its path: that is done by
@@ -232,6 +251,9 @@ impl Database {
         open::inspect(path, create, timeout)?;
         let mut side = SideFile::open(path, "write-lock")?;
         let writer = open::open_writer(path, &mut side, create, timeout)?;
+        writer
+            .busy_timeout(BEGIN_TIMEOUT.min(timeout))
+            .map_err(|error| translate(path, "opening the database", error))?;
         let (reader, lister) = (open::open_reader(path)?, open::open_reader(path)?);
         let watch = open::open_reader(path)?;
         let files = Files::at(path)?;

@@ -75,6 +75,18 @@ pub(super) fn inspect(path: &Path, create: bool, timeout: Duration) -> Result<()
     if !create {
         identity(path)?;
     }
+    // Asked of the system and not read from the mode: the folder may be mounted read-only.
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
+        .and_then(|()| match path.exists() {
+            true => rustix::fs::access(path, rustix::fs::Access::WRITE_OK),
+            false => Ok(()),
+        })
+        .map_err(|error| StoreError::NotWritable {
+            path: path.to_owned(),
+            reason: io::Error::from(error).to_string(),
+            source: Some(io::Error::from(error).into()),
+        })?;
     if path.exists() {
         // With a log or a journal of others beside the file, only to read: else they could be
         // played back when this connection is closed. Without, also to write: else the log and the
@@ -96,18 +108,7 @@ pub(super) fn inspect(path: &Path, create: bool, timeout: Duration) -> Result<()
             other => other.map(drop),
         }?;
     }
-    // Asked of the system and not read from the mode: the folder may be mounted read-only.
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
-        .and_then(|()| match path.exists() {
-            true => rustix::fs::access(path, rustix::fs::Access::WRITE_OK),
-            false => Ok(()),
-        })
-        .map_err(|error| StoreError::NotWritable {
-            path: path.to_owned(),
-            reason: io::Error::from(error).to_string(),
-            source: Some(io::Error::from(error).into()),
-        })
+    Ok(())
 }
 
 /// Opens the writer and brings the file up to the newest schema.
