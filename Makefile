@@ -12,9 +12,14 @@ PYTHON := $(CURDIR)/python/.venv/bin/python
 # FastAPI 0.112.4, the oldest that is supported, in an environment of its own.
 OLDEST := $(CURDIR)/python/.venv-oldest/bin/python
 PYTEST := cd python && $(PYTHON) -m pytest
-BROWSER := python/tests/browser/node_modules
-STAMPS := target/make
+# Each stamp lies in the folder that it stands for, and goes with it.
+SYNCED := python/.venv/synced
+BUILT := python/.venv/built
+OLDEST_SYNCED := python/.venv-oldest/synced
+BROWSER := python/tests/browser/node_modules/installed
+WHEEL := target/wheels/built
 RUST := $(shell git ls-files -co --exclude-standard 'crates/*.rs' 'crates/*.sql' 'crates/*Cargo.toml' 'python/src/*.rs' python/Cargo.toml Cargo.lock)
+PACKAGE := $(shell git ls-files -co --exclude-standard python/fastapi_simple_security python/README.md python/LICENSE python/pyproject.toml)
 # The model of the lease is compiled apart: its flag reaches every crate.
 MODEL := RUSTFLAGS="--cfg loom_model" CARGO_TARGET_DIR=target/model cargo test --locked -p simple-security --release --no-default-features
 
@@ -28,7 +33,7 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(STAMPS)/built ## Serve the example app on http://localhost:8080 (admin secret: TEST_SECRET)
+run: $(BUILT) ## Serve the example app on http://localhost:8080 (admin secret: TEST_SECRET)
 	cd examples && FASTAPI_SIMPLE_SECURITY_SECRET=$${FASTAPI_SIMPLE_SECURITY_SECRET-TEST_SECRET} \
 		$(PYTHON) -m uvicorn fastapi_app:app --port 8080
 
@@ -46,15 +51,15 @@ test-model: ## Check the lease in every order that threads can run in
 	$(MODEL) --test lease_model
 
 .PHONY: test-python
-test-python: $(STAMPS)/built $(STAMPS)/wheel $(STAMPS)/browser ## Test the FastAPI package, its servers, its wheel and its documentation in a browser
+test-python: $(BUILT) $(WHEEL) $(BROWSER) ## Test the FastAPI package, its servers, its wheel and its documentation in a browser
 	export SIMPLE_SECURITY_WHEEL=$$(echo $(CURDIR)/target/wheels/*.whl); $(PYTEST)
 
 .PHONY: test-oldest
-test-oldest: $(STAMPS)/built $(STAMPS)/oldest ## Test the contract with the oldest FastAPI
+test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest FastAPI
 	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_openapi_schemes.py tests/test_vectors.py tests/test_websocket.py
 
 .PHONY: test-large
-test-large: $(STAMPS)/built ## The campaigns: 1,000 revocations under load
+test-large: $(BUILT) ## The campaigns: 1,000 revocations under load
 	$(PYTEST) tests/test_revocation.py -s
 
 test-large: export SIMPLE_SECURITY_REVOCATIONS := 1000
@@ -64,12 +69,12 @@ mutations: ## Break each rule of the lease on purpose and see its test fail
 	python3 crates/simple-security/tests/mutations/run.py
 
 .PHONY: lint
-lint: $(STAMPS)/synced ## Check formats, types, lints and licences
+lint: $(SYNCED) ## Check formats, types and lints
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked -p simple-security --no-deps --all-features --quiet
-	cd python && .venv/bin/ruff format --check . ../examples ../bench ../docs
-	cd python && .venv/bin/ruff check . ../examples ../bench ../docs
+	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates
+	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates
 	cd python && .venv/bin/mypy
 
 .PHONY: audit
@@ -79,7 +84,7 @@ audit: ## Check licences and sources of the crates, and known faults where the n
 	cargo deny check advisories || echo "the database of advisories could not be read"
 
 .PHONY: coverage
-coverage: $(STAMPS)/synced ## Measure which lines of Rust and Python the tests run
+coverage: $(BUILT) ## Measure which lines of Rust and Python the tests run
 	cargo llvm-cov --version >/dev/null 2>&1 || (rustup component add llvm-tools && cargo install --locked cargo-llvm-cov)
 	cargo llvm-cov --locked -p simple-security --all-features --summary-only
 	cd python && .venv/bin/python -m coverage run -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_migration*.py tests/test_vectors.py tests/test_websocket.py tests/test_api_key.py
@@ -88,50 +93,49 @@ coverage: $(STAMPS)/synced ## Measure which lines of Rust and Python the tests r
 ##@ Measuring and showing it
 
 .PHONY: bench
-bench: $(STAMPS)/built ## Measure what a verified request costs
+bench: $(BUILT) ## Measure what a verified request costs
 	cargo bench --locked -p simple-security --bench engine
 	$(PYTHON) bench/in_process.py
 
 .PHONY: docs
-docs: $(STAMPS)/built $(STAMPS)/browser ## Write the table of settings and take the screenshots anew
+docs: $(BUILT) $(BROWSER) ## Write the table of settings and take the screenshots anew
 	$(PYTHON) docs/settings.py
 	cd python && $(PYTHON) tests/screenshots.py
 
 .PHONY: wheel
-wheel: $(STAMPS)/wheel ## Build the wheel into target/wheels
+wheel: $(WHEEL) ## Build the wheel into target/wheels
 
 ##@ Setting it up
 
 .PHONY: hooks
-hooks: $(STAMPS)/synced ## Run the checks of .pre-commit-config.yaml before each commit
+hooks: $(SYNCED) ## Run the checks of .pre-commit-config.yaml before each commit
 	cd python && .venv/bin/pre-commit install --config ../.pre-commit-config.yaml -t pre-commit -t commit-msg
 
 $(CURDIR)/.tools/bin/uv:
 	python3 -m venv .tools
 	.tools/bin/pip install --quiet uv==$(UV_VERSION)
 
-$(STAMPS)/synced: $(UV) python/pyproject.toml python/uv.lock
-	mkdir -p $(STAMPS)
+$(SYNCED): $(UV) python/pyproject.toml python/uv.lock
 	cd python && $(UV) sync --locked --no-install-project --quiet
 	touch $@
 
-$(STAMPS)/built: $(STAMPS)/synced $(RUST)
+$(BUILT): $(SYNCED) $(RUST)
 	cd python && PATH="$(dir $(UV)):$$PATH" VIRTUAL_ENV=$(CURDIR)/python/.venv .venv/bin/maturin develop --locked --release --uv --quiet
 	touch $@
 
-$(STAMPS)/wheel: $(STAMPS)/synced $(RUST) $(wildcard python/fastapi_simple_security/*)
+$(WHEEL): $(SYNCED) $(RUST) $(PACKAGE)
 	rm -f target/wheels/*.whl
 	cd python && .venv/bin/maturin build --locked --release --quiet --out ../target/wheels
 	touch $@
 
-$(STAMPS)/oldest: $(STAMPS)/synced python/tests/oldest.txt
+$(OLDEST_SYNCED): $(SYNCED) python/tests/oldest.txt
 	cd python && $(UV) venv --quiet --clear .venv-oldest
 	cd python && $(UV) pip sync --quiet --python .venv-oldest tests/oldest.txt
 	echo $(CURDIR)/python > "$$($(OLDEST) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/fastapi_simple_security.pth"
 	touch $@
 
-$(STAMPS)/browser: python/tests/browser/package-lock.json
-	mkdir -p $(STAMPS)
+$(BROWSER): python/tests/browser/package-lock.json
+	@command -v npm >/dev/null || (echo "The tests in the browser need Node 20 or later with npm: install it, or run the other tests with \`make test-rust test-model test-oldest\`" >&2; exit 1)
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
 	cd python/tests/browser && npm ci --ignore-scripts --silent --no-audit --no-fund
 	touch $@

@@ -1,6 +1,7 @@
-"""Keeps keys out of uvicorn's access log.
+"""Keeps keys out of uvicorn's logs.
 
-A key in the query is part of the URL, and `uvicorn.access` writes URLs.
+A key in the query is part of the URL. `uvicorn.access` writes the URLs of requests, and
+`uvicorn.error` those of WebSockets.
 """
 
 import logging
@@ -8,8 +9,9 @@ from urllib.parse import unquote_plus
 
 
 def mask_keys_in_access_log() -> None:
-    """Masks the parameter `api-key` in all that `uvicorn.access` logs from now on."""
-    logging.getLogger("uvicorn.access").addFilter(_mask)
+    """Masks the parameter `api-key` in all that uvicorn logs from now on."""
+    for name in ("uvicorn.access", "uvicorn.error"):
+        logging.getLogger(name).addFilter(_mask)
 
 
 def _mask(record: logging.LogRecord) -> bool:

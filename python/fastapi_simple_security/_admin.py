@@ -155,6 +155,8 @@ def _ask(question: Callable[[], Answer]) -> Answer:
     """Asks the engine, and turns what it raises into answers."""
     try:
         return question()
+    except ValueError as error:
+        raise _invalid("name", "value_error", str(error)) from error
     except LookupError as error:
         raise HTTPException(404, str(error), _answers.NO_STORE) from error
     except SecurityError as error:
@@ -166,10 +168,14 @@ def _refuse_repeated(names: Iterable[str]) -> None:
     seen = set()
     for name in names:
         if name in seen:
-            message = "The parameter was sent more than once"
-            error = {"type": "repeated", "loc": ("query", name), "msg": message, "input": None}
-            raise RequestValidationError([error])
+            raise _invalid(name, "repeated", "The parameter was sent more than once")
         seen.add(name)
+
+
+def _invalid(parameter: str, kind: str, message: str) -> RequestValidationError:
+    """A 422, in the form that FastAPI gives it."""
+    loc = ("query", parameter)
+    return RequestValidationError([{"type": kind, "loc": loc, "msg": message, "input": None}])
 
 
 def _check_date(text: str | None) -> str | None:

@@ -66,7 +66,6 @@ class SimpleSecurity(KeyHeader):
         )
         # Writes what is still counted when the interpreter ends and no lifespan has done so.
         self._finalizer = weakref.finalize(self, self._engine.close)
-        self._opened = False
         hide_docs = _core.hide_docs() if hide_docs is None else hide_docs
         self.router: APIRouter = admin_router(
             self._engine, lifespan=self._lifespan, include_in_schema=not hide_docs
@@ -81,10 +80,10 @@ class SimpleSecurity(KeyHeader):
         """
         scope = connection.scope
         try:
-            if not self._opened:
+            if not self._engine.is_open:
                 # Opening may take long, and this is the event loop.
                 await run_in_threadpool(self.open)
-            checked = self._engine.check(scope["headers"], scope["query_string"])
+            checked = self._engine.check(scope["headers"], scope.get("query_string", b""))
             if isinstance(checked, VerifiedKey):
                 return ApiKey(checked)
             status = self._engine.refusal_status
@@ -100,11 +99,9 @@ class SimpleSecurity(KeyHeader):
             StoreUnavailable: the database cannot be opened now.
         """
         self._engine.open()
-        self._opened = True
 
     def close(self) -> None:
         """Writes what is counted and closes the database. The next use opens it again."""
-        self._opened = False
         self._engine.close()
 
     @asynccontextmanager

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyLookupError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyString, PyType};
+use pyo3::types::{PyList, PyString};
 use secrecy::{ExposeSecret, SecretString};
-use simple_security::config::{Arguments, ConfigurationError, Settings};
+use simple_security::config::{Arguments, Settings};
 use simple_security::store::StoreError;
-use simple_security::{
-    ApiKeys, Denied, InvalidKeyName, KeyError, KeyId, KeyName, NewKey, OpenError, Timestamp,
-};
+use simple_security::{ApiKeys, Denied, KeyError, KeyId, KeyName, NewKey, Timestamp};
 
 use crate::credential::{self, Sent};
+use crate::errors::{Failure, store_unavailable};
 use crate::fork::{self, Owned};
 
 /// What was opened, and by which settings.
@@ -97,10 +96,17 @@ impl Engine {
         });
     }
 
+    /// Whether the store is open, in this process.
+    #[getter]
+    fn is_open(&self) -> bool {
+        self.opened.load().as_deref().is_some_and(|opened| opened.get().is_some())
+    }
+
     /// The status of a refused request: 403 or 401.
     #[getter]
     fn refusal_status(&self, py: Python<'_>) -> PyResult<u16> {
-        self.with(py, |opened| Ok(opened.settings.refusal_status))
+        let opened = self.opened(py)?;
+        opened.get().map(|opened| opened.settings.refusal_status).ok_or_else(forked_meanwhile)
     }
 
     /// Verifies the key of a request: of its query parameter first, then of its header. One good
@@ -160,7 +166,7 @@ impl Engine {
 
     /// Makes a key and gives it back in plain text.
     fn issue(&self, py: Python<'_>, name: &str, never_expires: bool) -> PyResult<String> {
-        let name = KeyName::new(name).map_err(|error| invalid_name(&error))?;
+        let name = KeyName::new(name).map_err(|error| PyValueError::new_err(error.to_string()))?;
         self.with(py, |opened| {
             let new = NewKey { name, never_expires, expires_at: None };
             let issued = pollster::block_on(opened.keys.issue(new))?;
@@ -284,9 +290,9 @@ impl Engine {
         let opened = self.opened(py)?;
         let opened = opened.get().ok_or_else(forked_meanwhile)?;
         py.detach(|| ask(opened)).map_err(|error| match error {
-            KeyError::NotFound => pyo3::exceptions::PyLookupError::new_err("API key not found"),
+            KeyError::NotFound => PyLookupError::new_err("API key not found"),
             KeyError::Store(error) => store_unavailable(py, &error),
-            other => pyo3::exceptions::PyRuntimeError::new_err(other.to_string()),
+            other => PyRuntimeError::new_err(other.to_string()),
         })
     }
 }
@@ -328,58 +334,7 @@ impl VerifiedKey {
     }
 }
 
-/// Why the store is not open.
-enum Failure {
-    Configuration(ConfigurationError),
-    Open(OpenError),
-}
-
-impl Failure {
-    fn raise(self, py: Python<'_>) -> PyErr {
-        match self {
-            Self::Configuration(error) => configuration(py, &error.setting, &error.problem),
-            Self::Open(OpenError::Store { setting, source }) => match source {
-                StoreError::Busy { .. }
-                | StoreError::DiskFull { .. }
-                | StoreError::Gone { .. }
-                | StoreError::Failed { .. } => store_unavailable(py, &source),
-                source => configuration(py, &setting, &source.to_string()),
-            },
-            Self::Open(error) => pyo3::exceptions::PyRuntimeError::new_err(error.to_string()),
-        }
-    }
-}
-
-fn configuration(py: Python<'_>, setting: &str, problem: &str) -> PyErr {
-    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    raise(py, &CLASS, "ConfigurationError", (setting, problem))
-}
-
-fn store_unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
-    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    raise(py, &CLASS, "StoreUnavailable", (error.to_string(),))
-}
-
-fn raise<'py>(
-    py: Python<'py>,
-    class: &PyOnceLock<Py<PyType>>,
-    name: &str,
-    arguments: impl pyo3::call::PyCallArgs<'py>,
-) -> PyErr {
-    let raised = class
-        .import(py, "fastapi_simple_security._errors", name)
-        .and_then(|class| class.call1(arguments));
-    match raised {
-        Ok(error) => PyErr::from_value(error),
-        Err(error) => error,
-    }
-}
-
-fn invalid_name(error: &InvalidKeyName) -> PyErr {
-    pyo3::exceptions::PyValueError::new_err(error.to_string())
-}
-
 /// A thread that was forked in the middle of a call does not go on: it is not in the child.
 fn forked_meanwhile() -> PyErr {
-    pyo3::exceptions::PyRuntimeError::new_err("the process was forked in the middle of a call")
+    PyRuntimeError::new_err("the process was forked in the middle of a call")
 }

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 mod credential;
 mod engine;
+mod errors;
 mod fork;
 mod logging;
 

@@ -64,28 +64,6 @@ def package_log() -> Iterator[list[str]]:
     logger.removeHandler(collector)
 
 
-@pytest.fixture
-def leaks(
-    canaries: set[str], database_directories: list[Path], package_log: list[str], tmp_path: Path
-) -> Callable[[], list[str]]:
-    """Finds the files of databases, and the lines of our log, that hold a canary."""
-
-    def search() -> list[str]:
-        patterns = tmp_path / "canaries"
-        patterns.write_text("\n".join(sorted(canaries)))
-        found = subprocess.run(
-            ["grep", "-rlaFf", patterns, *database_directories],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert found.returncode in (0, 1), found.stderr
-        lines = [line for line in package_log if any(canary in line for canary in canaries)]
-        return found.stdout.splitlines() + lines
-
-    return search
-
-
 @pytest.fixture(autouse=True)
 def unset_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No setting from outside or of the test before; the default instance starts anew."""

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self
 
 from clients import Connection
 from servers import wait_until
@@ -46,7 +45,7 @@ class Hammer:
             threading.Thread(target=self._ask, args=(number,)) for number in range(len(connections))
         ]
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Hammer":
         for thread in self._threads:
             thread.start()
         return self

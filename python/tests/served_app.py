@@ -4,7 +4,7 @@ import os
 from typing import Annotated, Any
 
 from asgi_client import get
-from fastapi import Depends
+from fastapi import Depends, WebSocket
 from fastapi_app import app
 
 from fastapi_simple_security import ApiKey, api_key_security
@@ -31,6 +31,13 @@ app.add_middleware(NameTheWorker)
 @app.get("/broken", include_in_schema=False)
 async def broken(key: Annotated[ApiKey, Depends(api_key_security)]) -> None:
     raise RuntimeError(f"broken on purpose, asked with {key!r}")
+
+
+@app.websocket("/ws")
+async def socket(socket: WebSocket, key: Annotated[ApiKey, Depends(api_key_security)]) -> None:
+    await socket.accept()
+    await socket.send_text(key.id)
+    await socket.close()
 
 
 # A server that loads the app before it forks may have used the package by then.

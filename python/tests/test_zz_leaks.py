@@ -12,6 +12,8 @@ from typing import Annotated, Any, NoReturn
 
 import pytest
 import servers
+import websockets.exceptions
+import websockets.sync.client
 from clients import Connection
 from fastapi import Depends
 from fastapi.testclient import TestClient
@@ -54,6 +56,25 @@ def test_a_server_logs_no_key(
     assert "/auth/revoke" in log
     assert not leaks(canaries, log.encode())
     assert not leaks(canaries, openapi.encode())
+
+
+def test_a_server_logs_no_key_of_a_web_socket(database: Path, canaries: set[str]) -> None:
+    """A browser cannot send headers with it, so its key is in the query."""
+    secret = "secret-of-the-socket-test"
+    with servers.uvicorn(database, secret=secret) as server:
+        admin = server.admin(secret, canaries)
+        key, revoked = admin.new(), admin.new()
+        admin.revoke(revoked)
+        url = f"ws://127.0.0.1:{server.port}/ws"
+        with websockets.sync.client.connect(f"{url}?api-key={key}") as socket:
+            assert socket.recv() == key[4:15]
+        with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
+            websockets.sync.client.connect(f"{url}?api-key={revoked}")
+        assert refused.value.response.status_code == 403
+        server.stop()
+        log = server.log()
+    assert log.count("/ws?api-key=***") == 2
+    assert not leaks(canaries, log.encode())
 
 
 def test_a_failing_endpoint_shows_no_key(

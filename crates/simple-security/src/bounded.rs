@@ -1,7 +1,6 @@
 //! A map of bounded size that is read without a lock.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::key::KeyDigest;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +52,7 @@ impl<T: Clone + Send + Sync + 'static> Bounded<T> {
             self.make_room(order);
         }
         order.0.push_back(digest);
-        self.entries.insert(digest, Arc::new(Entry { value, read: AtomicBool::new(false) }));
+        self.entries.insert(digest, Entry { value, read: AtomicBool::new(false) });
     }
 
     /// Forgets a digest, if it is there. Its place in the order is found empty later.
@@ -86,7 +85,7 @@ impl<T: Clone + Send + Sync + 'static> Bounded<T> {
 
 /// papaya: chosen by measurement, see `docs/decisions/0002-cache-map.md`.
 #[cfg(not(loom_model))]
-struct Map<T>(papaya::HashMap<KeyDigest, Arc<Entry<T>>, foldhash::fast::RandomState>);
+struct Map<T>(papaya::HashMap<KeyDigest, Entry<T>, foldhash::fast::RandomState>);
 
 #[cfg(not(loom_model))]
 impl<T: Send + Sync + 'static> Map<T> {
@@ -96,10 +95,10 @@ impl<T: Send + Sync + 'static> Map<T> {
 
     #[inline]
     fn with<R>(&self, digest: &KeyDigest, read: impl FnOnce(&Entry<T>) -> R) -> Option<R> {
-        self.0.pin().get(digest).map(|entry| read(entry))
+        self.0.pin().get(digest).map(read)
     }
 
-    fn insert(&self, digest: KeyDigest, entry: Arc<Entry<T>>) {
+    fn insert(&self, digest: KeyDigest, entry: Entry<T>) {
         self.0.pin().insert(digest, entry);
     }
 
@@ -114,7 +113,7 @@ impl<T: Send + Sync + 'static> Map<T> {
 
 /// A map that loom can see into.
 #[cfg(loom_model)]
-struct Map<T>(crate::sync::Mutex<std::collections::HashMap<KeyDigest, Arc<Entry<T>>>>);
+struct Map<T>(crate::sync::Mutex<std::collections::HashMap<KeyDigest, std::sync::Arc<Entry<T>>>>);
 
 #[cfg(loom_model)]
 impl<T: Send + Sync + 'static> Map<T> {
@@ -127,8 +126,8 @@ impl<T: Send + Sync + 'static> Map<T> {
         entry.map(|entry| read(&entry))
     }
 
-    fn insert(&self, digest: KeyDigest, entry: Arc<Entry<T>>) {
-        crate::sync::lock(&self.0).insert(digest, entry);
+    fn insert(&self, digest: KeyDigest, entry: Entry<T>) {
+        crate::sync::lock(&self.0).insert(digest, std::sync::Arc::new(entry));
     }
 
     fn remove(&self, digest: &KeyDigest) {

@@ -1,6 +1,6 @@
 //! Answers that were read from the store, and for how long they may be used.
 //!
-//! Three rules keep a revoked key out. `tests/lease_model.rs` checks them in every order that
+//! Three rules keep a revoked key out. `tests/lease_model` checks them in every order that
 //! threads can run in, and `tests/mutations/` shows that each of them is needed:
 //!
 //! 1. An answer is used only while the last reading of the change log is younger than the lease.

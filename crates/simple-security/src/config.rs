@@ -193,7 +193,7 @@ fn environment(setting: &Setting) -> Result<Found<String>, ConfigurationError> {
         match variable(name).map(std::ffi::OsString::into_string) {
             None => Ok(found),
             Some(Ok(text)) => Ok(Found { text: Some(text), ..found }),
-            Some(Err(_)) => Err(found.wrong("it is not valid UTF-8".to_owned())),
+            Some(Err(_)) => Err(found.wrong("it is not valid UTF-8; set it anew".to_owned())),
         }
     };
     let first = read(setting.variable)?;

@@ -93,6 +93,11 @@ impl Counters {
         }
     }
 
+    /// Whether something was counted since the last flush began.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty.load(Ordering::SeqCst)
+    }
+
     /// Takes all counts out of the counters, and forgets those that nobody holds any more.
     fn take(&self) -> Vec<(KeyId, u64, Timestamp)> {
         self.dirty.store(false, Ordering::SeqCst);

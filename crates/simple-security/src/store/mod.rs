@@ -213,7 +213,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Another process holds the lock for longer than we wait.
-    #[error("the database is locked by another process")]
+    #[error(
+        "the database is locked by another process; close the program that holds it, or ask again"
+    )]
     Busy {
         /// What SQLite said.
         source: Option<BoxedError>,
@@ -224,21 +226,19 @@ pub enum StoreError {
         /// What SQLite said.
         source: Option<BoxedError>,
     },
-    /// This process wants to trust answers for longer than the others do.
-    #[error(
-        "the store's lease is {stored:?} and this process is set to {wanted:?}; a longer one would break the promise of revocation that the others give"
-    )]
-    LeaseTooLong {
-        /// What all processes agreed on.
-        stored: Duration,
-        /// What this one is set to.
-        wanted: Duration,
+    /// Another file was put at the path at this moment. Whether a change was made is not known.
+    #[error("{} is being replaced by another file; ask again", path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
     },
     /// The id or the digest of a new record is taken.
     #[error("a key with this id or this text exists already")]
     Duplicate,
     /// Machines that share a store have no way to share a generated secret.
-    #[error("this store is shared by many machines: set an admin secret")]
+    #[error(
+        "machines that share a store cannot share a generated admin secret; set FASTAPI_SIMPLE_SECURITY_SECRET"
+    )]
     NoSharedSecret,
     /// The SQLite that was built in has known faults.
     #[error("SQLite {version} loses data under load; 3.51.3 or later is needed, and not 3.52.0")]

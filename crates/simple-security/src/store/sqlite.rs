@@ -18,6 +18,7 @@ use crate::key::KeyDigest;
 use crate::record::{KeyId, KeyRecord, KeyReference, Usage};
 use crate::sync::{Mutex, lock};
 
+mod connections;
 mod database;
 mod errors;
 mod old_table;

@@ -155,7 +155,7 @@ fn no_request_that_begins_after_revoke_has_returned_is_accepted(place: &dyn Plac
     const THREADS: usize = 8;
     let open = || engine_with(place.open(), Arc::new(SystemClock), settings().engine);
     let engines: [ApiKeys; 2] = [open(), open()];
-    for round in 0..rounds(40) as usize {
+    for round in 0..rounds(100) as usize {
         let issued = issue(&engines[round % 2]);
         let key = issued.key.expose().as_bytes();
         let (returned, accepted) = (AtomicBool::new(false), AtomicUsize::new(0));

@@ -1,9 +1,8 @@
 """Each rule of the engine, how to break it, and the model that must notice.
 
-Not every line is a rule. Two that look like one, and that no model misses: `*applied == after` in
-lookup.rs saves reading rows again, which is all that happens when a slow reading sets the log back;
-and `fetch_max` in `Cache::apply`, without which a slow reading would make the answers older than
-they are, and they would be asked for again too soon.
+Two lines look like rules and are none; every model passes without them. `*applied == after` in
+lookup.rs: where a slow reading sets the log back, rows are applied once more, and nothing worse.
+`fetch_max` in cache.rs: where a slow reading sets the age back, the log is read again too soon.
 """
 
 from typing import NamedTuple
@@ -175,7 +174,10 @@ MUTATIONS = [
             ("state.generation += u64::from(!digests.is_empty());", ""),
             (
                 "        // Last, and never back",
-                "        }\n        lock(&self.state).generation += 1;\n        // Last, and never back",
+                """\
+        }
+        lock(&self.state).generation += 1;
+        // Last, and never back""",
             ),
         ],
         "lease::a_key_that_is_revoked_while_it_is_looked_up",

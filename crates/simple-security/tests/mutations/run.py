@@ -1,7 +1,7 @@
 """Breaks the engine, one rule at a time, and expects the model of the lease to fail each time.
 
-A model that passes all the same says nothing about the rule. `make mutations` runs this. It works on
-a copy of the source, in `target/mutations`. Words after the command choose the rules that have them.
+A model that passes all the same says nothing about the rule. `make mutations` runs this, on a copy
+of the source in `target/mutations`. Words after the command choose the rules that contain them.
 """
 
 import os
@@ -17,8 +17,8 @@ from rules import MUTATIONS, Mutation
 ROOT = Path(__file__).resolve().parents[4]
 TARGET = ROOT / "target"
 COPY = TARGET / "mutations"
-# The folder has another name than in the original, and so cargo tells the two crates apart: both are
-# built in one place, where they share what they depend on.
+# The folder has another name than in the original, so that cargo tells the two crates apart. Both
+# are built in one place, where they share what they depend on.
 CRATES = COPY / "mutated"
 BUILD = Path(os.environ.get("CARGO_TARGET_DIR", TARGET / "model"))
 MODEL = ["cargo", "test", "--package=simple-security", "--profile=model", "--no-default-features"]
@@ -94,7 +94,7 @@ def judge(mutation: Mutation, tested: subprocess.CompletedProcess[str]) -> tuple
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Builds and runs the model."""
     environment = os.environ | {"CARGO_TARGET_DIR": str(BUILD), "RUSTFLAGS": "--cfg loom_model"}
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603, all of it is written here
         [*MODEL, *arguments],
         cwd=COPY,
         env=environment,

@@ -31,7 +31,7 @@ impl Place for Memory {
     }
 
     fn rounds(&self) -> u32 {
-        rounds(200)
+        rounds(1000)
     }
 }
 
@@ -67,6 +67,6 @@ impl Place for Disk {
     }
 
     fn rounds(&self) -> u32 {
-        rounds(60)
+        rounds(120)
     }
 }

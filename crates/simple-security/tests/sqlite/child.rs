@@ -9,13 +9,16 @@ const DATABASE: &str = "SIMPLE_SECURITY_TEST_DATABASE";
 /// What lines begin with that a role says; the others are the test program's own.
 const SAID: &str = "said: ";
 
-/// The roles, each given the path of a database.
-const ROLES: &[(&str, fn(&Path))] = &[
+/// What a process does with the path of a database, and the name of it.
+type Role = (&'static str, fn(&Path));
+
+const ROLES: &[Role] = &[
     ("make_files", super::modes::make_files),
     ("open_where_nothing_can_be_written", super::mounted::open_where_nothing_can_be_written),
     ("fill_the_disk", super::mounted::fill_the_disk),
     ("open_on_a_full_disk", super::mounted::open_on_a_full_disk),
     ("issue_for_ever", super::killed::issue_for_ever),
+    ("issue_and_stop", super::killed::issue_and_stop),
 ];
 
 /// A process in a role.

@@ -32,6 +32,14 @@ pub fn issue_for_ever(database: &Path) {
     });
 }
 
+/// Issues a few keys and stops as a process should.
+pub fn issue_and_stop(database: &Path) {
+    let keys = real_engine(database);
+    for _ in 0..3 {
+        say(&format!("issued {}", issue(&keys).key.expose()));
+    }
+}
+
 /// The keys that were acknowledged, and whether their revocation was.
 #[derive(Default)]
 pub struct Ledger(BTreeMap<String, bool>);

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use simple_security::store::{ChangeMark, Changed, Reading};
-use simple_security::{Denied, KeyDigest};
+use simple_security::{Denied, KeyDigest, VerifiedKey};
 
 use super::{Folder, LEASE, by_hand, engine, fake_clock, issue, open, verify, wait};
 
@@ -17,7 +17,8 @@ fn an_edit_by_hand_is_seen() {
     let (issued, other) = (issue(&keys), issue(&keys));
     let (id, connection) = (issued.record.id, by_hand(&folder.database()));
     let digest = |text: &[u8]| KeyDigest::of(text).as_bytes().to_vec();
-    let steps: [(&str, fn(Result<_, Denied>) -> bool); 5] = [
+    type Step = (&'static str, fn(Result<VerifiedKey, Denied>) -> bool);
+    let steps: [Step; 5] = [
         ("UPDATE api_keys SET revoked_at = 5", |it| matches!(it, Err(Denied::Revoked(_)))),
         ("UPDATE api_keys SET revoked_at = NULL", |it| it.is_ok()),
         ("UPDATE api_keys SET expires_at = 5", |it| matches!(it, Err(Denied::Expired(_)))),

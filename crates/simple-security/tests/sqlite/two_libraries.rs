@@ -5,12 +5,31 @@
 //! opens and closes the database takes away the locks of ours. Without a lock of our own on a
 //! file beside it, two processes then write at the same time and lose what they acknowledged.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::child::Player;
 use super::killed::Ledger;
 use super::rounds::rounds;
-use super::{Folder, beside, issue, real_engine, verify, wait};
+use super::{Folder, beside, issue, real_engine, verify};
+
+/// Does what another library does with the files, without its taking any lock, while `work` is
+/// done.
+fn beside_another_library(database: &Path, work: impl FnOnce()) {
+    let files = [beside(database, "shm"), beside(database, "wal"), database.to_owned()];
+    let finished = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !finished.load(Ordering::SeqCst) {
+                for file in &files {
+                    drop(std::fs::read(file));
+                }
+            }
+        });
+        let _finish = Finish(&finished);
+        work();
+    });
+}
 
 #[test]
 fn no_write_is_lost_when_another_library_drops_our_locks() {
@@ -19,19 +38,8 @@ fn no_write_is_lost_when_another_library_drops_our_locks() {
     let keys = real_engine(&path);
     let mut players: Vec<_> = (0..2).map(|_| Player::start("issue_for_ever", &path)).collect();
     let mut ledger = Ledger::default();
-    let finished = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        // What another library does with the files, without its taking any lock.
-        scope.spawn(|| {
-            let files = [beside(&path, "shm"), beside(&path, "wal"), path.clone()];
-            while !finished.load(Ordering::SeqCst) {
-                for file in &files {
-                    drop(std::fs::read(file));
-                }
-            }
-        });
-        let _finish = Finish(&finished);
-        for _ in 0..rounds(150) {
+    beside_another_library(&path, || {
+        for _ in 0..rounds(500) {
             let issued = issue(&keys);
             ledger.note(&format!("issued {}", issued.key.expose()));
             verify(&keys, &issued).expect("verified");
@@ -40,13 +48,35 @@ fn no_write_is_lost_when_another_library_drops_our_locks() {
             }
         }
     });
-    assert!(wait(keys.list()).is_ok());
     drop(keys);
     for player in players {
         for said in player.kill() {
             ledger.note(&said);
         }
     }
+    ledger.compare(&path, "with another library in the process");
+}
+
+#[test]
+fn no_write_is_lost_when_others_take_themselves_for_the_last_to_stop() {
+    let folder = Folder::new();
+    let path = folder.database();
+    let keys = real_engine(&path);
+    let mut ledger = Ledger::default();
+    beside_another_library(&path, || {
+        for _ in 0..rounds(25) {
+            // The last that closes a database removes its log, and to the kernel we do not have
+            // it open any more.
+            let mut player = Player::start("issue_and_stop", &path);
+            while let Some(said) = player.next() {
+                ledger.note(&said);
+                let issued = issue(&keys);
+                ledger.note(&format!("issued {}", issued.key.expose()));
+                verify(&keys, &issued).expect("verified");
+            }
+        }
+    });
+    drop(keys);
     ledger.compare(&path, "with another library in the process");
 }
 

@@ -1,6 +1,5 @@
 //! The connections to one file, and when they must be let go.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, PoisonError};
@@ -9,14 +8,15 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::super::{ChangeMark, Changed, Reading, StoreError};
+use super::connections::{BEGIN_TIMEOUT, Database, Files, Writer};
 use super::errors::translate;
-use super::open::{self, Identity, identity};
-use super::side_lock::{SideFile, beside};
-use super::statements;
+use super::open::READ_TIMEOUT;
+use super::{open, statements};
+use crate::clock::{Clock, SystemClock};
 use crate::sync::{Mutex, lock};
 
-/// How long one attempt to begin a transaction waits: a fork waits for no more than that.
-const BEGIN_TIMEOUT: Duration = Duration::from_millis(100);
+/// How often a write begins anew because the file was replaced meanwhile.
+const ATTEMPTS: usize = 3;
 
 /// A file that is open, except while the process forks.
 ///
@@ -38,40 +38,6 @@ struct State {
     database: Option<Arc<Database>>,
     users: usize,
     suspended: usize,
-}
-
-/// The connections. Each has one use, so that none waits for another's.
-pub(super) struct Database {
-    path: PathBuf,
-    timeout: Duration,
-    files: Files,
-    writer: Mutex<Writer>,
-    /// Looks keys up for requests, on the event loop of a web server: nothing long runs here.
-    reader: Mutex<Connection>,
-    /// Reads lists, which may take long.
-    lister: Mutex<Connection>,
-    watch: Mutex<Watch>,
-}
-
-/// Which files are open: the database, and its write-ahead log, which stays the same file while
-/// anybody has the database open.
-#[derive(PartialEq, Eq)]
-struct Files {
-    database: Identity,
-    log: Option<Identity>,
-}
-
-struct Writer {
-    connection: Connection,
-    side: SideFile,
-}
-
-/// Notices commits of others. `PRAGMA data_version` tells of them only on a connection that does
-/// nothing else (<https://sqlite.org/pragma.html#pragma_data_version>).
-struct Watch {
-    connection: Connection,
-    /// The version at the last reading, and the row of the log that it named.
-    last: Option<(i64, ChangeMark)>,
 }
 
 /// The connections are in use until this is dropped.
@@ -126,18 +92,25 @@ impl File {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let failed = |error| translate(&self.path, doing, error);
-        let used = self.use_checked()?;
-        let Writer { connection, side } = &mut *lock(&used.database.writer);
-        let connection = &*connection;
-        let _held = side.lock(self.timeout, &self.forking)?;
-        // Asked again under the lock: what is written to a file that was replaced is lost.
-        if Files::at(&self.path)? != used.database.files {
-            return Err(StoreError::Busy { source: None });
+        for _ in 0..ATTEMPTS {
+            let used = self.use_patiently()?;
+            let Writer { connection, side } = &mut *lock(&used.database.writer);
+            let connection = &*connection;
+            let _held = side.lock(self.timeout, &self.forking)?;
+            // Asked again under the lock: what is written to files that were replaced is lost.
+            if Files::at(&self.path)? != used.database.files {
+                continue;
+            }
+            let transaction = self.begin(connection).map_err(failed)?;
+            let done = work(&transaction).map_err(failed)?;
+            transaction.commit().map_err(failed)?;
+            // And once more: who replaces them takes no lock of ours.
+            if Files::at(&self.path)? != used.database.files {
+                return Err(StoreError::Replaced { path: self.path.clone() });
+            }
+            return Ok(done);
         }
-        let transaction = self.begin(connection).map_err(failed)?;
-        let done = work(&transaction).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok(done)
+        Err(StoreError::Replaced { path: self.path.clone() })
     }
 
     /// Begins to write. Of our own programs this one is the only writer; others, such as a shell of
@@ -173,7 +146,7 @@ impl File {
         doing: &str,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let used = self.use_checked()?;
+        let used = self.use_patiently()?;
         let lister = lock(&used.database.lister);
         read(&lister).map_err(|error| translate(&self.path, doing, error))
     }
@@ -207,6 +180,20 @@ impl File {
         self.use_any(|database| Ok(database.files == Files::at(&self.path)?))
     }
 
+    /// The same for who may wait as long as for a lock. In between others get their turn.
+    fn use_patiently(&self) -> Result<InUse<'_>, StoreError> {
+        let begun = SystemClock.uptime().nanoseconds();
+        loop {
+            match self.use_checked() {
+                Err(StoreError::Busy { .. })
+                    if u128::from(SystemClock.uptime().nanoseconds() - begun)
+                        < self.timeout.as_nanos()
+                        && !self.forking.load(Ordering::Acquire) => {}
+                used => return used,
+            }
+        }
+    }
+
     fn use_any(
         &self,
         good: impl FnOnce(&Database) -> Result<bool, StoreError>,
@@ -225,7 +212,9 @@ impl File {
         let database = match &state.database {
             Some(database) => Arc::clone(database),
             None => {
-                let opened = Database::open(&self.path, false, self.timeout)?;
+                // Between two requests, on the event loop of a web server, and with all others
+                // waiting: no longer than a read may take.
+                let opened = Database::open(&self.path, false, READ_TIMEOUT)?;
                 Arc::clone(state.database.insert(Arc::new(opened)))
             }
         };
@@ -241,76 +230,5 @@ impl Drop for InUse<'_> {
         if state.suspended > 0 {
             self.file.changed.notify_all();
         }
-    }
-}
-
-impl Database {
-    /// `create`: a missing file is made. One that was there before and is gone never is.
-    fn open(path: &Path, create: bool, timeout: Duration) -> Result<Self, StoreError> {
-        let before = identity(path).ok();
-        open::inspect(path, create, timeout)?;
-        let mut side = SideFile::open(path, "write-lock")?;
-        let writer = open::open_writer(path, &mut side, create, timeout)?;
-        writer
-            .busy_timeout(BEGIN_TIMEOUT.min(timeout))
-            .map_err(|error| translate(path, "opening the database", error))?;
-        let (reader, lister) = (open::open_reader(path)?, open::open_reader(path)?);
-        let watch = open::open_reader(path)?;
-        let files = Files::at(path)?;
-        if before.is_some_and(|before| before != files.database) {
-            return Err(StoreError::Busy { source: None });
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            timeout,
-            files,
-            writer: Mutex::new(Writer { connection: writer, side }),
-            reader: Mutex::new(reader),
-            lister: Mutex::new(lister),
-            watch: Mutex::new(Watch { connection: watch, last: None }),
-        })
-    }
-
-    /// Takes the write-ahead log away of a file that was replaced. SQLite knows a log by its name
-    /// alone, and would read this one as that of the file which is there now
-    /// (<https://sqlite.org/howtocorrupt.html>, section 1.4).
-    fn leave(&self) -> Result<(), StoreError> {
-        let Writer { connection, side } = &mut *lock(&self.writer);
-        let _held = side.lock(self.timeout, &AtomicBool::new(false))?;
-        let there = Files::at(&self.path)?;
-        // Another process may have been quicker: then the log that is there is the new file's.
-        if there.database != self.files.database && there.log == self.files.log {
-            // What was committed last is in the log alone. Wherever the file is now, it gets it.
-            if let Err(error) = connection.query_row("PRAGMA wal_checkpoint", [], |_| Ok(())) {
-                tracing::warn!(%error, "the file that was replaced may lack its last changes");
-            }
-            for file in ["shm", "wal"] {
-                match std::fs::remove_file(beside(&self.path, file)) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        let reason = format!("the {file} of a replaced file cannot be removed");
-                        return Err(StoreError::Failed { reason, source: Some(error.into()) });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let replaced = |there: Files| there.database != self.files.database;
-        if Files::at(&self.path).is_ok_and(replaced)
-            && let Err(error) = self.leave()
-        {
-            tracing::warn!(%error, "{} was replaced, and the old log is still there", self.path.display());
-        }
-    }
-}
-
-impl Files {
-    fn at(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: identity(path)?, log: identity(&beside(path, "wal")).ok() })
     }
 }

@@ -11,7 +11,7 @@ use super::super::StoreError;
 use super::errors::translate;
 use super::open::{OLD_TABLE, write_ahead};
 use crate::clock::{Clock, SystemClock};
-use crate::key::{KeyDigest, KeyFormat, MAX_KEY_LENGTH, generate_id};
+use crate::key::{KeyDigest, MAX_KEY_LENGTH, generate_id};
 use crate::random;
 use crate::record::{KeyName, Timestamp};
 
@@ -38,11 +38,25 @@ enum Fault {
     Date,
 }
 
+/// How many keys were moved.
 #[derive(Default)]
-struct Moved {
+pub(super) struct Moved {
     active: usize,
     revoked: usize,
     unreadable: usize,
+}
+
+impl Moved {
+    /// Says so in the log: as a warning, because there is no way back and nobody should miss it.
+    pub(super) fn report(&self, path: &Path) {
+        let Self { active, revoked, unreadable } = self;
+        tracing::warn!(
+            "moved {} keys of the old version to digests: {active} active, {revoked} revoked, \
+             {unreadable} unreadable and kept revoked; the keys in plain text were removed from {}",
+            active + revoked + unreadable,
+            path.display()
+        );
+    }
 }
 
 /// Moves all keys in one transaction. If anything fails, the file is as it was.
@@ -50,7 +64,7 @@ pub(super) fn take_over(
     writer: &mut Connection,
     path: &Path,
     migrate: fn(&Connection, i64) -> rusqlite::Result<()>,
-) -> Result<(), StoreError> {
+) -> Result<Moved, StoreError> {
     let failed = |error| translate(path, "moving the old keys", error);
     // Not yet in write-ahead mode: switching would write to a file that may have to stay as it
     // is. The connection overwrites with zeros what it deletes (`secure_delete`).
@@ -66,18 +80,11 @@ pub(super) fn take_over(
         .map_err(failed)?;
     transaction.commit().map_err(failed)?;
     write_ahead(writer).map_err(failed)?;
-    let Moved { active, revoked, unreadable } = moved;
-    tracing::info!(
-        "moved {} keys of the old version to digests: {active} active, {revoked} revoked, \
-         {unreadable} unreadable and kept revoked; {} holds no key in plain text any more",
-        active + revoked + unreadable,
-        path.display()
-    );
     // Whoever may read the file could read the old keys in it until now.
     if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
         tracing::warn!(%error, "the mode of {} could not be set to 0600", path.display());
     }
-    Ok(())
+    Ok(moved)
 }
 
 /// Removes what is left of the plain text in free pages and in the write-ahead log. When it
@@ -220,8 +227,6 @@ fn fault_of(key: &[u8]) -> Option<&'static str> {
         Some("its key is empty")
     } else if key.len() > MAX_KEY_LENGTH {
         Some("its key is longer than 255 bytes")
-    } else if KeyFormat::default().parse(key).is_err() {
-        Some("its key looks like a new one and is none")
     } else {
         None
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::super::StoreError;
+use super::connections::Files;
 use super::errors::translate;
 use super::old_table;
 use super::side_lock::{SideFile, beside};
@@ -21,7 +22,7 @@ const APPLICATION_ID: i64 = 0x6673_7331;
 const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_keys.sql")];
 
 /// How long the reading side waits: it runs on the event loop of a web server.
-const READ_TIMEOUT: Duration = Duration::from_millis(20);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// The table of the package that this one replaces.
 pub(super) const OLD_TABLE: &str = "fastapi_simple_security";
@@ -111,13 +112,14 @@ pub(super) fn inspect(path: &Path, create: bool, timeout: Duration) -> Result<()
     Ok(())
 }
 
-/// Opens the writer and brings the file up to the newest schema.
+/// Opens the writer and brings the file up to the newest schema. The second value says which files
+/// it has open.
 pub(super) fn open_writer(
     path: &Path,
     side: &mut SideFile,
     create: bool,
     timeout: Duration,
-) -> Result<Connection, StoreError> {
+) -> Result<(Connection, Files), StoreError> {
     let _held = side.lock(timeout, &AtomicBool::new(false))?;
     let failed = |error| translate(path, "opening the database", error);
     if create {
@@ -126,7 +128,11 @@ pub(super) fn open_writer(
     let mut writer = connect(path, timeout).map_err(failed)?;
     let found = contents(&writer, path)?;
     match found {
-        Contents::OldTable => old_table::take_over(&mut writer, path, migrate)?,
+        Contents::OldTable => {
+            let moved = old_table::take_over(&mut writer, path, migrate)?;
+            old_table::finish_cleaning(&writer, path);
+            moved.report(path);
+        }
         Contents::Nothing => {
             write_ahead(&writer).map_err(failed)?;
             migrate_alone(&mut writer, 0).map_err(failed)?;
@@ -139,7 +145,9 @@ pub(super) fn open_writer(
         }
     }
     old_table::finish_cleaning(&writer, path);
-    Ok(writer)
+    // Under the lock, and so before anybody else could take the log away.
+    let files = Files::at(path)?;
+    Ok((writer, files))
 }
 
 /// Opens a connection that only reads.

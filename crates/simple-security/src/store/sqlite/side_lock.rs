@@ -15,6 +15,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 
 use super::super::StoreError;
+use crate::clock::{Clock, SystemClock};
 
 const POLL: Duration = Duration::from_micros(500);
 
@@ -48,6 +49,9 @@ impl From<LockError> for rusqlite::Error {
 /// The lock is held until this is dropped.
 pub(super) struct Held<'a>(&'a SideFile);
 
+/// A file whose lock is held until it is dropped.
+pub(super) struct Locked(SideFile);
+
 impl SideFile {
     /// Opens `<database>-<purpose>`, and makes it with mode 0600 where it is missing.
     pub(super) fn open(database: &Path, purpose: &str) -> Result<Self, StoreError> {
@@ -64,8 +68,9 @@ impl SideFile {
     ) -> Result<Held<'_>, StoreError> {
         // `flock` has no timeout, and a process that was stopped while it holds the lock would
         // stop all others for ever.
-        let attempts = timeout.as_micros() / POLL.as_micros();
-        for _ in 0..=attempts {
+        let begun = SystemClock.uptime().nanoseconds();
+        let waited = || u128::from(SystemClock.uptime().nanoseconds() - begun);
+        loop {
             if self.try_lock(FlockOperation::NonBlockingLockExclusive)? {
                 if self.is_at_its_path() {
                     return Ok(Held(self));
@@ -75,13 +80,18 @@ impl SideFile {
                     open_file(&self.path).map_err(|error| not_writable(&self.path, error))?;
                 continue;
             }
-            if give_up.load(Ordering::Acquire) {
-                break;
+            if give_up.load(Ordering::Acquire) || waited() > timeout.as_nanos() {
+                return Err(StoreError::Busy { source: None });
             }
             #[allow(clippy::disallowed_methods, reason = "waits for another process")]
             std::thread::sleep(POLL);
         }
-        Err(StoreError::Busy { source: None })
+    }
+
+    /// Waits at most `timeout`, and keeps the lock.
+    pub(super) fn into_locked(mut self, timeout: Duration) -> Result<Locked, StoreError> {
+        std::mem::forget(self.lock(timeout, &AtomicBool::new(false))?);
+        Ok(Locked(self))
     }
 
     /// Whether it could be locked by `operation` at once.
@@ -91,6 +101,12 @@ impl SideFile {
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(false),
             Err(error) => Err(LockError { path: self.path.clone(), source: error.into() }),
         }
+    }
+
+    /// Unlocking and not only closing: a forked child has the same open file and would go on
+    /// holding the lock.
+    fn unlock(&self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 
     fn is_at_its_path(&self) -> bool {
@@ -103,9 +119,13 @@ impl SideFile {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        // Unlocking and not only closing: a forked child has the same open file and would go on
-        // holding the lock.
-        let _ = flock(&self.0.file, FlockOperation::Unlock);
+        self.0.unlock();
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.0.unlock();
     }
 }
 

@@ -1,0 +1,60 @@
+//! The engine's errors as Python's: the classes of `fastapi_simple_security._errors`.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use simple_security::OpenError;
+use simple_security::config::ConfigurationError;
+use simple_security::store::StoreError;
+
+/// Why the store is not open.
+pub(crate) enum Failure {
+    /// A setting is wrong.
+    Configuration(ConfigurationError),
+    /// The engine could not start.
+    Open(OpenError),
+}
+
+impl Failure {
+    /// The exception of it.
+    pub(crate) fn raise(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Configuration(error) => configuration(py, &error.setting, &error.problem),
+            Self::Open(OpenError::Store { setting, source }) => match source {
+                StoreError::Busy { .. }
+                | StoreError::DiskFull { .. }
+                | StoreError::Gone { .. }
+                | StoreError::Replaced { .. }
+                | StoreError::Failed { .. } => store_unavailable(py, &source),
+                source => configuration(py, &setting, &source.to_string()),
+            },
+            Self::Open(error) => pyo3::exceptions::PyRuntimeError::new_err(error.to_string()),
+        }
+    }
+}
+
+fn configuration(py: Python<'_>, setting: &str, problem: &str) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    raise(py, &CLASS, "ConfigurationError", (setting, problem))
+}
+
+/// The exception for a store that cannot be asked.
+pub(crate) fn store_unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    raise(py, &CLASS, "StoreUnavailable", (error.to_string(),))
+}
+
+fn raise<'py>(
+    py: Python<'py>,
+    class: &PyOnceLock<Py<PyType>>,
+    name: &str,
+    arguments: impl pyo3::call::PyCallArgs<'py>,
+) -> PyErr {
+    let raised = class
+        .import(py, "fastapi_simple_security._errors", name)
+        .and_then(|class| class.call1(arguments));
+    match raised {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
