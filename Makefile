@@ -21,7 +21,7 @@ WHEEL := target/wheels/built
 RUST := $(shell git ls-files -co --exclude-standard 'crates/*.rs' 'crates/*.sql' 'crates/*Cargo.toml' 'python/src/*.rs' python/Cargo.toml Cargo.lock)
 PACKAGE := $(shell git ls-files -co --exclude-standard python/fastapi_simple_security python/README.md python/LICENSE python/pyproject.toml)
 # The model of the lease is compiled apart: its flag reaches every crate.
-MODEL := RUSTFLAGS="--cfg loom_model" CARGO_TARGET_DIR=target/model cargo test --locked -p simple-security --release --no-default-features
+MODEL := RUSTFLAGS="--cfg loom_model" CARGO_TARGET_DIR=target/model cargo test --locked -p simple-security --profile=model --no-default-features
 
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/python/.venv
 export UV_PYTHON_DOWNLOADS := never

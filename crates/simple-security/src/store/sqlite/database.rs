@@ -8,15 +8,11 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::super::{ChangeMark, Changed, Reading, StoreError};
-use super::connections::{BEGIN_TIMEOUT, Database, Files, Writer};
+use super::connections::{ATTEMPTS, BEGIN_TIMEOUT, Database, Files, Writer};
 use super::errors::translate;
-use super::open::READ_TIMEOUT;
 use super::{open, statements};
 use crate::clock::{Clock, SystemClock};
 use crate::sync::{Mutex, lock};
-
-/// How often a write begins anew because the file was replaced meanwhile.
-const ATTEMPTS: usize = 3;
 
 /// A file that is open, except while the process forks.
 ///
@@ -50,7 +46,7 @@ impl File {
     /// Opens the file, and makes it where there is none.
     pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let path = open::resolve(path)?;
-        let database = Database::open(&path, true, timeout)?;
+        let database = Database::open(&path, timeout)?;
         let state = State { database: Some(Arc::new(database)), users: 0, suspended: 0 };
         Ok(Self {
             path,
@@ -94,7 +90,12 @@ impl File {
         let failed = |error| translate(&self.path, doing, error);
         for _ in 0..ATTEMPTS {
             let used = self.use_patiently()?;
-            let Writer { connection, side } = &mut *lock(&used.database.writer);
+            let mut writer = lock(&used.database.writer);
+            if writer.is_none() {
+                let opened = Writer::open(&self.path, false, self.timeout, &self.forking)?;
+                *writer = (opened.1 == used.database.files).then_some(opened.0);
+            }
+            let Some(Writer { connection, side }) = &mut *writer else { continue };
             let connection = &*connection;
             let _held = side.lock(self.timeout, &self.forking)?;
             // Asked again under the lock: what is written to files that were replaced is lost.
@@ -212,9 +213,7 @@ impl File {
         let database = match &state.database {
             Some(database) => Arc::clone(database),
             None => {
-                // Between two requests, on the event loop of a web server, and with all others
-                // waiting: no longer than a read may take.
-                let opened = Database::open(&self.path, false, READ_TIMEOUT)?;
+                let opened = Database::reopen(&self.path)?;
                 Arc::clone(state.database.insert(Arc::new(opened)))
             }
         };

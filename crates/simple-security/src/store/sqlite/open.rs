@@ -31,6 +31,15 @@ pub(super) const OLD_TABLE: &str = "fastapi_simple_security";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity(u64, u64);
 
+/// Whether a file can be read as it is.
+#[derive(PartialEq, Eq)]
+pub(super) enum Inspected {
+    /// It is ours and has the newest schema.
+    Newest,
+    /// It is missing, or must be written to first.
+    Other,
+}
+
 /// What a file holds.
 enum Contents {
     Nothing,
@@ -72,7 +81,11 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Checks the file without changing it, before anything is put beside it.
-pub(super) fn inspect(path: &Path, create: bool, timeout: Duration) -> Result<(), StoreError> {
+pub(super) fn inspect(
+    path: &Path,
+    create: bool,
+    timeout: Duration,
+) -> Result<Inspected, StoreError> {
     if !create {
         identity(path)?;
     }
@@ -104,12 +117,13 @@ pub(super) fn inspect(path: &Path, create: bool, timeout: Duration) -> Result<()
             })
             .map_err(|error| translate(path, "opening the database", error))?;
         match contents(&connection, path) {
+            Ok(Contents::Ours { schema }) if schema == newest() => return Ok(Inspected::Newest),
             // A journal of an interrupted write can only be played back by a writer.
-            Err(StoreError::NotWritable { .. }) => Ok(()),
-            other => other.map(drop),
-        }?;
+            Ok(_) | Err(StoreError::NotWritable { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok(())
+    Ok(Inspected::Other)
 }
 
 /// Opens the writer and brings the file up to the newest schema. The second value says which files
@@ -119,8 +133,9 @@ pub(super) fn open_writer(
     side: &mut SideFile,
     create: bool,
     timeout: Duration,
+    give_up: &AtomicBool,
 ) -> Result<(Connection, Files), StoreError> {
-    let _held = side.lock(timeout, &AtomicBool::new(false))?;
+    let _held = side.lock(timeout, give_up)?;
     let failed = |error| translate(path, "opening the database", error);
     if create {
         create_private(path)?;
