@@ -1,5 +1,7 @@
 """The security of an app: a dependency for its routes, and a router for its administrator."""
 
+import atexit
+import logging
 import os
 import sys
 import weakref
@@ -23,6 +25,16 @@ os.register_at_fork(
     after_in_parent=_core.after_fork_in_parent,
     after_in_child=_core.after_fork_in_child,
 )
+
+
+_instances: "weakref.WeakSet[SimpleSecurity]" = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Writes what is still counted when the interpreter ends and no lifespan has done so."""
+    for security in list(_instances):
+        security.close()
 
 
 class SimpleSecurity(KeyHeader):
@@ -64,8 +76,8 @@ class SimpleSecurity(KeyHeader):
             key_prefix=key_prefix,
             refusal_status=_text(refusal_status),
         )
-        # Writes what is still counted when the interpreter ends and no lifespan has done so.
-        self._finalizer = weakref.finalize(self, self._engine.close)
+        _instances.add(self)
+        self._verified = f"fastapi_simple_security.{id(self)}"
         hide_docs = _core.hide_docs() if hide_docs is None else hide_docs
         self.router: APIRouter = admin_router(
             self._engine, lifespan=self._lifespan, include_in_schema=not hide_docs
@@ -79,12 +91,16 @@ class SimpleSecurity(KeyHeader):
             WebSocketException: the same for a WebSocket, before it is accepted: 1008 and 1013.
         """
         scope = connection.scope
+        if self._verified in scope:
+            # Another dependency of this request has asked; it is counted once.
+            return ApiKey(scope[self._verified])
         try:
             if not self._engine.is_open:
                 # Opening may take long, and this is the event loop.
                 await run_in_threadpool(self.open)
             checked = self._engine.check(scope["headers"], scope.get("query_string", b""))
             if isinstance(checked, VerifiedKey):
+                scope[self._verified] = checked
                 return ApiKey(checked)
             status = self._engine.refusal_status
         except SecurityError as error:
@@ -118,12 +134,17 @@ class SimpleSecurity(KeyHeader):
 
 
 def _print_generated_secret(secret: str) -> None:
-    print(
-        "FASTAPI_SIMPLE_SECURITY_SECRET is not set. Until the last process has ended, "
-        f"the admin secret is {secret}",
-        file=sys.stderr,
-        flush=True,
-    )
+    try:
+        print(
+            "FASTAPI_SIMPLE_SECURITY_SECRET is not set. Until the last process has ended, "
+            f"the admin secret is {secret}",
+            file=sys.stderr,
+            flush=True,
+        )
+    except OSError:
+        logging.getLogger("fastapi_simple_security").exception(
+            "the generated admin secret could not be printed; set FASTAPI_SIMPLE_SECURITY_SECRET"
+        )
 
 
 def _text(value: object) -> str | None:

@@ -1,6 +1,7 @@
 //! The engine as a Python object: opened at first use, and again after a fork.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use pyo3::IntoPyObjectExt;
@@ -13,7 +14,7 @@ use simple_security::store::StoreError;
 use simple_security::{ApiKeys, Denied, KeyError, KeyId, KeyName, NewKey, Timestamp};
 
 use crate::credential::{self, Sent};
-use crate::errors::{Failure, store_unavailable};
+use crate::errors::{Failure, store_unavailable, unavailable};
 use crate::fork::{self, Owned};
 
 /// What was opened, and by which settings.
@@ -29,6 +30,8 @@ pub struct Engine {
     /// Called with the admin secret, once, when one was generated.
     announce: Py<PyAny>,
     opened: ArcSwapOption<Owned<Opened>>,
+    /// What a relative path meant when it was first used: the working directory may change.
+    location: Mutex<Option<(PathBuf, PathBuf)>>,
 }
 
 /// A key that was verified for one request.
@@ -75,6 +78,7 @@ impl Engine {
             },
             announce,
             opened: ArcSwapOption::empty(),
+            location: Mutex::new(None),
         }
     }
 
@@ -88,10 +92,12 @@ impl Engine {
         // Without the GIL: the thread that writes the counts may have to log.
         py.detach(|| {
             fork::exclusively(|_| {
-                let opened = self.opened.swap(None);
-                if let Some(opened) = opened.as_deref().and_then(Owned::get) {
+                let Some(opened) = self.opened.swap(None) else { return };
+                if let Some(opened) = opened.get() {
                     opened.keys.close();
                 }
+                // Where a request is still at it, the last one closes the store.
+                drop(Arc::try_unwrap(opened).map(Owned::take));
             });
         });
     }
@@ -262,8 +268,9 @@ impl Engine {
                     if self.opened_here().is_some() {
                         return Ok(None);
                     }
-                    let settings =
+                    let mut settings =
                         Settings::load(&self.arguments).map_err(Failure::Configuration)?;
+                    settings.location = self.absolute(settings.location);
                     let (keys, secret) = ApiKeys::open(&settings).map_err(Failure::Open)?;
                     let keys = Arc::new(keys);
                     open.push(Arc::downgrade(&keys));
@@ -273,6 +280,19 @@ impl Engine {
             });
             if let Some(secret) = made.map_err(|failure: Failure| failure.raise(py))? {
                 self.announce.call1(py, (secret.expose_secret(),))?;
+            }
+        }
+    }
+
+    /// The path that a location means: what it meant before, while it is set to the same.
+    fn absolute(&self, set: PathBuf) -> PathBuf {
+        let mut location = self.location.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*location {
+            Some((before, absolute)) if *before == set => absolute.clone(),
+            _ => {
+                let absolute = std::path::absolute(&set).unwrap_or_else(|_| set.clone());
+                *location = Some((set, absolute.clone()));
+                absolute
             }
         }
     }
@@ -292,14 +312,8 @@ impl Engine {
         py.detach(|| ask(opened)).map_err(|error| match error {
             KeyError::NotFound => PyLookupError::new_err("API key not found"),
             KeyError::Store(error) => store_unavailable(py, &error),
-            other => PyRuntimeError::new_err(other.to_string()),
+            other => unavailable(py, other.to_string()),
         })
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        Python::try_attach(|py| self.close(py));
     }
 }
 

@@ -28,7 +28,7 @@ impl Failure {
                 | StoreError::Failed { .. } => store_unavailable(py, &source),
                 source => configuration(py, &setting, &source.to_string()),
             },
-            Self::Open(error) => pyo3::exceptions::PyRuntimeError::new_err(error.to_string()),
+            Self::Open(error) => unavailable(py, error.to_string()),
         }
     }
 }
@@ -40,8 +40,13 @@ fn configuration(py: Python<'_>, setting: &str, problem: &str) -> PyErr {
 
 /// The exception for a store that cannot be asked.
 pub(crate) fn store_unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
+    unavailable(py, error.to_string())
+}
+
+/// The exception for what cannot be done now.
+pub(crate) fn unavailable(py: Python<'_>, problem: String) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    raise(py, &CLASS, "StoreUnavailable", (error.to_string(),))
+    raise(py, &CLASS, "StoreUnavailable", (problem,))
 }
 
 fn raise<'py>(

@@ -43,14 +43,19 @@ pub(crate) fn exclusively<T>(work: impl FnOnce(&mut Vec<Weak<ApiKeys>>) -> T) ->
 }
 
 /// Something that belongs to the process that made it. Another process leaves it as it is.
-pub(crate) struct Owned<T> {
+pub(crate) struct Owned<T: Send + 'static> {
     forks: u64,
     value: Option<T>,
 }
 
-impl<T> Owned<T> {
+impl<T: Send + 'static> Owned<T> {
     pub(crate) fn new(value: T) -> Self {
         Self { forks: count(), value: Some(value) }
+    }
+
+    /// The value, to be dropped here and now.
+    pub(crate) fn take(mut self) -> Option<T> {
+        if self.forks == count() { self.value.take() } else { None }
     }
 
     /// The value, in the process that made it.
@@ -60,10 +65,18 @@ impl<T> Owned<T> {
     }
 }
 
-impl<T> Drop for Owned<T> {
+impl<T: Send + 'static> Drop for Owned<T> {
     fn drop(&mut self) {
+        let Some(value) = self.value.take() else { return };
         if self.forks != count() {
-            std::mem::forget(self.value.take());
+            std::mem::forget(value);
+            return;
+        }
+        // Whoever let go of it last may be Python's garbage collector, on any thread and with any
+        // lock held: it is closed on a thread of its own.
+        let close = move || exclusively(|_| drop(value));
+        if let Err(error) = std::thread::Builder::new().name("key-close".to_owned()).spawn(close) {
+            tracing::error!(%error, "there was no thread to close the engine on");
         }
     }
 }

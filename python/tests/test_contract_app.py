@@ -76,7 +76,7 @@ def test_dependency_of_the_whole_app(default: GuardedApp) -> None:
 def test_used_twice_in_one_request_it_counts_once(default: GuardedApp) -> None:
     app = FastAPI(dependencies=[Depends(api_key_security)])
 
-    def owner(key: Annotated[ApiKey, Security(api_key_security)]) -> str | None:
+    def owner(key: Annotated[ApiKey, Security(api_key_security, scopes=["me"])]) -> str | None:
         return key.name
 
     @app.get("/thing")

@@ -148,7 +148,7 @@ pub enum Changed {
 #[non_exhaustive]
 pub enum StoreError {
     /// The file is no SQLite database, or a damaged one.
-    #[error("{} is not an SQLite database, or it is damaged; it was left as it is. Name another file, or restore this one from a backup", path.display())]
+    #[error("{} is not an SQLite database, or it is damaged; it was left as it is. Name another file, or restore this one from a backup: stop all processes, and remove the -wal and -shm beside it", path.display())]
     NotADatabase {
         /// The file.
         path: PathBuf,

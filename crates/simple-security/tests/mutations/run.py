@@ -23,8 +23,8 @@ CRATES = COPY / "mutated"
 BUILD = Path(os.environ.get("CARGO_TARGET_DIR", TARGET / "model"))
 MODEL = ["cargo", "test", "--package=simple-security", "--profile=model", "--no-default-features"]
 MODEL += ["--test=lease_model"]
-# Seconds. The longest model takes a tenth of it, and one that never ends has not failed.
-PATIENCE = 200
+# Seconds: enough for a first build on a busy machine. A model that never ends has not failed.
+PATIENCE = 600
 
 
 def main() -> int:

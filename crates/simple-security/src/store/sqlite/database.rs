@@ -39,7 +39,8 @@ struct State {
 /// The connections are in use until this is dropped.
 struct InUse<'a> {
     file: &'a File,
-    database: Arc<Database>,
+    /// There until the drop.
+    database: Option<Arc<Database>>,
 }
 
 impl File {
@@ -90,23 +91,23 @@ impl File {
         let failed = |error| translate(&self.path, doing, error);
         for _ in 0..ATTEMPTS {
             let used = self.use_patiently()?;
-            let mut writer = lock(&used.database.writer);
+            let mut writer = lock(&used.writer);
             if writer.is_none() {
                 let opened = Writer::open(&self.path, false, self.timeout, &self.forking)?;
-                *writer = (opened.1 == used.database.files).then_some(opened.0);
+                *writer = (opened.1 == used.files).then_some(opened.0);
             }
             let Some(Writer { connection, side }) = &mut *writer else { continue };
             let connection = &*connection;
             let _held = side.lock(self.timeout, &self.forking)?;
             // Asked again under the lock: what is written to files that were replaced is lost.
-            if Files::at(&self.path)? != used.database.files {
+            if Files::at(&self.path)? != used.files {
                 continue;
             }
             let transaction = self.begin(connection).map_err(failed)?;
             let done = work(&transaction).map_err(failed)?;
             transaction.commit().map_err(failed)?;
             // And once more: who replaces them takes no lock of ours.
-            if Files::at(&self.path)? != used.database.files {
+            if Files::at(&self.path)? != used.files {
                 return Err(StoreError::Replaced { path: self.path.clone() });
             }
             return Ok(done);
@@ -137,7 +138,7 @@ impl File {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let used = self.use_any(|_| Ok(true))?;
-        let reader = lock(&used.database.reader);
+        let reader = lock(&used.reader);
         read(&reader).map_err(|error| translate(&self.path, "looking up a key", error))
     }
 
@@ -148,7 +149,7 @@ impl File {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let used = self.use_patiently()?;
-        let lister = lock(&used.database.lister);
+        let lister = lock(&used.lister);
         read(&lister).map_err(|error| translate(&self.path, doing, error))
     }
 
@@ -156,7 +157,7 @@ impl File {
     pub(super) fn reading(&self, after: Option<ChangeMark>) -> Result<Reading, StoreError> {
         let failed = |error| translate(&self.path, "reading the change log", error);
         let used = self.use_checked()?;
-        let mut watch = lock(&used.database.watch);
+        let mut watch = lock(&used.watch);
         // The version is taken before the rows. A commit between the two is read twice; the
         // other way round it would be missed for ever.
         let version = watch
@@ -169,7 +170,7 @@ impl File {
         {
             return Ok(Reading { changed: Changed::Keys(Vec::new()), mark: after });
         }
-        let mut reader = lock(&used.database.reader);
+        let mut reader = lock(&used.reader);
         let reading = statements::read_changes(&mut reader, after).map_err(failed)?;
         watch.last = Some((version, reading.mark));
         Ok(reading)
@@ -218,12 +219,24 @@ impl File {
             }
         };
         state.users += 1;
-        Ok(InUse { file: self, database })
+        Ok(InUse { file: self, database: Some(database) })
+    }
+}
+
+impl std::ops::Deref for InUse<'_> {
+    type Target = Database;
+
+    #[expect(clippy::expect_used, reason = "only the drop takes it away")]
+    fn deref(&self) -> &Database {
+        self.database.as_ref().expect("a database that is in use is there")
     }
 }
 
 impl Drop for InUse<'_> {
     fn drop(&mut self) {
+        // First, and only then is it said that nobody uses it: whoever waits for that forks next,
+        // and what was replaced meanwhile is closed here.
+        drop(self.database.take());
         let mut state = lock(&self.file.state);
         state.users -= 1;
         if state.suspended > 0 {

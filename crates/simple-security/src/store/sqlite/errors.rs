@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 
 use super::super::StoreError;
 
@@ -12,6 +13,9 @@ use super::super::StoreError;
 pub(super) fn translate(path: &Path, doing: &str, error: rusqlite::Error) -> StoreError {
     let path = path.to_owned();
     let code = error.sqlite_error_code();
+    let is_duplicate = error.sqlite_extended_error_code().is_some_and(|code| {
+        matches!(code, SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE)
+    });
     let reason = error.to_string();
     let source = Some(error.into());
     match code {
@@ -23,7 +27,7 @@ pub(super) fn translate(path: &Path, doing: &str, error: rusqlite::Error) -> Sto
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             StoreError::NotWritable { path, reason, source }
         }
-        Some(ErrorCode::ConstraintViolation) => StoreError::Duplicate,
+        Some(ErrorCode::ConstraintViolation) if is_duplicate => StoreError::Duplicate,
         _ => StoreError::Failed { reason: format!("{doing}: {reason}"), source },
     }
 }

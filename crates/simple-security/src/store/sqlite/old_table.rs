@@ -80,10 +80,6 @@ pub(super) fn take_over(
         .map_err(failed)?;
     transaction.commit().map_err(failed)?;
     write_ahead(writer).map_err(failed)?;
-    // Whoever may read the file could read the old keys in it until now.
-    if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
-        tracing::warn!(%error, "the mode of {} could not be set to 0600", path.display());
-    }
     Ok(moved)
 }
 
@@ -97,6 +93,7 @@ pub(super) fn finish_cleaning(writer: &Connection, path: &Path) {
             |row| row.get(0),
         )?;
         if due {
+            make_private(path);
             writer.execute_batch("VACUUM")?;
             let busy: i64 =
                 writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
@@ -117,6 +114,13 @@ pub(super) fn finish_cleaning(writer: &Connection, path: &Path) {
             "the free pages of {} could not be cleaned of old keys yet; it is tried again at the next start",
             path.display()
         );
+    }
+}
+
+/// Sets the mode to 0600: whoever may read the file could read the old keys in it until now.
+pub(super) fn make_private(path: &Path) {
+    if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
+        tracing::warn!(%error, "the mode of {} could not be set to 0600", path.display());
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
         }
     };
     refuse_network_file_system(&resolved)?;
+    refuse_other_paths(&resolved)?;
     Ok(resolved)
 }
 
@@ -149,6 +150,7 @@ pub(super) fn open_writer(
             moved.report(path);
         }
         Contents::Nothing => {
+            old_table::make_private(path);
             write_ahead(&writer).map_err(failed)?;
             migrate_alone(&mut writer, 0).map_err(failed)?;
         }
@@ -303,16 +305,44 @@ const NETWORK_FILE_SYSTEMS: [(u32, &str); 11] = [
 #[cfg(target_os = "linux")]
 fn refuse_network_file_system(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let system = rustix::fs::statfs(folder).map_err(|error| StoreError::Failed {
-        reason: format!("the file system of {} is unknown", path.display()),
-        source: Some(io::Error::from(error).into()),
-    })?;
+    let system =
+        rustix::fs::statfs(if path.exists() { path } else { folder }).map_err(|error| {
+            StoreError::Failed {
+                reason: format!("the file system of {} is unknown", path.display()),
+                source: Some(io::Error::from(error).into()),
+            }
+        })?;
     match network_file_system(system.f_type as u32) {
         Some(kind) => {
             Err(StoreError::NetworkFileSystem { path: path.to_owned(), kind: kind.to_owned() })
         }
         None => Ok(()),
     }
+}
+
+/// Refuses a file that others may know by another path: a hard link, or a file that is mounted by
+/// itself, as containers may do. The write-ahead log and the locks lie beside the path, so that two
+/// paths have two of each.
+#[cfg(target_os = "linux")]
+fn refuse_other_paths(path: &Path) -> Result<(), StoreError> {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let Ok(found) = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS) else {
+        // It is not there yet.
+        return Ok(());
+    };
+    let reason = if found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        "the file is mounted by itself; mount its folder instead"
+    } else if found.stx_nlink > 1 {
+        "the file has another name too (a hard link); remove one of them"
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::NotWritable { path: path.to_owned(), reason: reason.to_owned(), source: None })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuse_other_paths(_path: &Path) -> Result<(), StoreError> {
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]

@@ -215,7 +215,9 @@ pub(super) fn add_usage(transaction: &Transaction<'_>, batch: &UsageBatch) -> ru
         "INSERT INTO key_usage (id, total, last_used_at)
          SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM api_keys WHERE id = ?1)
          ON CONFLICT (id) DO UPDATE SET
-             total = total + excluded.total,
+             -- Not beyond what an integer holds: the sum would not be one.
+             total = CASE WHEN total > 9223372036854775807 - excluded.total
+                 THEN 9223372036854775807 ELSE total + excluded.total END,
              last_used_at = max(coalesce(last_used_at, excluded.last_used_at), excluded.last_used_at)",
     )?;
     for (id, count, last_used_at) in &batch.counts {
