@@ -67,6 +67,6 @@ impl Place for Disk {
     }
 
     fn rounds(&self) -> u32 {
-        rounds(120)
+        rounds(60)
     }
 }

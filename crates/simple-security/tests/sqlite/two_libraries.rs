@@ -42,7 +42,7 @@ fn no_write_is_lost_when_another_library_drops_our_locks() {
     let mut players: Vec<_> = (0..2).map(|_| Player::start("issue_for_ever", &path)).collect();
     let (mut ledger, mut refused) = (Ledger::default(), Vec::new());
     beside_another_library(&path, || {
-        for _ in 0..rounds(500) {
+        for _ in 0..rounds(300) {
             issue_and_note(&keys, &mut ledger, &mut refused);
             for player in &mut players {
                 ledger.note(&player.next().expect("it goes on for ever"));
