@@ -5,8 +5,11 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use crate::config::Settings;
 use crate::key::KeyDigest;
+use crate::keys::OpenError;
 use crate::random;
+use crate::store::{KeyStore, StoreError};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -15,16 +18,16 @@ pub struct AdminSecret(KeyDigest);
 
 impl AdminSecret {
     /// The secret that somebody has set.
-    pub(crate) fn set(secret: &SecretString) -> Self {
+    fn set(secret: &SecretString) -> Self {
         Self(KeyDigest::of(secret.expose_secret().as_bytes()))
     }
 
     /// The secret that processes have agreed on.
-    pub(crate) fn agreed(digest: KeyDigest) -> Self {
+    fn agreed(digest: KeyDigest) -> Self {
         Self(digest)
     }
 
-    pub(crate) fn digest(&self) -> KeyDigest {
+    fn digest(&self) -> KeyDigest {
         self.0
     }
 
@@ -40,11 +43,35 @@ impl fmt::Debug for AdminSecret {
     }
 }
 
+/// The secret that is set, else the one that all processes agree on; `None` where they cannot. The
+/// second value is the secret where it was generated here.
+///
+/// # Errors
+/// [`OpenError`] names the setting to change.
+pub(crate) fn agree(
+    store: &dyn KeyStore,
+    settings: &Settings,
+) -> Result<(Option<AdminSecret>, Option<SecretString>), OpenError> {
+    if let Some(secret) = &settings.admin_secret {
+        return Ok((Some(AdminSecret::set(secret)), None));
+    }
+    let generated = generate()?;
+    let offered = AdminSecret::set(&generated);
+    match pollster::block_on(store.agree_on_admin_secret(offered.digest())) {
+        Ok(agreed) => {
+            let ours = agreed == offered.digest();
+            Ok((Some(AdminSecret::agreed(agreed)), ours.then_some(generated)))
+        }
+        Err(StoreError::NoSharedSecret) => Ok((None, None)),
+        Err(source) => Err(OpenError::Store { setting: settings.location_setting.clone(), source }),
+    }
+}
+
 /// A new secret: 43 base62 characters, 256 bits.
 ///
 /// # Errors
 /// When the operating system cannot give random bytes.
-pub(crate) fn generate() -> Result<SecretString, getrandom::Error> {
+fn generate() -> Result<SecretString, getrandom::Error> {
     let drawn = random::characters::<43>(ALPHABET)?;
     let mut text = String::with_capacity(drawn.len());
     text.extend(drawn.map(char::from));

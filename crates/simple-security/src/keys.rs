@@ -27,14 +27,7 @@ pub struct ApiKeys {
     store: Arc<dyn KeyStore>,
     flusher: Mutex<Flusher>,
     automatic_expiration: u32,
-    admin: Admin,
-}
-
-/// How the admin secret came to be.
-enum Admin {
-    Secret(AdminSecret),
-    /// None is set, and machines that share a store cannot share a generated one.
-    Missing,
+    admin: Option<AdminSecret>,
 }
 
 /// A key that was just made. The plain key is nowhere else.
@@ -115,7 +108,7 @@ impl ApiKeys {
         clock: Arc<dyn Clock>,
         settings: &Settings,
     ) -> Result<(Self, Option<SecretString>), OpenError> {
-        let (admin, generated) = agree(&*store, settings)?;
+        let (admin, generated) = admin::agree(&*store, settings)?;
         let engine = settings.engine;
         let flusher = Flusher::start(
             random::bytes()?,
@@ -289,10 +282,7 @@ impl ApiKeys {
     /// What admin requests are compared with; `None` where no secret is set on a store that many
     /// machines share, and no admin request may pass.
     pub fn admin_secret(&self) -> Option<&AdminSecret> {
-        match &self.admin {
-            Admin::Secret(secret) => Some(secret),
-            Admin::Missing => None,
-        }
+        self.admin.as_ref()
     }
 
     async fn change(
@@ -345,25 +335,5 @@ impl Drop for ApiKeys {
 impl std::fmt::Debug for ApiKeys {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("ApiKeys").finish_non_exhaustive()
-    }
-}
-
-/// The secret that is set, else the one that all processes agree on.
-fn agree(
-    store: &dyn KeyStore,
-    settings: &Settings,
-) -> Result<(Admin, Option<SecretString>), OpenError> {
-    if let Some(secret) = &settings.admin_secret {
-        return Ok((Admin::Secret(AdminSecret::set(secret)), None));
-    }
-    let generated = admin::generate()?;
-    let offered = AdminSecret::set(&generated);
-    match pollster::block_on(store.agree_on_admin_secret(offered.digest())) {
-        Ok(agreed) => {
-            let ours = agreed == offered.digest();
-            Ok((Admin::Secret(AdminSecret::agreed(agreed)), ours.then_some(generated)))
-        }
-        Err(StoreError::NoSharedSecret) => Ok((Admin::Missing, None)),
-        Err(source) => Err(OpenError::Store { setting: settings.location_setting.clone(), source }),
     }
 }

@@ -23,6 +23,7 @@ mod database;
 mod errors;
 mod old_table;
 mod open;
+mod place;
 mod side_lock;
 mod statements;
 

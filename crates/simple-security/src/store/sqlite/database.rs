@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use super::super::{ChangeMark, Changed, Reading, StoreError};
 use super::connections::{ATTEMPTS, BEGIN_TIMEOUT, Database, Files, Writer};
 use super::errors::translate;
-use super::{open, statements};
+use super::{place, statements};
 use crate::clock::{Clock, SystemClock};
 use crate::sync::{Mutex, lock};
 
@@ -46,7 +46,7 @@ struct InUse<'a> {
 impl File {
     /// Opens the file, and makes it where there is none.
     pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
-        let path = open::resolve(path)?;
+        let path = place::resolve(path)?;
         let database = Database::open(&path, timeout)?;
         let state = State { database: Some(Arc::new(database)), users: 0, suspended: 0 };
         Ok(Self {
