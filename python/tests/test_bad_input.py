@@ -129,7 +129,7 @@ def test_two_keys_to_revoke_or_renew(guarded: GuardedApp, unchanged: str, action
     """Which of them is meant cannot be known."""
     others = [row["api_key"] for row in guarded.logs() if row["api_key"] not in unchanged]
     query = f"api-key={unchanged}&api-key={others[0]}".encode()
-    assert admin_raw(guarded, action, query).status in (400, 403, 404, 422)
+    assert admin_raw(guarded, action, query).status == 422
 
 
 @pytest.mark.parametrize("action", ["revoke", "renew"])

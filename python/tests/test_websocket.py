@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from fastapi_simple_security import ApiKey
 
 POLICY_VIOLATION = 1008
+TRY_AGAIN_LATER = 1013
 
 
 @pytest.fixture
@@ -126,10 +127,12 @@ def test_refused_while_the_store_is_gone(sockets: GuardedApp, database: Path) ->
     # What was read before may serve until its lease ends.
     wait_until(lambda: sockets.use(key).status_code == 503, 5, "the end of the lease")
     messages = converse(sockets.app, [(b"api-key", key.encode())])
-    assert [message["type"] for message in messages] == ["websocket.close"]
+    [message] = messages
+    assert (message["type"], message["code"]) == ("websocket.close", TRY_AGAIN_LATER)
 
 
 def test_refused_while_settings_are_wrong(guard: Callable[..., GuardedApp]) -> None:
     sockets = add_sockets(guard(automatic_expiration=0))
     messages = converse(sockets.app, [(b"api-key", b"x" * 36)])
-    assert [message["type"] for message in messages] == ["websocket.close"]
+    [message] = messages
+    assert (message["type"], message["code"]) == ("websocket.close", TRY_AGAIN_LATER)
