@@ -8,10 +8,8 @@ use subtle::ConstantTimeEq;
 use crate::config::Settings;
 use crate::key::KeyDigest;
 use crate::keys::OpenError;
-use crate::random;
+use crate::random::{self, BASE62};
 use crate::store::{KeyStore, StoreError};
-
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The digest of the admin secret. The secret itself is not kept.
 pub struct AdminSecret(KeyDigest);
@@ -72,7 +70,7 @@ pub(crate) fn agree(
 /// # Errors
 /// When the operating system cannot give random bytes.
 fn generate() -> Result<SecretString, getrandom::Error> {
-    let drawn = random::characters::<43>(ALPHABET)?;
+    let drawn = random::characters::<43>(BASE62)?;
     let mut text = String::with_capacity(drawn.len());
     text.extend(drawn.map(char::from));
     Ok(text.into())

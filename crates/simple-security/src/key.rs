@@ -12,7 +12,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use crate::random;
+use crate::random::{self, BASE62};
 use crate::record::KeyId;
 
 /// The longest key that is looked up, in bytes. Longer ones are refused unread.
@@ -24,7 +24,6 @@ pub const MAX_KEY_LENGTH: usize = 255;
 pub const KEY_PATTERN: &str =
     r"\b[a-z][a-z0-9]{1,15}(_[a-z0-9]{1,8})?_[0-9A-Za-z]{11}_[0-9A-Za-z]{39}\b";
 
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const SECRET_LENGTH: usize = 33;
 const CHECKSUM_LENGTH: usize = 6;
 
@@ -142,7 +141,7 @@ impl KeyFormat {
     /// When the operating system cannot give random bytes.
     pub fn generate(&self) -> Result<(PlainKey, KeyId), getrandom::Error> {
         let id = generate_id()?;
-        let secret = random::characters::<SECRET_LENGTH>(ALPHABET)?;
+        let secret = random::characters::<SECRET_LENGTH>(BASE62)?;
         let mut key = format!("{}{id}_", self.start);
         // The whole length at once: a string that grows leaves pieces of the secret behind.
         key.reserve_exact(SECRET_LENGTH + CHECKSUM_LENGTH);
@@ -191,7 +190,7 @@ impl Default for KeyFormat {
 /// # Errors
 /// When the operating system cannot give random bytes.
 pub(crate) fn generate_id() -> Result<KeyId, getrandom::Error> {
-    random::characters(ALPHABET).map(KeyId::from_drawn)
+    random::characters(BASE62).map(KeyId::from_drawn)
 }
 
 /// `id _ secret checksum`, all base62.
@@ -207,7 +206,7 @@ fn checksum(body: &[u8]) -> [u8; CHECKSUM_LENGTH] {
     let mut rest = crc32fast::hash(body);
     let mut digits = [b'0'; CHECKSUM_LENGTH];
     for digit in digits.iter_mut().rev() {
-        *digit = ALPHABET[(rest % 62) as usize];
+        *digit = BASE62[(rest % 62) as usize];
         rest /= 62;
     }
     digits

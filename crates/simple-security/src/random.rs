@@ -1,5 +1,9 @@
 //! The only source of randomness: the operating system.
 
+/// The digits of base62, the least first.
+pub(crate) const BASE62: &[u8; 62] =
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 /// Fills an array with bytes that nobody can guess.
 ///
 /// There is no generator in user space, so a forked child can never repeat what its parent drew.

@@ -5,15 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, named_params};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use super::super::StoreError;
 use super::errors::translate;
-use super::open::{OLD_TABLE, write_ahead};
+use super::open::{OLD_TABLE, migrate, write_ahead};
+use super::statements;
 use crate::clock::{Clock, SystemClock};
 use crate::key::{KeyDigest, MAX_KEY_LENGTH, generate_id};
 use crate::random;
-use crate::record::{KeyName, Timestamp};
+use crate::record::{KeyName, KeyRecord, Timestamp};
 
 /// Set while plain text may still be in free pages, so that an interrupted cleaning goes on.
 const CLEANING: &str = "plaintext_cleaning";
@@ -60,11 +61,7 @@ impl Moved {
 }
 
 /// Moves all keys in one transaction. If anything fails, the file is as it was.
-pub(super) fn take_over(
-    writer: &mut Connection,
-    path: &Path,
-    migrate: fn(&Connection, i64) -> rusqlite::Result<()>,
-) -> Result<Moved, StoreError> {
+pub(super) fn take_over(writer: &mut Connection, path: &Path) -> Result<Moved, StoreError> {
     let failed = |error| translate(path, "moving the old keys", error);
     // Not yet in write-ahead mode: switching would write to a file that may have to stay as it
     // is. The connection overwrites with zeros what it deletes (`secure_delete`).
@@ -158,28 +155,24 @@ fn move_keys(transaction: &Transaction<'_>, path: &Path) -> Result<Moved, StoreE
             key.digest = KeyDigest::from_bytes(random::bytes().map_err(random)?);
         }
         let active = key.active && key.fault.is_none();
-        let id = generate_id().map_err(random)?.to_string();
-        transaction
-            .prepare_cached(
-                "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires, revoked_at)
-                 VALUES (:id, :digest, :name, :now, :expires_at, :never_expires, :revoked_at)",
-            )
-            .and_then(|mut statement| {
-                statement.execute(named_params! {
-                    ":id": id,
-                    ":digest": key.digest.as_bytes(),
-                    ":name": key.name.as_str(),
-                    ":now": now.seconds(),
-                    ":expires_at": key.expires_at.unwrap_or(now).seconds(),
-                    ":never_expires": key.never_expires,
-                    ":revoked_at": (!active).then_some(now.seconds()),
-                })
-            })
-            .map_err(failed)?;
+        let id = generate_id().map_err(random)?;
+        let record = KeyRecord {
+            id,
+            name: key.name,
+            created_at: now,
+            expires_at: key.expires_at.unwrap_or(now),
+            never_expires: key.never_expires,
+            revoked_at: (!active).then_some(now),
+        };
+        statements::insert(transaction, key.digest, &record).map_err(failed)?;
         transaction
             .prepare_cached("INSERT INTO key_usage (id, total, last_used_at) VALUES (?1, ?2, ?3)")
             .and_then(|mut statement| {
-                statement.execute((&id, key.total, key.last_used_at.map(Timestamp::seconds)))
+                statement.execute((
+                    id.as_str(),
+                    key.total,
+                    key.last_used_at.map(Timestamp::seconds),
+                ))
             })
             .map_err(failed)?;
         match key.fault {

@@ -109,12 +109,9 @@ pub(super) fn open_writer(
     }
     let mut writer = connect(path, timeout).map_err(failed)?;
     let found = contents(&writer, path)?;
+    let mut moved = None;
     match found {
-        Contents::OldTable => {
-            let moved = old_table::take_over(&mut writer, path, migrate)?;
-            old_table::finish_cleaning(&writer, path);
-            moved.report(path);
-        }
+        Contents::OldTable => moved = Some(old_table::take_over(&mut writer, path)?),
         Contents::Nothing => {
             old_table::make_private(path);
             write_ahead(&writer).map_err(failed)?;
@@ -128,6 +125,9 @@ pub(super) fn open_writer(
         }
     }
     old_table::finish_cleaning(&writer, path);
+    if let Some(moved) = moved {
+        moved.report(path);
+    }
     // Under the lock, and so before anybody else could take the log away.
     let files = Files::at(path)?;
     Ok((writer, files))
@@ -185,7 +185,7 @@ fn migrate_alone(writer: &mut Connection, schema: i64) -> rusqlite::Result<()> {
 }
 
 /// Brings a file from `schema` to the newest, in the caller's transaction.
-fn migrate(connection: &Connection, schema: i64) -> rusqlite::Result<()> {
+pub(super) fn migrate(connection: &Connection, schema: i64) -> rusqlite::Result<()> {
     for step in &MIGRATIONS[schema as usize..] {
         connection.execute_batch(step)?;
     }
