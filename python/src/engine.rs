@@ -197,7 +197,7 @@ impl Engine {
             pollster::block_on(async {
                 let id = opened.keys.identify(key).await?;
                 let expires_at = expires_at.map(Timestamp::from_seconds);
-                let renewed = opened.keys.renew(id, expires_at).await?;
+                let renewed = opened.keys.renew(id, expires_at, None).await?;
                 Ok((renewed.record.expires_at.seconds(), renewed.was_revoked))
             })
         })

@@ -18,6 +18,9 @@ use crate::record::KeyId;
 /// The longest key that is looked up, in bytes. Longer ones are refused unread.
 pub const MAX_KEY_LENGTH: usize = 255;
 
+/// The shortest key of somebody's own that is taken in, in bytes.
+const MIN_IMPORT_LENGTH: usize = 32;
+
 /// The regular expression of a key of ours, with any prefix, for secret scanners.
 ///
 /// It is wider than [`KeyFormat::parse`], which checks the checksum too.
@@ -105,6 +108,23 @@ pub enum Malformed {
     Checksum,
 }
 
+/// The text cannot be taken in as a key of somebody's own.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidImport {
+    /// It has not 32 to [`MAX_KEY_LENGTH`] bytes.
+    #[error("a key of your own has 32 to {MAX_KEY_LENGTH} characters, this one has {0} bytes")]
+    Length(usize),
+    /// It has something else than visible ASCII characters, which travel in a header unchanged.
+    #[error(
+        "a key of your own has visible ASCII characters alone: no spaces, no control characters, no other letters"
+    )]
+    NotVisible,
+    /// It would be taken for a mistyped key of ours.
+    #[error("a key of your own cannot start with {0}, which is how the keys of this service start")]
+    OurPrefix(String),
+}
+
 /// How the keys of one deployment look: their prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFormat {
@@ -176,6 +196,23 @@ impl KeyFormat {
             }
         }
         Ok(KeyDigest::of(presented))
+    }
+
+    /// The digest of a key of the caller's own, which is to be taken in.
+    ///
+    /// # Errors
+    /// [`InvalidImport`] says why the text cannot be such a key.
+    pub fn import(&self, key: &str) -> Result<KeyDigest, InvalidImport> {
+        if !(MIN_IMPORT_LENGTH..=MAX_KEY_LENGTH).contains(&key.len()) {
+            return Err(InvalidImport::Length(key.len()));
+        }
+        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(InvalidImport::NotVisible);
+        }
+        if key.starts_with(&self.start) {
+            return Err(InvalidImport::OurPrefix(self.start.clone()));
+        }
+        Ok(KeyDigest::of(key.as_bytes()))
     }
 }
 

@@ -1,7 +1,7 @@
-//! The verbs: issue, verify, revoke, renew, list, usage.
+//! The engine: what it is made of, verifying, and its end. The verbs that change keys and those that
+//! show them have a file each.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -9,13 +9,18 @@ use crate::admin::{self, AdminSecret};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::key::{KeyDigest, PlainKey};
+use crate::key::InvalidImport;
 use crate::lookup::Lookup;
 use crate::random;
-use crate::record::{KeyId, KeyRecord, KeyReference, NewKey, Timestamp, Usage};
-use crate::store::{KeyChange, KeyStore, StoreError};
+use crate::record::Timestamp;
+use crate::store::{KeyStore, StoreError};
 use crate::usage::Flusher;
 use crate::verify::{Denied, LatestTime, VerifiedKey, Verifier};
+
+mod changes;
+mod showing;
+
+pub use changes::{IssuedKey, RenewedKey};
 
 /// The keys of one deployment: the engine that all faces ask.
 ///
@@ -30,31 +35,19 @@ pub struct ApiKeys {
     admin: Option<AdminSecret>,
 }
 
-/// A key that was just made. The plain key is nowhere else.
-#[derive(Debug)]
-pub struct IssuedKey {
-    /// The key, to be handed out once.
-    pub key: PlainKey,
-    /// What is kept of it.
-    pub record: KeyRecord,
-}
-
-/// A key that was just renewed.
-#[derive(Debug)]
-pub struct RenewedKey {
-    /// What is known of it now.
-    pub record: KeyRecord,
-    /// It was revoked before, and is not any more.
-    pub was_revoked: bool,
-}
-
-/// Why a key could not be made or changed.
+/// Why a key could not be made, changed or shown.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// There is no such key.
     #[error("API key not found")]
     NotFound,
+    /// The text that was to be imported cannot be a key.
+    #[error(transparent)]
+    InvalidImport(#[from] InvalidImport),
+    /// The text that was to be imported is a key already, an active one or not.
+    #[error("a key of this text exists already")]
+    Exists,
     /// The store failed. Whether the change was made is not known; asking again is safe.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -135,29 +128,6 @@ impl ApiKeys {
         Ok((keys, generated))
     }
 
-    /// Makes a key.
-    ///
-    /// When it returns, every process accepts the key.
-    ///
-    /// # Errors
-    /// [`KeyError::Store`]: nobody has the plain key then, so a record that was stored all the
-    /// same lets nobody in.
-    pub async fn issue(&self, new: NewKey) -> Result<IssuedKey, KeyError> {
-        let (key, id) = self.verifier.format.generate()?;
-        let now = self.now();
-        let record = KeyRecord {
-            id,
-            name: new.name,
-            created_at: now,
-            expires_at: new.expires_at.unwrap_or(now.plus_days(self.automatic_expiration)),
-            never_expires: new.never_expires,
-            revoked_at: None,
-        };
-        self.store.insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
-        self.wait_for_all().await;
-        Ok(IssuedKey { key, record })
-    }
-
     /// Verifies what a client has presented, and counts it when it is accepted.
     ///
     /// # Errors
@@ -175,80 +145,6 @@ impl ApiKeys {
     #[inline]
     pub fn verify_cached(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
         self.verifier.verify_cached(presented)
-    }
-
-    /// The id of a key that a person names, by its id or by the whole key.
-    ///
-    /// # Errors
-    /// [`KeyError::NotFound`], or the store's.
-    pub async fn identify(&self, text: &str) -> Result<KeyId, KeyError> {
-        let whole = KeyReference::Digest(KeyDigest::of(text.as_bytes()));
-        if let Some(record) = self.store.find(whole).await? {
-            return Ok(record.id);
-        }
-        let id = text.parse().map_err(|_| KeyError::NotFound)?;
-        let record = self.store.find(KeyReference::Id(id)).await?;
-        record.map(|record| record.id).ok_or(KeyError::NotFound)
-    }
-
-    /// Revokes a key. One that is revoked already stays so.
-    ///
-    /// When it returns, no request that begins is accepted by any process.
-    ///
-    /// # Errors
-    /// [`KeyError::NotFound`], or the store's.
-    pub async fn revoke(&self, id: KeyId) -> Result<KeyRecord, KeyError> {
-        self.change(id, KeyChange::Revoke { at: self.now() }).await.map(|(_, after)| after)
-    }
-
-    /// Gives a key a new date of expiry, and takes back its revocation. Without a date it is the
-    /// days that the settings give, from now.
-    ///
-    /// When it returns, every process knows.
-    ///
-    /// # Errors
-    /// [`KeyError::NotFound`], or the store's.
-    pub async fn renew(
-        &self,
-        id: KeyId,
-        expires_at: Option<Timestamp>,
-    ) -> Result<RenewedKey, KeyError> {
-        let expires_at =
-            expires_at.unwrap_or_else(|| self.now().plus_days(self.automatic_expiration));
-        let (before, record) = self.change(id, KeyChange::Renew { expires_at }).await?;
-        Ok(RenewedKey { record, was_revoked: before.revoked_at.is_some() })
-    }
-
-    /// All keys with their usage: last used first, never used last, then by age and id.
-    ///
-    /// What this process has counted and not yet written is in it.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn list(&self) -> Result<Vec<(KeyRecord, Usage)>, KeyError> {
-        let flushed = self.flush().await;
-        let mut rows = self.store.list().await?;
-        if let Err(error) = flushed {
-            tracing::warn!(%error, "usage could not be written yet; it is kept and tried again");
-            self.verifier.counters.add_pending(&mut rows, |record| record.id);
-            rows.sort_by_key(|(record, usage)| {
-                (std::cmp::Reverse(usage.last_used_at), record.created_at, record.id)
-            });
-        }
-        Ok(rows)
-    }
-
-    /// How often one key was accepted, with what this process has not yet written.
-    ///
-    /// # Errors
-    /// [`KeyError::NotFound`], or the store's.
-    pub async fn usage(&self, id: KeyId) -> Result<Usage, KeyError> {
-        let flushed = self.flush().await;
-        let mut row = [(id, self.store.usage(id).await?.ok_or(KeyError::NotFound)?)];
-        if flushed.is_err() {
-            self.verifier.counters.add_pending(&mut row, |id| *id);
-        }
-        Ok(row[0].1)
     }
 
     /// Writes all that was counted before the call.
@@ -283,27 +179,6 @@ impl ApiKeys {
     /// machines share, and no admin request may pass.
     pub fn admin_secret(&self) -> Option<&AdminSecret> {
         self.admin.as_ref()
-    }
-
-    async fn change(
-        &self,
-        id: KeyId,
-        change: KeyChange,
-    ) -> Result<(KeyRecord, KeyRecord), KeyError> {
-        let before = self.store.change(id, change).await?.ok_or(KeyError::NotFound)?;
-        self.wait_for_all().await;
-        let mut after = before.clone();
-        change.apply(&mut after);
-        Ok((before, after))
-    }
-
-    /// Waits until no process can use an answer from before a change that is committed: the
-    /// lease, a thousandth more for clocks that do not run alike, and a millisecond for the time
-    /// between reading the clock and reading the log.
-    async fn wait_for_all(&self) {
-        let lease = self.store.lease();
-        let bound = lease + lease / 1000 + Duration::from_millis(1);
-        self.verifier.clock.sleep(bound).await;
     }
 
     /// Stops the thread after one last flush; `false` when it was stopped before.

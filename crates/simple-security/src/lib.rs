@@ -9,6 +9,7 @@ pub mod config;
 mod key;
 mod keys;
 mod lookup;
+mod page;
 mod random;
 mod record;
 pub mod store;
@@ -20,10 +21,13 @@ mod verify;
 
 pub use admin::AdminSecret;
 pub use key::{
-    InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, MAX_KEY_LENGTH, Malformed, PlainKey,
+    InvalidImport, InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, MAX_KEY_LENGTH, Malformed,
+    PlainKey,
 };
 pub use keys::{ApiKeys, IssuedKey, KeyError, OpenError, RenewedKey};
+pub use page::{Cursor, InvalidCursor, KeyDetails, KeyFilter, Page, PageRequest};
 pub use record::{
-    InvalidKeyId, InvalidKeyName, KeyId, KeyName, KeyRecord, KeyReference, NewKey, Timestamp, Usage,
+    InvalidKeyId, InvalidKeyName, InvalidKeyState, KeyEdit, KeyId, KeyName, KeyRecord,
+    KeyReference, KeyState, NewKey, Timestamp, Usage,
 };
 pub use verify::{Denied, VerifiedKey};

@@ -173,6 +173,55 @@ impl KeyRecord {
     pub fn expiry(&self) -> Option<Timestamp> {
         (!self.never_expires).then_some(self.expires_at)
     }
+
+    /// What it is at the instant `now`.
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        if self.revoked_at.is_some() {
+            KeyState::Revoked
+        } else if self.is_expired(now) {
+            KeyState::Expired
+        } else {
+            KeyState::Active
+        }
+    }
+}
+
+/// What a key is at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It lets a request in.
+    Active,
+    /// It is refused for its age, and was not revoked.
+    Expired,
+    /// It was revoked, whatever its age is.
+    Revoked,
+}
+
+impl KeyState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Expired, Self::Revoked];
+
+    /// The word for it: `active`, `expired` or `revoked`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// The text is no word for a state.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a state is active, expired or revoked")]
+pub struct InvalidKeyState;
+
+impl FromStr for KeyState {
+    type Err = InvalidKeyState;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyState> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(InvalidKeyState)
+    }
 }
 
 /// What the caller decides of a key that is to be issued.
@@ -184,6 +233,17 @@ pub struct NewKey {
     pub expires_at: Option<Timestamp>,
     /// It is never refused for its age.
     pub never_expires: bool,
+}
+
+/// What is to be changed of a key. What is `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyEdit {
+    /// What people call it.
+    pub name: Option<KeyName>,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it is never refused for its age.
+    pub never_expires: Option<bool>,
 }
 
 /// How a caller names a key that exists.
@@ -232,6 +292,20 @@ mod tests {
         };
         assert!(!record.is_expired(Timestamp::from_seconds(9)));
         assert!(record.is_expired(Timestamp::from_seconds(10)));
-        assert!(!KeyRecord { never_expires: true, ..record }.is_expired(Timestamp::MAX));
+        assert!(!KeyRecord { never_expires: true, ..record.clone() }.is_expired(Timestamp::MAX));
+        let states = [9, 10].map(|now| record.state(Timestamp::from_seconds(now)));
+        assert_eq!(states, [KeyState::Active, KeyState::Expired]);
+        let revoked = KeyRecord { revoked_at: Some(Timestamp::MIN), ..record };
+        assert_eq!(revoked.state(Timestamp::from_seconds(10)), KeyState::Revoked);
+    }
+
+    #[test]
+    fn a_state_is_read_by_its_word_alone() {
+        for state in KeyState::ALL {
+            assert_eq!(state.as_str().parse(), Ok(state));
+        }
+        for wrong in ["", "Active", "active ", "deleted"] {
+            assert_eq!(wrong.parse::<KeyState>(), Err(InvalidKeyState));
+        }
     }
 }

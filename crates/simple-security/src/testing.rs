@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use crate::key::KeyDigest;
-use crate::record::{KeyId, KeyName, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::page::PageRequest;
+use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyReference, Timestamp, Usage};
 use crate::store::{
     ChangeMark, Changed, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
 };
@@ -15,6 +16,7 @@ use crate::store::{
 mod counts;
 mod log;
 mod model;
+mod pages;
 mod records;
 mod secret;
 
@@ -55,9 +57,15 @@ pub const CHECKS: &[Check] = checks![
     records::a_change_gives_back_the_record_from_before,
     records::a_second_revocation_keeps_the_first_date,
     records::a_renewal_takes_back_a_revocation,
+    records::an_edit_changes_what_it_names,
+    records::a_key_that_is_deleted_is_gone,
     records::a_handle_that_knows_old_fields_does_not_write_them_back,
     records::one_of_many_insertions_at_once_wins,
     records::keys_are_listed_last_used_first,
+    pages::a_page_has_the_newest_keys_first,
+    pages::pages_that_follow_each_other_have_every_key_once,
+    pages::a_page_has_the_keys_that_pass_its_filter,
+    pages::keys_that_come_and_go_do_not_shift_the_pages,
     records::every_handle_has_the_same_lease,
     records::all_is_there_after_a_fork,
     counts::a_key_that_was_never_used_has_no_date,
@@ -127,6 +135,17 @@ impl Handle {
     }
 
     #[track_caller]
+    fn delete(&self, number: u32) -> bool {
+        self.wait(self.store.delete(id(number))).expect("delete")
+    }
+
+    /// The keys of a page, at the instant `now`.
+    #[track_caller]
+    fn page(&self, request: &PageRequest, now: i64) -> Vec<(KeyRecord, Usage)> {
+        self.wait(self.store.page(request, at(now))).expect("page")
+    }
+
+    #[track_caller]
     fn list(&self) -> Vec<(KeyRecord, Usage)> {
         self.wait(self.store.list()).expect("list")
     }
@@ -182,12 +201,16 @@ fn digest(number: u32) -> KeyDigest {
 fn record(number: u32) -> KeyRecord {
     KeyRecord {
         id: id(number),
-        name: KeyName::new(&format!("number {number}")).expect("a name"),
+        name: name_of(&format!("number {number}")),
         created_at: at(100),
         expires_at: at(10_000),
         never_expires: false,
         revoked_at: None,
     }
+}
+
+fn name_of(name: &str) -> KeyName {
+    KeyName::new(name).expect("a name")
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -198,6 +221,10 @@ fn revoke(seconds: i64) -> KeyChange {
     KeyChange::Revoke { at: at(seconds) }
 }
 
+fn rename(name: &str) -> KeyChange {
+    KeyChange::Edit(KeyEdit { name: Some(name_of(name)), ..KeyEdit::default() })
+}
+
 fn renew(seconds: i64) -> KeyChange {
-    KeyChange::Renew { expires_at: at(seconds) }
+    KeyChange::Renew { expires_at: at(seconds), never_expires: None }
 }

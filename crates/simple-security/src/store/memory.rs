@@ -9,8 +9,9 @@ use super::{
     ChangeMark, Changed, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
 };
 use crate::key::KeyDigest;
+use crate::page::{Cursor, PageRequest};
 use crate::random;
-use crate::record::{KeyId, KeyRecord, KeyReference, Usage};
+use crate::record::{KeyId, KeyRecord, KeyReference, Timestamp, Usage};
 
 /// Keeps everything until it is dropped. Nothing is written anywhere.
 ///
@@ -106,6 +107,30 @@ impl KeyStore for MemoryStore {
                 state.changes.push(*digest);
             }
             Ok(Some(before))
+        })
+    }
+
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+        self.with(|state| {
+            let Some((digest, ..)) = state.keys.remove(&id) else { return Ok(false) };
+            state.ids.remove(&digest);
+            state.changes.push(digest);
+            Ok(true)
+        })
+    }
+
+    fn page<'a>(
+        &'a self,
+        request: &'a PageRequest,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>> {
+        self.with(|state| {
+            let rows = state.keys.values().map(|(_, record, usage)| (record, usage));
+            let mut rows: Vec<_> =
+                rows.filter(|(record, _)| request.asks_for(record, now)).collect();
+            rows.sort_by_key(|(record, _)| std::cmp::Reverse(Cursor::of(record)));
+            rows.truncate(request.limit as usize);
+            Ok(rows.into_iter().map(|(record, usage)| (record.clone(), *usage)).collect())
         })
     }
 

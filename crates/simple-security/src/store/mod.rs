@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::key::KeyDigest;
-use crate::record::{KeyId, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::page::PageRequest;
+use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, Timestamp, Usage};
 
 mod memory;
 #[cfg(feature = "sqlite")]
@@ -43,6 +44,17 @@ pub trait KeyStore: Send + Sync + 'static {
     /// Gives back the record as it was before; `None` when there is no such key.
     fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>>;
 
+    /// Removes a key and its usage, for ever. `false` when there is no such key.
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool>;
+
+    /// The records that a request asks for, with their usage, by the order of a
+    /// [`Cursor`](crate::Cursor): at most `request.limit` of them. `now` tells which have expired.
+    fn page<'a>(
+        &'a self,
+        request: &'a PageRequest,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>>;
+
     /// All records with their usage, last used first, never used last, then by age and id.
     fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>>;
 
@@ -76,7 +88,7 @@ pub trait KeyStore: Send + Sync + 'static {
 }
 
 /// One change of the state of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyChange {
     /// From now on it is refused. The date of an earlier revocation stays.
     Revoke {
@@ -87,7 +99,11 @@ pub enum KeyChange {
     Renew {
         /// From when on it is refused, unless it never expires.
         expires_at: Timestamp,
+        /// Whether it is never refused for its age; `None`: as before.
+        never_expires: Option<bool>,
     },
+    /// Some of its fields have other values.
+    Edit(KeyEdit),
 }
 
 impl KeyChange {
@@ -95,9 +111,17 @@ impl KeyChange {
     pub fn apply(self, record: &mut KeyRecord) {
         match self {
             Self::Revoke { at } => record.revoked_at = record.revoked_at.or(Some(at)),
-            Self::Renew { expires_at } => {
+            Self::Renew { expires_at, never_expires } => {
                 record.expires_at = expires_at;
+                record.never_expires = never_expires.unwrap_or(record.never_expires);
                 record.revoked_at = None;
+            }
+            Self::Edit(KeyEdit { name, expires_at, never_expires }) => {
+                record.expires_at = expires_at.unwrap_or(record.expires_at);
+                record.never_expires = never_expires.unwrap_or(record.never_expires);
+                if let Some(name) = name {
+                    record.name = name;
+                }
             }
         }
     }

@@ -15,7 +15,8 @@ use self::database::File;
 use self::side_lock::SideFile;
 use super::{ChangeMark, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch};
 use crate::key::KeyDigest;
-use crate::record::{KeyId, KeyRecord, KeyReference, Usage};
+use crate::page::PageRequest;
+use crate::record::{KeyId, KeyRecord, KeyReference, Timestamp, Usage};
 use crate::sync::{Mutex, lock};
 
 mod connections;
@@ -114,6 +115,21 @@ impl KeyStore for SqliteStore {
 
     fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
         self.write("changing a key", move |transaction| statements::change(transaction, id, change))
+    }
+
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+        self.write("deleting a key", move |transaction| statements::delete(transaction, id))
+    }
+
+    fn page<'a>(
+        &'a self,
+        request: &'a PageRequest,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>> {
+        let request = request.clone();
+        self.blocking(move |inner| {
+            inner.file.list("listing keys", |reader| statements::page(reader, &request, now))
+        })
     }
 
     fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {

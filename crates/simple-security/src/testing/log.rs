@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Handle, Place, digest, record, renew, revoke};
+use super::{Handle, Place, digest, record, rename, renew, revoke};
 use crate::store::{ChangeMark, Changed};
 
 pub(super) fn without_a_mark_anything_may_have_changed(place: &dyn Place) {
@@ -26,6 +26,10 @@ pub(super) fn every_change_is_read_once(place: &dyn Place) {
     assert_eq!(reader.changed(&mut mark), [digest(1)], "a revocation");
     one.change(1, renew(20_000));
     assert_eq!(reader.changed(&mut mark), [digest(1)], "a renewal");
+    other.change(1, rename("another"));
+    assert_eq!(reader.changed(&mut mark), [digest(1)], "an edit");
+    other.delete(1);
+    assert_eq!(reader.changed(&mut mark), [digest(1)], "a deletion");
     assert_eq!(reader.changed(&mut mark), [], "nothing");
     one.insert(2);
     other.insert(3);
@@ -35,7 +39,7 @@ pub(super) fn every_change_is_read_once(place: &dyn Place) {
     assert_eq!(reader.changed(&mut mark), []);
     assert_eq!(
         one.changed(&mut own),
-        [1, 1, 1, 2, 3, 2, 4].map(digest),
+        [1, 1, 1, 1, 1, 2, 3, 2, 4].map(digest),
         "by one that changed some"
     );
 }

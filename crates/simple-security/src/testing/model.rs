@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FailurePersistence, RngSeed, TestRunner};
 
-use super::{Handle, Place, at, digest, id, record, renew, revoke};
+use super::{Handle, Place, at, digest, id, name_of, record, renew, revoke};
 use crate::key::KeyDigest;
+use crate::page::{Cursor, KeyFilter, PageRequest};
 use crate::random;
-use crate::record::{KeyId, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, KeyState, Timestamp, Usage};
 use crate::store::{ChangeMark, Changed, KeyChange, StoreError};
 
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ enum Call {
     FindId(u32),
     FindDigest(u32),
     Change(u32, KeyChange),
+    Delete(u32),
+    Page(PageRequest, i64),
     List,
     Usage(u32),
     Add { writer: u8, number: u64, counts: Vec<(u32, u64, i64)> },
@@ -49,6 +52,33 @@ impl Model {
         change.apply(record);
         self.log.push((*digest, *record != before));
         Some(before)
+    }
+
+    fn delete(&mut self, id: KeyId) -> bool {
+        let deleted = self.keys.remove(&id);
+        self.log.extend(deleted.iter().map(|(digest, ..)| (*digest, true)));
+        deleted.is_some()
+    }
+
+    fn page(&self, request: &PageRequest, now: i64) -> Vec<(KeyRecord, Usage)> {
+        let mut rows = self.list();
+        rows.retain(|(record, _)| {
+            let PageRequest { filter: KeyFilter { state, name }, after, .. } = request;
+            let expired = !record.never_expires && record.expires_at <= at(now);
+            let is = match (record.revoked_at, expired) {
+                (Some(_), _) => KeyState::Revoked,
+                (None, true) => KeyState::Expired,
+                (None, false) => KeyState::Active,
+            };
+            state.is_none_or(|state| state == is)
+                && name.as_ref().is_none_or(|name| record.name.as_str().contains(name))
+                && after.is_none_or(|after| {
+                    (record.created_at, record.id) < (after.created_at, after.id)
+                })
+        });
+        rows.sort_by_key(|(record, _)| Reverse((record.created_at, record.id)));
+        rows.truncate(request.limit as usize);
+        rows
     }
 
     fn add(&mut self, writer: u8, number: u64, counts: &[(u32, u64, i64)]) {
@@ -127,7 +157,14 @@ fn compare(reader: &mut Reader, model: &mut Model, call: Call) -> Result<(), Tes
             prop_assert_eq!(found, expected.map(|(_, record, _)| record.clone()));
         }
         Call::Change(number, change) => {
-            prop_assert_eq!(handle.change(number, change), model.change(id(number), change));
+            let before = handle.change(number, change.clone());
+            prop_assert_eq!(before, model.change(id(number), change));
+        }
+        Call::Delete(number) => {
+            prop_assert_eq!(handle.delete(number), model.delete(id(number)));
+        }
+        Call::Page(request, now) => {
+            prop_assert_eq!(handle.page(&request, now), model.page(&request, now));
         }
         Call::List => prop_assert_eq!(handle.list(), model.list()),
         Call::Usage(number) => {
@@ -170,11 +207,33 @@ fn call() -> impl Strategy<Value = Call> {
         1 => key.clone().prop_map(Call::FindDigest),
         2 => (key.clone(), seconds.clone())
             .prop_map(|(key, seconds)| Call::Change(key, revoke(seconds))),
-        2 => (key.clone(), seconds).prop_map(|(key, seconds)| Call::Change(key, renew(seconds))),
+        2 => (key.clone(), seconds.clone())
+            .prop_map(|(key, seconds)| Call::Change(key, renew(seconds))),
+        2 => (key.clone(), edit(seconds.clone()))
+            .prop_map(|(key, edit)| Call::Change(key, KeyChange::Edit(edit))),
+        1 => key.clone().prop_map(Call::Delete),
+        2 => page(seconds).prop_map(|(request, now)| Call::Page(request, now)),
         1 => Just(Call::List),
         1 => key.prop_map(Call::Usage),
         2 => (0..3_u8, 1..6_u64, counts)
             .prop_map(|(writer, number, counts)| Call::Add { writer, number, counts }),
         3 => Just(Call::Read),
     ]
+}
+
+fn edit(seconds: impl Strategy<Value = i64>) -> impl Strategy<Value = KeyEdit> {
+    let name = proptest::option::of("[ab]{0,3}").prop_map(|name| name.map(|name| name_of(&name)));
+    (name, proptest::option::of(seconds.prop_map(at)), proptest::option::of(any::<bool>()))
+        .prop_map(|(name, expires_at, never_expires)| KeyEdit { name, expires_at, never_expires })
+}
+
+fn page(seconds: impl Strategy<Value = i64> + Clone) -> impl Strategy<Value = (PageRequest, i64)> {
+    let state = proptest::option::of(proptest::sample::select(&KeyState::ALL[..]));
+    let name = proptest::option::of("[ab]{0,2}");
+    let after = proptest::option::of((seconds.clone(), 0..5_u32)).prop_map(|after| {
+        after.map(|(seconds, key)| Cursor { created_at: at(seconds), id: id(key) })
+    });
+    (state, name, after, 1..4_u32, seconds).prop_map(|(state, name, after, limit, now)| {
+        (PageRequest { filter: KeyFilter { state, name }, after, limit }, now)
+    })
 }

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Handle, Place, at, digest, id, record, renew, revoke};
-use crate::record::{KeyName, KeyRecord, KeyReference, Timestamp};
-use crate::store::StoreError;
+use super::{Handle, Place, at, digest, id, name_of, record, rename, renew, revoke};
+use crate::record::{KeyEdit, KeyName, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::store::{KeyChange, StoreError};
 
 pub(super) fn a_record_is_found_by_its_id_and_by_its_digest(place: &dyn Place) {
     let (one, other) = (Handle::on(place), Handle::on(place));
@@ -14,7 +14,7 @@ pub(super) fn a_record_is_found_by_its_id_and_by_its_digest(place: &dyn Place) {
     let first = KeyRecord { created_at: Timestamp::MIN, expires_at: Timestamp::MIN, ..record(4) };
     let last = KeyRecord { created_at: Timestamp::MAX, expires_at: Timestamp::MAX, ..record(5) };
     let name = "<b>Ünï</b> \"quoted\" 'name' ; -- 🔑".to_owned() + &"x".repeat(160);
-    let named = KeyRecord { name: KeyName::new(&name).expect("a name"), ..record(6) };
+    let named = KeyRecord { name: name_of(&name), ..record(6) };
     let nameless = KeyRecord { name: KeyName::default(), ..record(7) };
     let records = [plain, revoked, lasting, first, last, named, nameless];
     for (record, number) in records.iter().zip(1..) {
@@ -35,6 +35,8 @@ pub(super) fn a_key_that_is_unknown_is_none(place: &dyn Place) {
     assert_eq!(handle.find(KeyReference::Digest(digest(2))), None);
     assert_eq!(handle.change(2, revoke(200)), None);
     assert_eq!(handle.change(2, renew(200)), None);
+    assert_eq!(handle.change(2, rename("two")), None);
+    assert!(!handle.delete(2));
     assert_eq!(handle.usage(2), None);
     assert_eq!(handle.find_id(1), Some(record(1)));
     assert_eq!(handle.list().len(), 1);
@@ -84,10 +86,23 @@ pub(super) fn a_change_touches_no_other_field(place: &dyn Place) {
 pub(super) fn a_change_gives_back_the_record_from_before(place: &dyn Place) {
     let (one, other) = (Handle::on(place), Handle::on(place));
     let mut expected = one.insert(1);
-    let changes = [revoke(200), revoke(300), renew(20_000), renew(30_000), revoke(400), renew(5)];
+    let lasting = |seconds, never_expires| KeyChange::Renew {
+        expires_at: at(seconds),
+        never_expires: Some(never_expires),
+    };
+    let changes = [
+        revoke(200),
+        revoke(300),
+        rename("a key that was revoked twice"),
+        renew(20_000),
+        lasting(30_000, true),
+        renew(40_000),
+        revoke(400),
+        lasting(5, false),
+    ];
     for (change, handle) in changes.into_iter().zip([&one, &other].into_iter().cycle()) {
-        assert_eq!(handle.change(1, change), Some(expected.clone()), "{change:?}");
-        change.apply(&mut expected);
+        assert_eq!(handle.change(1, change.clone()), Some(expected.clone()), "{change:?}");
+        change.clone().apply(&mut expected);
         assert_eq!(handle.find_id(1), Some(expected.clone()), "{change:?}");
     }
 }
@@ -114,6 +129,54 @@ pub(super) fn a_renewal_takes_back_a_revocation(place: &dyn Place) {
     assert_eq!((revoked.revoked_at, revoked.expires_at), (Some(at(300)), at(20_000)));
 }
 
+pub(super) fn an_edit_changes_what_it_names(place: &dyn Place) {
+    let (one, other) = (Handle::on(place), Handle::on(place));
+    let mut expected = KeyRecord { revoked_at: Some(at(500)), ..record(1) };
+    one.try_insert(digest(1), &expected).expect("insert");
+    one.add(1, 1, &[(1, 7, 400)]);
+    let used = one.usage(1);
+    let mut edit = |edit: KeyEdit| {
+        let change = KeyChange::Edit(edit);
+        assert_eq!(one.change(1, change.clone()), Some(expected.clone()), "{change:?}");
+        change.clone().apply(&mut expected);
+        assert_eq!(other.find_id(1), Some(expected.clone()), "{change:?}");
+        expected.clone()
+    };
+    let nothing = KeyEdit::default;
+    let edited = edit(KeyEdit { name: Some(name_of("Ünï'; --")), ..nothing() });
+    assert_eq!(edited, KeyRecord { name: name_of("Ünï'; --"), ..edited.clone() });
+    assert_eq!((edited.expires_at, edited.never_expires), (at(10_000), false));
+    let edited = edit(KeyEdit { expires_at: Some(Timestamp::MAX), ..nothing() });
+    assert_eq!((edited.expires_at, edited.never_expires), (Timestamp::MAX, false));
+    let edited = edit(KeyEdit { never_expires: Some(true), ..nothing() });
+    assert_eq!((edited.expires_at, edited.never_expires), (Timestamp::MAX, true));
+    edit(nothing());
+    edit(KeyEdit { name: Some(KeyName::default()), ..nothing() });
+    let all =
+        KeyEdit { name: Some(name_of("all")), expires_at: Some(at(5)), never_expires: Some(false) };
+    let edited = edit(all);
+    assert_eq!((edited.name.as_str(), edited.expires_at), ("all", at(5)));
+    assert_eq!(edited.revoked_at, Some(at(500)), "an edit takes back no revocation");
+    assert_eq!(one.usage(1), used);
+}
+
+pub(super) fn a_key_that_is_deleted_is_gone(place: &dyn Place) {
+    let (one, other) = (Handle::on(place), Handle::on(place));
+    one.insert(1);
+    one.insert(2);
+    one.add(1, 1, &[(1, 7, 400), (2, 3, 400)]);
+    assert!(other.delete(1));
+    for handle in [&one, &other] {
+        assert_eq!(handle.find_id(1), None);
+        assert_eq!(handle.find(KeyReference::Digest(digest(1))), None);
+        assert_eq!((handle.usage(1), handle.change(1, revoke(200))), (None, None));
+        assert!(!handle.delete(1), "a second time");
+        assert_eq!(handle.list(), [(record(2), Usage { total: 3, last_used_at: Some(at(400)) })]);
+    }
+    one.insert(1);
+    assert_eq!(other.usage(1), Some(Usage::default()), "a new key begins anew");
+}
+
 pub(super) fn a_handle_that_knows_old_fields_does_not_write_them_back(place: &dyn Place) {
     let (slow, quick) = (Handle::on(place), Handle::on(place));
     slow.insert(1);
@@ -126,7 +189,10 @@ pub(super) fn a_handle_that_knows_old_fields_does_not_write_them_back(place: &dy
     assert_eq!((record.expires_at, record.revoked_at), (at(20_000), Some(at(200))));
     quick.find_id(1);
     slow.add(1, 1, &[(1, 1, 300)]);
-    assert_eq!(quick.find_id(1), Some(record), "counting writes nothing but counts");
+    assert_eq!(quick.find_id(1), Some(record.clone()), "counting writes nothing but counts");
+    slow.change(1, rename("another"));
+    let renamed = KeyRecord { name: name_of("another"), ..record };
+    assert_eq!(quick.find_id(1), Some(renamed), "an edit writes nothing but what it names");
 }
 
 pub(super) fn one_of_many_insertions_at_once_wins(place: &dyn Place) {

@@ -61,7 +61,7 @@ fn a_clock_that_is_set_back_revives_no_key(place: &dyn Place) {
     }
     let usage = wait(keys.usage(other.record.id)).expect("usage");
     assert_eq!(usage.last_used_at, Some(at(START + 200)), "nor does the date of last use go back");
-    wait(keys.renew(issued.record.id, Some(at(START + 150)))).expect("renewed");
+    wait(keys.renew(issued.record.id, Some(at(START + 150)), None)).expect("renewed");
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
     let made = wait(keys.issue(NewKey::default())).expect("a key").record;
     assert_eq!(made.created_at, at(START + 200));
@@ -77,7 +77,8 @@ fn a_key_without_end_never_expires(place: &dyn Place) {
         clock.set(at(now));
         assert!(wait(keys.verify(key)).is_ok());
     }
-    let renewed = wait(keys.renew(issued.record.id, Some(at(START)))).expect("renewed").record;
+    let renewed =
+        wait(keys.renew(issued.record.id, Some(at(START)), None)).expect("renewed").record;
     assert!(renewed.never_expires && renewed.expires_at == at(START) && renewed.expiry().is_none());
     assert!(wait(keys.verify(key)).is_ok(), "it stays so when it is renewed");
 }
@@ -92,10 +93,10 @@ fn dates_are_what_the_caller_or_the_settings_say(place: &dyn Place) {
     let past = wait(keys.issue(until(START - 1))).expect("a key");
     assert!(matches!(wait(keys.verify(past.key.expose().as_bytes())), Err(Denied::Expired(_))));
     clock.set(at(START + DAY));
-    let renewed = wait(keys.renew(made.id, None)).expect("renewed").record;
+    let renewed = wait(keys.renew(made.id, None, None)).expect("renewed").record;
     assert_eq!((renewed.created_at, renewed.expires_at), (at(START), at(START + 16 * DAY)));
     clock.set(Timestamp::MAX);
-    let last = wait(keys.renew(made.id, None)).expect("renewed").record;
+    let last = wait(keys.renew(made.id, None, None)).expect("renewed").record;
     assert_eq!(last.expires_at, Timestamp::MAX, "there is nothing after it");
 }
 
@@ -106,11 +107,11 @@ fn a_renewed_key_expires_at_its_new_date(place: &dyn Place) {
     let key = issued.key.expose().as_bytes();
     clock.set(at(START + 500));
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
-    let renewed = wait(keys.renew(issued.record.id, Some(at(START + 600)))).expect("renewed");
+    let renewed = wait(keys.renew(issued.record.id, Some(at(START + 600)), None)).expect("renewed");
     assert!(!renewed.was_revoked);
     assert!(wait(keys.verify(key)).is_ok());
     clock.set(at(START + 600));
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
-    wait(keys.renew(issued.record.id, Some(at(START)))).expect("renewed");
+    wait(keys.renew(issued.record.id, Some(at(START)), None)).expect("renewed");
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use simple_security::testing::Place;
-use simple_security::{Denied, KeyError, Malformed, NewKey};
+use simple_security::{Denied, KeyEdit, KeyError, Malformed, NewKey, PageRequest};
 
 use super::tampered::Tampered;
 use super::{LEASE, engine, fake_clock, issue, on_every_store, wait};
@@ -65,7 +65,13 @@ fn changes_fail_and_work_again(place: &dyn Place) {
     store.down.store(true, Ordering::SeqCst);
     assert!(matches!(wait(keys.issue(NewKey::default())), Err(KeyError::Store(_))));
     assert!(matches!(wait(keys.revoke(id)), Err(KeyError::Store(_))));
-    assert!(matches!(wait(keys.renew(id, None)), Err(KeyError::Store(_))));
+    assert!(matches!(wait(keys.renew(id, None, None)), Err(KeyError::Store(_))));
+    let import = keys.import("an-imported-key-of-32-characters", NewKey::default());
+    assert!(matches!(wait(import), Err(KeyError::Store(_))));
+    assert!(matches!(wait(keys.edit(id, KeyEdit::default())), Err(KeyError::Store(_))));
+    assert!(matches!(wait(keys.delete(id)), Err(KeyError::Store(_))));
+    assert!(matches!(wait(keys.find(id)), Err(KeyError::Store(_))));
+    assert!(matches!(wait(keys.page(PageRequest::default())), Err(KeyError::Store(_))));
     assert!(matches!(wait(keys.list()), Err(KeyError::Store(_))));
     assert!(matches!(wait(keys.usage(id)), Err(KeyError::Store(_))));
     assert!(matches!(wait(keys.identify(id.as_str())), Err(KeyError::Store(_))));

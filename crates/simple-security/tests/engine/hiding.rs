@@ -101,9 +101,9 @@ fn use_all(place: &dyn Place) -> (String, Vec<String>) {
     said += &shown(wait(keys.list()));
     said += &shown(wait(keys.revoke(id)));
     said += &shown(wait(keys.verify(key.as_bytes())));
-    said += &shown(wait(keys.renew(id, Some(issued.record.created_at))));
+    said += &shown(wait(keys.renew(id, Some(issued.record.created_at), None)));
     said += &shown(wait(keys.verify(key.as_bytes())));
-    said += &shown(wait(keys.renew(id, None)));
+    said += &shown(wait(keys.renew(id, None, None)));
     said += &shown(wait(keys.verify(key.as_bytes())));
     *store.faults.lock().expect("the faults") = vec![Some(Fault::Before)];
     said += &shown(wait(keys.list()));

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use simple_security::config::Settings;
 use simple_security::testing::Place;
-use simple_security::{ApiKeys, Denied, KeyDigest, KeyError, KeyName, KeyReference, NewKey};
+use simple_security::{
+    ApiKeys, Denied, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference, NewKey,
+};
 
 use super::{engine, fake_clock, issue, on_every_store, settings, wait};
 
@@ -12,6 +14,8 @@ on_every_store!(
     keys_differ_and_only_their_digest_is_kept,
     a_key_is_identified_by_its_id_or_by_itself,
     the_unknown_cannot_be_changed,
+    a_key_of_the_callers_own_is_taken_in,
+    what_cannot_be_taken_in_changes_nothing,
     keys_without_our_shape_are_verified_by_their_digest,
     the_secret_that_is_set_is_the_admin_secret,
     a_generated_secret_is_shown_to_the_first_alone,
@@ -53,9 +57,61 @@ fn the_unknown_cannot_be_changed(place: &dyn Place) {
     let keys = engine(place.open(), &fake_clock());
     let unknown = "00000000000".parse().expect("an id");
     assert!(matches!(wait(keys.revoke(unknown)), Err(KeyError::NotFound)));
-    assert!(matches!(wait(keys.renew(unknown, None)), Err(KeyError::NotFound)));
+    assert!(matches!(wait(keys.renew(unknown, None, None)), Err(KeyError::NotFound)));
+    assert!(matches!(wait(keys.edit(unknown, KeyEdit::default())), Err(KeyError::NotFound)));
+    assert!(matches!(wait(keys.delete(unknown)), Err(KeyError::NotFound)));
+    assert!(matches!(wait(keys.find(unknown)), Err(KeyError::NotFound)));
     assert!(matches!(wait(keys.usage(unknown)), Err(KeyError::NotFound)));
     assert!(wait(keys.list()).expect("a list").is_empty());
+}
+
+fn a_key_of_the_callers_own_is_taken_in(place: &dyn Place) {
+    let keys = engine(place.open(), &fake_clock());
+    let issued = issue(&keys);
+    let texts = [
+        "4e1b2a73-0d7e-4d3f-8a51-5a1b7f0e3c",
+        "~!@#$%^&*()_+{}|:<>?fss_,./;'[]=",
+        &"k".repeat(255),
+    ];
+    for text in texts {
+        assert!(matches!(wait(keys.verify(text.as_bytes())), Err(Denied::Unknown)));
+        let name = KeyName::new("of our own").expect("a name");
+        let new = NewKey { name, never_expires: true, ..NewKey::default() };
+        let record = wait(keys.import(text, new)).expect("taken in");
+        assert_eq!((record.name.as_str(), record.expiry()), ("of our own", None));
+        assert_eq!(wait(keys.verify(text.as_bytes())).expect("verified").id(), record.id);
+        let again = wait(keys.import(text, NewKey::default()));
+        assert!(matches!(again, Err(KeyError::Exists)), "{again:?}");
+        wait(keys.revoke(record.id)).expect("revoked");
+        let again = wait(keys.import(text, NewKey::default()));
+        assert!(matches!(again, Err(KeyError::Exists)), "an import takes back no revocation");
+        assert!(matches!(wait(keys.verify(text.as_bytes())), Err(Denied::Revoked(_))));
+    }
+    assert!(wait(keys.verify(issued.key.expose().as_bytes())).is_ok());
+}
+
+fn what_cannot_be_taken_in_changes_nothing(place: &dyn Place) {
+    let keys = engine(place.open(), &fake_clock());
+    let ours = issue(&keys).key;
+    let fill = |text: &str| format!("{text}{}", "k".repeat(40));
+    for (text, why) in [
+        (String::new(), InvalidImport::Length(0)),
+        ("k".repeat(31), InvalidImport::Length(31)),
+        ("k".repeat(256), InvalidImport::Length(256)),
+        (fill(" "), InvalidImport::NotVisible),
+        (fill("\0"), InvalidImport::NotVisible),
+        (fill("\n"), InvalidImport::NotVisible),
+        (fill("\x7f"), InvalidImport::NotVisible),
+        (fill("é"), InvalidImport::NotVisible),
+        (fill("fss_"), InvalidImport::OurPrefix("fss_".to_owned())),
+        (ours.expose().to_owned(), InvalidImport::OurPrefix("fss_".to_owned())),
+    ] {
+        let refused = wait(keys.import(&text, NewKey::default()));
+        let Err(KeyError::InvalidImport(said)) = refused else { panic!("{text:?}: {refused:?}") };
+        assert_eq!(said, why, "{text:?}");
+        assert!(text.is_empty() || !said.to_string().contains(&text), "{said}");
+    }
+    assert_eq!(wait(keys.list()).expect("a list").len(), 1);
 }
 
 fn keys_without_our_shape_are_verified_by_their_digest(place: &dyn Place) {

@@ -16,12 +16,14 @@ mod places;
 
 mod asking;
 mod counting;
+mod editing;
 mod expiring;
 mod failing;
 mod hiding;
 mod issuing;
 mod revoking;
 mod runtimes;
+mod showing;
 mod slow;
 mod tampered;
 

@@ -111,13 +111,13 @@ fn all_engines_accept_a_key_once_renew_has_returned(place: &dyn Place) {
             assert!(matches!(wait(keys.verify(key)), Err(Denied::Revoked(_))));
         }
         let date = at(START + 100 * turn);
-        let renewed = wait(renewing.renew(issued.record.id, Some(date))).expect("renewed");
+        let renewed = wait(renewing.renew(issued.record.id, Some(date), None)).expect("renewed");
         assert!(renewed.was_revoked);
         for keys in &engines {
             let verified = wait(keys.verify(key)).expect("verified");
             assert_eq!(verified.record().expires_at, date);
         }
-        let renewed = wait(renewing.renew(issued.record.id, Some(date))).expect("renewed");
+        let renewed = wait(renewing.renew(issued.record.id, Some(date), None)).expect("renewed");
         assert!(!renewed.was_revoked);
     }
 }

@@ -184,7 +184,7 @@ fn the_slower_of_two_readings_does_not_lose_what_the_quicker_has_read() {
         assert!(matches!(ready(&mut slow.verifying()), Err(Denied::Revoked(_))));
         slow.clock.advance(LEASE);
     }
-    wait(slow.quick.renew(slow.issued.record.id, None)).expect("renewed");
+    wait(slow.quick.renew(slow.issued.record.id, None, None)).expect("renewed");
     assert!(ready(&mut slow.verifying()).is_ok());
 }
 

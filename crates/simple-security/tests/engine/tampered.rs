@@ -7,7 +7,7 @@ use std::time::Duration;
 use simple_security::store::{
     ChangeMark, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
 };
-use simple_security::{KeyDigest, KeyId, KeyRecord, KeyReference, Usage};
+use simple_security::{KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, Timestamp, Usage};
 use tokio::sync::oneshot;
 
 /// When a batch of counts fails.
@@ -128,6 +128,24 @@ impl KeyStore for Tampered {
         Box::pin(async move {
             self.refuse_if_down()?;
             self.inner().change(id, change).await
+        })
+    }
+
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+        Box::pin(async move {
+            self.refuse_if_down()?;
+            self.inner().delete(id).await
+        })
+    }
+
+    fn page<'a>(
+        &'a self,
+        request: &'a PageRequest,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>> {
+        Box::pin(async move {
+            self.refuse_if_down()?;
+            self.inner().page(request, now).await
         })
     }
 

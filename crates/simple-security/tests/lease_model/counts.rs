@@ -60,7 +60,7 @@ fn calls_while_the_record_leaves_the_cache() {
         loom::explore();
         let other = meanwhile(&keys);
         // The record is forgotten, its counter let go, and both are made anew.
-        wait(keys.renew(id, None)).expect("the key");
+        wait(keys.renew(id, None, None)).expect("the key");
         assert!(wait(keys.verify(b"another key")).is_err());
         wait(keys.flush()).expect("a flush");
         assert!(verify(&keys).is_ok());

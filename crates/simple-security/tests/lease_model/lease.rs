@@ -103,10 +103,25 @@ fn a_revoked_key_that_is_renewed() {
         assert!(is_revoked(&keys));
         loom::explore();
         let other = meanwhile(&keys);
-        wait(keys.renew(id, None)).expect("the key");
+        wait(keys.renew(id, None, None)).expect("the key");
         assert!(verify(&keys).is_ok());
         other.join().expect("no panic");
         assert!(verify(&keys).is_ok());
+    });
+}
+
+#[test]
+fn a_cached_key_that_is_deleted() {
+    check(4, || {
+        let (world, id) = World::with_key();
+        let keys = world.engine();
+        assert!(verify(&keys).is_ok());
+        loom::explore();
+        let other = meanwhile(&keys);
+        wait(keys.delete(id)).expect("the key");
+        assert!(matches!(verify(&keys), Err(Denied::Unknown)));
+        other.join().expect("no panic");
+        assert!(matches!(verify(&keys), Err(Denied::Unknown)));
     });
 }
 

@@ -16,8 +16,8 @@ use simple_security::store::{
     ChangeMark, KeyChange, KeyStore, MemoryStore, Reading, StoreError, StoreFuture, UsageBatch,
 };
 use simple_security::{
-    ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Timestamp, Usage,
-    VerifiedKey,
+    ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, PageRequest, Timestamp,
+    Usage, VerifiedKey,
 };
 
 /// The key that all models are about.
@@ -212,6 +212,18 @@ impl KeyStore for ModelStore {
 
     fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
         self.asked(move |now| done(now.change(id, change)))
+    }
+
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+        self.asked(move |now| done(now.delete(id)))
+    }
+
+    fn page<'a>(
+        &'a self,
+        request: &'a PageRequest,
+        time: Timestamp,
+    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>> {
+        self.asked(move |now| done(now.page(request, time)))
     }
 
     fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {

@@ -195,15 +195,15 @@ MUTATIONS = [
     ),
     Mutation(
         "revoking and renewing wait until nobody can use what was before",
-        "keys.rs",
+        "keys/changes.rs",
         [
             (
                 """\
-        let before = self.store.change(id, change).await?.ok_or(KeyError::NotFound)?;
+        let before = self.store.change(id, change.clone()).await?.ok_or(KeyError::NotFound)?;
         self.wait_for_all().await;
 """,
                 """\
-        let before = self.store.change(id, change).await?.ok_or(KeyError::NotFound)?;
+        let before = self.store.change(id, change.clone()).await?.ok_or(KeyError::NotFound)?;
 """,
             ),
         ],
@@ -211,23 +211,41 @@ MUTATIONS = [
     ),
     Mutation(
         "issuing waits until nobody can use what was before",
-        "keys.rs",
+        "keys/changes.rs",
         [
             (
                 """\
-.insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
+self.store.insert(digest, record).await?;
         self.wait_for_all().await;
 """,
                 """\
-.insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
+self.store.insert(digest, record).await?;
 """,
             ),
         ],
         "lease::an_unknown_key_that_is_issued",
     ),
     Mutation(
+        "deleting waits until nobody can use what was before",
+        "keys/changes.rs",
+        [
+            (
+                """\
+            return Err(KeyError::NotFound);
+        }
+        self.wait_for_all().await;
+""",
+                """\
+            return Err(KeyError::NotFound);
+        }
+""",
+            ),
+        ],
+        "lease::a_cached_key_that_is_deleted",
+    ),
+    Mutation(
         "the wait is as long as the lease",
-        "keys.rs",
+        "keys/changes.rs",
         [
             (
                 "self.verifier.clock.sleep(bound).await;",

@@ -20,6 +20,7 @@ mod killed;
 mod locked;
 mod modes;
 mod mounted;
+mod older;
 mod refused;
 mod replaced;
 mod seen;

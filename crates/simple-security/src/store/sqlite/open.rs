@@ -19,7 +19,10 @@ use super::side_lock::{SideFile, beside};
 const APPLICATION_ID: i64 = 0x6673_7331;
 
 /// The schema, step by step. A step that was released is never changed.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_keys.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_keys.sql"),
+    include_str!("../../migrations/0002_pages.sql"),
+];
 
 /// How long the reading side waits: it runs on the event loop of a web server.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(20);

@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::super::{ChangeMark, Changed, KeyChange, Reading, UsageBatch};
 use crate::key::KeyDigest;
-use crate::record::{KeyId, KeyName, KeyRecord, Timestamp, Usage};
+use crate::page::PageRequest;
+use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyState, Timestamp, Usage};
 
 /// How many rows of the change log are kept. A process that has slept through more forgets all
 /// that it has cached.
@@ -49,12 +50,37 @@ pub(super) fn change(
                 "UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
             )?
             .execute((id.as_str(), at.seconds()))?,
-        KeyChange::Renew { expires_at } => transaction
-            .prepare_cached("UPDATE api_keys SET expires_at = ?2, revoked_at = NULL WHERE id = ?1")?
-            .execute((id.as_str(), expires_at.seconds()))?,
+        KeyChange::Renew { expires_at, never_expires } => transaction
+            .prepare_cached(
+                "UPDATE api_keys SET expires_at = ?2, never_expires = coalesce(?3, never_expires),
+                     revoked_at = NULL
+                 WHERE id = ?1",
+            )?
+            .execute((id.as_str(), expires_at.seconds(), never_expires))?,
+        KeyChange::Edit(KeyEdit { name, expires_at, never_expires }) => transaction
+            .prepare_cached(
+                "UPDATE api_keys SET name = coalesce(?2, name),
+                     expires_at = coalesce(?3, expires_at),
+                     never_expires = coalesce(?4, never_expires)
+                 WHERE id = ?1",
+            )?
+            .execute((
+                id.as_str(),
+                name.as_ref().map(KeyName::as_str),
+                expires_at.map(Timestamp::seconds),
+                never_expires,
+            ))?,
     };
     prune_changes(transaction)?;
     Ok(Some(before))
+}
+
+/// Removes a key. Its usage goes with it, by the foreign key.
+pub(super) fn delete(transaction: &Transaction<'_>, id: KeyId) -> rusqlite::Result<bool> {
+    let deleted =
+        transaction.prepare_cached("DELETE FROM api_keys WHERE id = ?1")?.execute([id.as_str()])?;
+    prune_changes(transaction)?;
+    Ok(deleted > 0)
 }
 
 pub(super) fn record_by_digest(
@@ -65,6 +91,47 @@ pub(super) fn record_by_digest(
         .prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys AS k WHERE digest = ?1"))?
         .query_row([digest.as_bytes()], record)
         .optional()
+}
+
+/// One page, by the index on `created_at` and `id`.
+pub(super) fn page(
+    connection: &Connection,
+    request: &PageRequest,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<(KeyRecord, Usage)>> {
+    let (created_at, id) = match &request.after {
+        Some(cursor) => (cursor.created_at.seconds(), cursor.id.as_str()),
+        // Before all that there is.
+        None => (i64::MAX, ""),
+    };
+    connection
+        .prepare_cached(&page_query())?
+        .query_map(
+            (
+                created_at,
+                id,
+                &request.filter.name,
+                request.filter.state.map(KeyState::as_str),
+                now.seconds(),
+                request.limit,
+            ),
+            |row| Ok((record(row)?, usage_columns(row, 6)?)),
+        )?
+        .collect()
+}
+
+fn page_query() -> String {
+    format!(
+        "SELECT {COLUMNS}, coalesce(u.total, 0), u.last_used_at
+         FROM api_keys AS k LEFT JOIN key_usage AS u USING (id)
+         WHERE (k.created_at, k.id) < (?1, ?2)
+             AND (?3 IS NULL OR instr(k.name, ?3) > 0)
+             AND (?4 IS NULL OR ?4 = CASE
+                 WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+                 WHEN k.never_expires = 0 AND k.expires_at <= ?5 THEN 'expired'
+                 ELSE 'active' END)
+         ORDER BY k.created_at DESC, k.id DESC LIMIT ?6"
+    )
 }
 
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<(KeyRecord, Usage)>> {
@@ -233,4 +300,24 @@ fn prune_changes(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         )?
         .execute([KEPT_CHANGES])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_read_in_the_order_of_the_index() {
+        let connection = Connection::open_in_memory().expect("a database");
+        super::super::open::migrate(&connection, 0).expect("the schema");
+        let steps: Vec<String> = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", page_query()))
+            .and_then(|mut plan| {
+                let first = (5, "0123456789a", "shop", "active", 5, 10);
+                plan.query_map(first, |row| row.get(3))?.collect()
+            })
+            .expect("a plan");
+        assert!(steps[0].contains("USING INDEX api_keys_by_age"), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
+    }
 }

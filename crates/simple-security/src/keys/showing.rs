@@ -1,0 +1,101 @@
+//! The verbs that show keys: find, page, list, usage.
+
+use super::{ApiKeys, KeyError};
+use crate::key::KeyDigest;
+use crate::page::{Cursor, KeyDetails, Page, PageRequest};
+use crate::record::{KeyId, KeyRecord, KeyReference, Usage};
+use crate::store::StoreError;
+
+impl ApiKeys {
+    /// The id of a key that a person names, by its id or by the whole key.
+    ///
+    /// # Errors
+    /// [`KeyError::NotFound`], or the store's.
+    pub async fn identify(&self, text: &str) -> Result<KeyId, KeyError> {
+        let whole = KeyReference::Digest(KeyDigest::of(text.as_bytes()));
+        if let Some(record) = self.store.find(whole).await? {
+            return Ok(record.id);
+        }
+        let id = text.parse().map_err(|_| KeyError::NotFound)?;
+        let record = self.store.find(KeyReference::Id(id)).await?;
+        record.map(|record| record.id).ok_or(KeyError::NotFound)
+    }
+
+    /// A key as it is now.
+    ///
+    /// # Errors
+    /// [`KeyError::NotFound`], or the store's.
+    pub async fn find(&self, id: KeyId) -> Result<KeyDetails, KeyError> {
+        let record = self.store.find(KeyReference::Id(id)).await?.ok_or(KeyError::NotFound)?;
+        let usage = self.usage(id).await?;
+        Ok(self.details((record, usage)))
+    }
+
+    /// Some keys, the newest first.
+    ///
+    /// Who follows `next` to the end has met every key that was there all the time, and none
+    /// twice, whatever was added, changed and deleted meanwhile. A `limit` out of range is taken
+    /// for the nearest one that is in it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn page(&self, mut request: PageRequest) -> Result<Page, KeyError> {
+        let flushed = self.flush().await;
+        let limit = request.limit.clamp(1, PageRequest::MAX_LIMIT);
+        // One more than is shown, to know whether there is another page.
+        request.limit = limit + 1;
+        let mut rows = self.store.page(&request, self.now()).await?;
+        self.add_pending(flushed, &mut rows, |record| record.id);
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| more).map(|(record, _)| Cursor::of(record));
+        Ok(Page { keys: rows.into_iter().map(|row| self.details(row)).collect(), next })
+    }
+
+    /// All keys with their usage: last used first, never used last, then by age and id.
+    ///
+    /// What this process has counted and not yet written is in it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn list(&self) -> Result<Vec<(KeyRecord, Usage)>, KeyError> {
+        let flushed = self.flush().await;
+        let mut rows = self.store.list().await?;
+        if flushed.is_err() {
+            self.add_pending(flushed, &mut rows, |record| record.id);
+            rows.sort_by_key(|(record, usage)| {
+                (std::cmp::Reverse(usage.last_used_at), record.created_at, record.id)
+            });
+        }
+        Ok(rows)
+    }
+
+    /// How often one key was accepted, with what this process has not yet written.
+    ///
+    /// # Errors
+    /// [`KeyError::NotFound`], or the store's.
+    pub async fn usage(&self, id: KeyId) -> Result<Usage, KeyError> {
+        let flushed = self.flush().await;
+        let mut row = [(id, self.store.usage(id).await?.ok_or(KeyError::NotFound)?)];
+        self.add_pending(flushed, &mut row, |id| *id);
+        Ok(row[0].1)
+    }
+
+    fn details(&self, (record, usage): (KeyRecord, Usage)) -> KeyDetails {
+        let state = record.state(self.now());
+        KeyDetails { record, state, usage }
+    }
+
+    /// Adds to rows of the store what this process could not write before they were read.
+    fn add_pending<R>(
+        &self,
+        flushed: Result<(), StoreError>,
+        rows: &mut [(R, Usage)],
+        id: impl Fn(&R) -> KeyId,
+    ) {
+        if let Err(error) = flushed {
+            tracing::warn!(%error, "usage could not be written yet; it is kept and tried again");
+            self.verifier.counters.add_pending(rows, id);
+        }
+    }
+}

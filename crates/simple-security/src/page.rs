@@ -1,0 +1,130 @@
+//! Showing keys: one, or page by page.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::record::{KeyId, KeyRecord, KeyState, Timestamp, Usage};
+
+/// A key as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyDetails {
+    /// What is known of it.
+    pub record: KeyRecord,
+    /// What it is now.
+    pub state: KeyState,
+    /// How often it was accepted, with what this process has not yet written.
+    pub usage: Usage,
+}
+
+/// Some keys, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The keys.
+    pub keys: Vec<KeyDetails>,
+    /// Where the next page begins; `None` when this one is the last.
+    pub next: Option<Cursor>,
+}
+
+/// Which keys are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Only those that pass.
+    pub filter: KeyFilter,
+    /// Only those after this place: what the page before has given as its `next`.
+    pub after: Option<Cursor>,
+    /// At most so many, 1 to [`PageRequest::MAX_LIMIT`].
+    pub limit: u32,
+}
+
+impl PageRequest {
+    /// How many keys a page has when nobody says.
+    pub const DEFAULT_LIMIT: u32 = 100;
+    /// How many keys a page can have.
+    pub const MAX_LIMIT: u32 = 1_000;
+
+    /// Whether a record belongs to what is asked for, the limit apart.
+    pub fn asks_for(&self, record: &KeyRecord, now: Timestamp) -> bool {
+        let KeyFilter { state, name } = &self.filter;
+        self.after.is_none_or(|after| Cursor::of(record) < after)
+            && state.is_none_or(|state| record.state(now) == state)
+            && name.as_ref().is_none_or(|name| record.name.as_str().contains(name))
+    }
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self { filter: KeyFilter::default(), after: None, limit: Self::DEFAULT_LIMIT }
+    }
+}
+
+/// Which keys pass. What is `None` lets all pass.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyFilter {
+    /// Those of this state.
+    pub state: Option<KeyState>,
+    /// Those with this text in their name, letter for letter.
+    pub name: Option<String>,
+}
+
+/// A place in the order of all keys: by the time they were made, those of one second by their id.
+///
+/// Neither ever changes, so a key keeps its place whatever is added, changed or deleted around it.
+/// As text it is `seconds.id`. Callers hand it back as it is and read nothing from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    pub(crate) created_at: Timestamp,
+    pub(crate) id: KeyId,
+}
+
+impl Cursor {
+    /// The place of a key.
+    pub fn of(record: &KeyRecord) -> Self {
+        Self { created_at: record.created_at, id: record.id }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.created_at.seconds(), self.id)
+    }
+}
+
+/// The text is no cursor.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("this is no cursor; use the `next` of the page before, as it is")]
+pub struct InvalidCursor;
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let (seconds, id) = text.split_once('.').ok_or(InvalidCursor)?;
+        let seconds: i64 = seconds.parse().map_err(|_| InvalidCursor)?;
+        let id = id.parse().map_err(|_| InvalidCursor)?;
+        let cursor = Self { created_at: Timestamp::from_seconds(seconds), id };
+        // One text for one place: neither a sign that is not needed nor a time out of range.
+        if cursor.to_string() == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_from_its_text() {
+        for seconds in [Timestamp::MIN, Timestamp::from_seconds(0), Timestamp::MAX] {
+            let id = "0123456789a".parse().expect("an id");
+            let cursor = Cursor { created_at: seconds, id };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
+        for wrong in ["", ".", "1", "1.", ".0123456789a", "+1.0123456789a", "01.0123456789a"] {
+            assert_eq!(wrong.parse::<Cursor>(), Err(InvalidCursor), "{wrong:?}");
+        }
+        for wrong in
+            ["253402300800.0123456789a", "1.0123456789", "1.0123456789\u{e9}", "x.0123456789a"]
+        {
+            assert_eq!(wrong.parse::<Cursor>(), Err(InvalidCursor), "{wrong:?}");
+        }
+    }
+}
