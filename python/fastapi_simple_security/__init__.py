@@ -8,9 +8,12 @@
 ... async def secure() -> str:
 ...     return "only with a key"
 
-`api_key_security` and `api_key_router` are one instance of `SimpleSecurity`, set by environment
-variables that are read at first use. Make instances of your own for settings in code.
+`api_key_security`, `api_key_router` and `api_key_admin_router` are of one instance of
+`SimpleSecurity`, set by environment variables that are read at first use. Make instances of your
+own for settings in code.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from fastapi_simple_security._access_log import mask_keys_in_access_log
 from fastapi_simple_security._api_key import ApiKey
@@ -25,11 +28,23 @@ __all__ = [
     "SimpleSecurity",
     "StoreUnavailable",
     "__version__",
+    "api_key_admin_router",
     "api_key_router",
     "api_key_security",
 ]
 
 api_key_security = SimpleSecurity()
-api_key_router = api_key_security.router
+api_key_router = api_key_security.drop_in_router
+
+if TYPE_CHECKING:
+    api_key_admin_router = api_key_security.resource_router
+
+
+def __getattr__(name: str) -> Any:
+    # Made for who asks for it: the others do not pay for its models at import.
+    if name == "api_key_admin_router":
+        return api_key_security.resource_router
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 mask_keys_in_access_log()

@@ -1,8 +1,10 @@
 """From what the engine says to what a client gets: statuses, texts and headers."""
 
 import logging
+from collections.abc import Iterator
 
 from starlette.exceptions import HTTPException, WebSocketException
+from starlette.requests import Request
 
 from fastapi_simple_security._core import Refusal
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
@@ -54,3 +56,21 @@ def unavailable(scope_type: str, error: SecurityError) -> Exception:
     if scope_type == "websocket":
         return WebSocketException(1013, detail)
     return HTTPException(503, detail, {"Retry-After": "1", **NO_STORE})
+
+
+def repeated(request: Request) -> Iterator[str]:
+    """The parameters of the query that were sent more than once."""
+    seen = set()
+    for name, _ in request.query_params.multi_items():
+        if name in seen:
+            yield name
+        seen.add(name)
+
+
+def mistake(error: ValueError) -> tuple[str | None, str]:
+    """The parameter that the engine calls wrong, and what is wrong with it."""
+    if isinstance(error, UnicodeError):
+        # Half a surrogate pair, which some servers let through.
+        return None, "it has a character that is none in Unicode"
+    parameter, problem = error.args
+    return parameter, problem

@@ -5,6 +5,7 @@ from typing import TypeAlias, final
 
 __all__ = [
     "Engine",
+    "Keys",
     "Refusal",
     "VerifiedKey",
     "__version__",
@@ -16,6 +17,9 @@ __all__ = [
 ]
 
 __version__: str
+
+#: Id, name, state, created, expires (or never), revoked, total, last used. Times in Unix seconds.
+_Details: TypeAlias = tuple[str, str, str, int, int | None, int | None, int, int | None]
 
 #: Id, name, created, expires, never expires, revoked, total, last used. Times in Unix seconds.
 _LogRow: TypeAlias = tuple[str, str, int, int, bool, int | None, int, int | None]
@@ -42,9 +46,42 @@ class Engine:
         self, headers: list[tuple[bytes, bytes]], query_string: bytes
     ) -> VerifiedKey | Refusal: ...
     def check_admin(self, headers: list[tuple[bytes, bytes]]) -> Refusal | None: ...
-    def issue(self, name: str, never_expires: bool) -> str: ...
-    def revoke(self, key: str) -> None: ...
-    def renew(self, key: str, expires_at: int | None) -> tuple[int, bool]: ...
+
+@final
+class Keys:
+    def __new__(cls, engine: Engine) -> Keys: ...
+    def issue(
+        self,
+        name: str,
+        *,
+        expires_at: int | None = None,
+        never_expires: bool = False,
+        key: str | None = None,
+    ) -> tuple[_Details, str | None]: ...
+    def find(self, key_id: str) -> _Details: ...
+    def page(
+        self,
+        limit: int,
+        *,
+        cursor: str | None = None,
+        state: str | None = None,
+        name: str | None = None,
+    ) -> tuple[list[_Details], str | None]: ...
+    def edit(
+        self,
+        key_id: str,
+        *,
+        name: str | None = None,
+        expires_at: int | None = None,
+        never_expires: bool | None = None,
+    ) -> _Details: ...
+    def revoke(self, key_id: str) -> _Details: ...
+    def renew(
+        self, key_id: str, *, expires_at: int | None = None, never_expires: bool | None = None
+    ) -> _Details: ...
+    def delete(self, key_id: str) -> None: ...
+    def revoke_named(self, key: str) -> None: ...
+    def renew_named(self, key: str, expires_at: int | None) -> tuple[int, bool]: ...
     def logs(self) -> list[_LogRow]: ...
 
 @final

@@ -7,6 +7,7 @@ import sys
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Literal
 
 from fastapi import APIRouter
@@ -14,9 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from fastapi_simple_security import _answers, _core
-from fastapi_simple_security._admin import admin_router
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import VerifiedKey
+from fastapi_simple_security._drop_in import drop_in_router
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._openapi import KeyHeader
 
@@ -78,9 +79,31 @@ class SimpleSecurity(KeyHeader):
         )
         _instances.add(self)
         self._verified = f"fastapi_simple_security.{id(self)}"
-        hide_docs = _core.hide_docs() if hide_docs is None else hide_docs
-        self.router: APIRouter = admin_router(
-            self._engine, lifespan=self._lifespan, include_in_schema=not hide_docs
+        self._hide_docs = _core.hide_docs() if hide_docs is None else hide_docs
+
+    @cached_property
+    def router(self) -> APIRouter:
+        """All routes for the administrator: those of the old package, and the resource API."""
+        router = APIRouter()
+        router.include_router(self.drop_in_router)
+        router.include_router(self.resource_router)
+        return router
+
+    @cached_property
+    def drop_in_router(self) -> APIRouter:
+        """The four routes of the old package: `/new`, `/revoke`, `/renew` and `/logs`."""
+        return drop_in_router(
+            self._engine, lifespan=self._lifespan, include_in_schema=not self._hide_docs
+        )
+
+    @cached_property
+    def resource_router(self) -> APIRouter:
+        """The resource API: `/keys`."""
+        # Imported by who asks for it: its models cost some milliseconds.
+        from fastapi_simple_security._resource import resource_router
+
+        return resource_router(
+            self._engine, lifespan=self._lifespan, include_in_schema=not self._hide_docs
         )
 
     async def __call__(self, connection: HTTPConnection, _query: None = None) -> ApiKey:

@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyLookupError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyFileExistsError, PyLookupError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::config::{Arguments, Settings};
 use simple_security::store::StoreError;
-use simple_security::{ApiKeys, Denied, KeyError, KeyId, KeyName, NewKey, Timestamp};
+use simple_security::{ApiKeys, Denied, KeyError, KeyId, Timestamp};
 
 use crate::credential::{self, Sent};
-use crate::errors::{Failure, store_unavailable, unavailable};
+use crate::errors::{Failure, invalid, store_unavailable, unavailable};
 use crate::fork::{self, Owned};
 
 /// What was opened, and by which settings.
@@ -52,9 +52,6 @@ pub enum Refusal {
     /// It is not good.
     Denied,
 }
-
-/// One row of `logs`: id, name, created, expires, never expires, revoked, total, last used.
-type LogRow = (String, String, i64, i64, bool, Option<i64>, u64, Option<i64>);
 
 #[pymethods]
 impl Engine {
@@ -169,59 +166,6 @@ impl Engine {
             },
         })
     }
-
-    /// Makes a key and gives it back in plain text.
-    fn issue(&self, py: Python<'_>, name: &str, never_expires: bool) -> PyResult<String> {
-        let name = KeyName::new(name).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        self.with(py, |opened| {
-            let new = NewKey { name, never_expires, expires_at: None };
-            let issued = pollster::block_on(opened.keys.issue(new))?;
-            Ok(issued.key.expose().to_owned())
-        })
-    }
-
-    /// Revokes the key with this id, or this whole key.
-    fn revoke(&self, py: Python<'_>, key: &str) -> PyResult<()> {
-        self.with(py, |opened| {
-            pollster::block_on(async {
-                let id = opened.keys.identify(key).await?;
-                opened.keys.revoke(id).await.map(drop)
-            })
-        })
-    }
-
-    /// Renews the key with this id, or this whole key: until `expires_at`, in Unix seconds.
-    /// Gives back the new date, and whether the key was revoked.
-    fn renew(&self, py: Python<'_>, key: &str, expires_at: Option<i64>) -> PyResult<(i64, bool)> {
-        self.with(py, |opened| {
-            pollster::block_on(async {
-                let id = opened.keys.identify(key).await?;
-                let expires_at = expires_at.map(Timestamp::from_seconds);
-                let renewed = opened.keys.renew(id, expires_at, None).await?;
-                Ok((renewed.record.expires_at.seconds(), renewed.was_revoked))
-            })
-        })
-    }
-
-    /// All keys with their usage, last used first.
-    fn logs(&self, py: Python<'_>) -> PyResult<Vec<LogRow>> {
-        self.with(py, |opened| {
-            let rows = pollster::block_on(opened.keys.list())?;
-            let row = |(record, usage): (simple_security::KeyRecord, simple_security::Usage)| {
-                (
-                    record.id.to_string(),
-                    record.name.as_str().to_owned(),
-                    record.created_at.seconds(),
-                    record.expires_at.seconds(),
-                    record.never_expires,
-                    record.revoked_at.map(Timestamp::seconds),
-                    usage.total,
-                    usage.last_used_at.map(Timestamp::seconds),
-                )
-            };
-            Ok(rows.into_iter().map(row).collect())
-        })
-    }
 }
 
 impl Engine {
@@ -302,15 +246,17 @@ impl Engine {
     }
 
     /// Asks the open engine something that may take long.
-    fn with<T: Send>(
+    pub(crate) fn with<T: Send>(
         &self,
         py: Python<'_>,
-        ask: impl FnOnce(&Opened) -> Result<T, KeyError> + Send,
+        ask: impl FnOnce(&ApiKeys) -> Result<T, KeyError> + Send,
     ) -> PyResult<T> {
         let opened = self.opened(py)?;
         let opened = opened.get().ok_or_else(forked_meanwhile)?;
-        py.detach(|| ask(opened)).map_err(|error| match error {
-            KeyError::NotFound => PyLookupError::new_err("API key not found"),
+        py.detach(|| ask(&opened.keys)).map_err(|error| match error {
+            KeyError::NotFound => PyLookupError::new_err(error.to_string()),
+            KeyError::Exists => PyFileExistsError::new_err(error.to_string()),
+            KeyError::InvalidImport(error) => invalid("key", &error),
             KeyError::Store(error) => store_unavailable(py, &error),
             other => unavailable(py, other.to_string()),
         })

@@ -1,5 +1,6 @@
 //! The engine's errors as Python's: the classes of `fastapi_simple_security._errors`.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -47,6 +48,12 @@ pub(crate) fn store_unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
 pub(crate) fn unavailable(py: Python<'_>, problem: String) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     raise(py, &CLASS, "StoreUnavailable", (problem,))
+}
+
+/// The exception for input that is wrong: a `ValueError` of the parameter's name and of what is wrong
+/// with it.
+pub(crate) fn invalid(parameter: &'static str, problem: &dyn std::error::Error) -> PyErr {
+    PyValueError::new_err((parameter, problem.to_string()))
 }
 
 fn raise<'py>(

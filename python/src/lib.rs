@@ -8,6 +8,7 @@ mod credential;
 mod engine;
 mod errors;
 mod fork;
+mod keys;
 mod logging;
 
 #[pymodule]
@@ -16,6 +17,8 @@ mod _core {
     use super::engine::{Engine, Refusal, VerifiedKey};
     #[pymodule_export]
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
+    #[pymodule_export]
+    use super::keys::Keys;
     #[pymodule_export]
     use super::{hide_docs, settings};
 

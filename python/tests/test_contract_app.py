@@ -17,7 +17,7 @@ SECRET = {"secret-key": ADMIN_SECRET}
 def test_the_two_names(default: GuardedApp) -> None:
     assert isinstance(api_key_security, SimpleSecurity)
     assert isinstance(api_key_router, APIRouter)
-    assert api_key_router is api_key_security.router
+    assert api_key_router is api_key_security.drop_in_router
 
     answer = default.client.get("/secure")
     assert (answer.status_code, answer.json()) == (403, {"detail": NOT_PRESENTED})

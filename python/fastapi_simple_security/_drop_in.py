@@ -1,23 +1,21 @@
-"""The routes for the administrator: make, revoke, renew and count keys."""
+"""The four routes of the old package: make, revoke, renew and count keys."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.models import APIKey
-from fastapi.security.base import SecurityBase
 from pydantic import AfterValidator, BaseModel, WithJsonSchema
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from fastapi_simple_security import _answers, _core, _dates
+from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._errors import SecurityError
 
 Answer = TypeVar("Answer")
 
 # Neither control characters nor direction marks: the engine refuses the same.
-_VISIBLE = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
+VISIBLE = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
 
 
 # What `expiration-date` may be; the empty text stands for none.
@@ -55,40 +53,20 @@ class Problem(BaseModel):
     detail: str
 
 
-class AdminSecret(SecurityBase):
-    """Lets a request pass that has the admin secret in its header `secret-key`."""
-
-    def __init__(self, engine: _core.Engine) -> None:
-        self._engine = engine
-        self.model = APIKey.model_validate({"in": "header", "name": "secret-key"})
-        self.scheme_name = "Secret header"
-
-    async def __call__(self, request: Request, response: Response) -> None:
-        """Passes, or raises an `HTTPException`: 403, or 503 when it cannot be told."""
-        response.headers.update(_answers.NO_STORE)
-        try:
-            # Opening may take long, and this is the event loop.
-            await run_in_threadpool(self._engine.open)
-            refusal = self._engine.check_admin(request.scope["headers"])
-        except SecurityError as error:
-            raise _answers.unavailable("http", error) from error
-        if refusal is not None:
-            raise _answers.secret_refused(refusal)
-        _refuse_repeated(name for name, _ in request.query_params.multi_items())
-
-
-def admin_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
-    """The router of one engine.
+def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
+    """The router with the routes of the old package.
 
     Args:
-        engine: makes, changes and counts the keys.
+        engine: whose keys they are.
         lifespan: what opens the engine at the start of an app and closes it at its end.
         include_in_schema: whether the documentation shows the routes.
     """
+    keys = _core.Keys(engine)
+    secret = AdminSecret(engine, _answers.secret_refused)
     router = APIRouter(
         lifespan=lifespan,
         include_in_schema=include_in_schema,
-        dependencies=[Depends(AdminSecret(engine))],
+        dependencies=[Depends(secret), Depends(_refuse_repeated)],
         responses={
             403: {"model": Problem, "description": "The admin secret is missing or wrong"},
             503: {"model": Problem, "description": "The keys cannot be read or written now"},
@@ -102,7 +80,7 @@ def admin_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool
     def get_new_api_key(
         name: Annotated[
             str | None,
-            Query(description="set API key name", max_length=200, pattern=_VISIBLE),
+            Query(description="set API key name", max_length=200, pattern=VISIBLE),
         ] = None,
         never_expires: Annotated[
             bool,
@@ -110,7 +88,8 @@ def admin_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool
         ] = False,
     ) -> str:
         """Makes a key and returns it. It is shown this once, and cannot be read back."""
-        return _ask(lambda: engine.issue(name or "", never_expires))
+        _, key = _ask(lambda: keys.issue(name or "", never_expires=never_expires))
+        return str(key)
 
     @router.get("/revoke", responses=unknown)
     def revoke_api_key(
@@ -119,7 +98,7 @@ def admin_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool
         ],
     ) -> None:
         """Revokes a key. No request that begins after the answer is let in with it."""
-        _ask(lambda: engine.revoke(api_key))
+        _ask(lambda: keys.revoke_named(api_key))
 
     @router.get("/renew", responses=unknown)
     def renew_api_key(
@@ -138,7 +117,7 @@ def admin_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool
     ) -> str:
         """Gives a key a new expiration date, and takes it back into use if it was revoked."""
         expires_at = _dates.parse_expiration_date(expiration_date) if expiration_date else None
-        expires_at, was_revoked = _ask(lambda: engine.renew(api_key, expires_at))
+        expires_at, was_revoked = _ask(lambda: keys.renew_named(api_key, expires_at))
         reactivated = "This API key was revoked and has been reactivated. " if was_revoked else ""
         date = _dates.show(expires_at)
         return f"{reactivated}The new expiration date for the API key is {date}"
@@ -146,7 +125,7 @@ def admin_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool
     @router.get("/logs")
     def get_api_key_usage_logs() -> UsageLogs:
         """Returns all keys, by their ids, and how they were used."""
-        return UsageLogs(logs=[_usage_log(row) for row in _ask(engine.logs)])
+        return UsageLogs(logs=[_usage_log(row) for row in _ask(keys.logs)])
 
     return router
 
@@ -156,20 +135,18 @@ def _ask(question: Callable[[], Answer]) -> Answer:
     try:
         return question()
     except ValueError as error:
-        raise _invalid("name", "value_error", str(error)) from error
+        parameter, problem = _answers.mistake(error)
+        raise _invalid(parameter or "api-key", "value_error", problem) from error
     except LookupError as error:
         raise HTTPException(404, str(error), _answers.NO_STORE) from error
     except SecurityError as error:
         raise _answers.unavailable("http", error) from error
 
 
-def _refuse_repeated(names: Iterable[str]) -> None:
+async def _refuse_repeated(request: Request) -> None:
     """Refuses a parameter that was sent twice: which of them is meant cannot be known."""
-    seen = set()
-    for name in names:
-        if name in seen:
-            raise _invalid(name, "repeated", "The parameter was sent more than once")
-        seen.add(name)
+    for name in _answers.repeated(request):
+        raise _invalid(name, "repeated", "The parameter was sent more than once")
 
 
 def _invalid(parameter: str, kind: str, message: str) -> RequestValidationError:

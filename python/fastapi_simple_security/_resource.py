@@ -1,0 +1,141 @@
+"""The resource API: keys as `/keys`, for tools and programs of the administrator."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
+
+from fastapi_simple_security import _answers, _core
+from fastapi_simple_security._admin_secret import AdminSecret
+from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._problems import (
+    MEDIA_TYPE,
+    SCHEMA,
+    Problem,
+    Wrong,
+    invalid,
+    problem_route,
+    secret_refused,
+)
+from fastapi_simple_security._resource_models import (
+    IssuedKey,
+    KeyDetails,
+    KeyEdit,
+    KeyPage,
+    KeyRenewal,
+    KeyState,
+    NewKey,
+    details,
+)
+
+Answer = TypeVar("Answer")
+
+_Id = Annotated[str, Path(alias="id", description="The id of the key.")]
+
+_PROBLEMS = {
+    400: "The admin secret was sent more than once",
+    401: "The admin secret is missing or wrong",
+    404: "There is no such key",
+    409: "A key of this text exists already",
+    422: "Something is wrong with the request; nothing was changed",
+    503: "The keys cannot be read or written now",
+}
+
+
+def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
+    """The router of the resource API.
+
+    Args:
+        engine: whose keys they are.
+        lifespan: what opens the engine at the start of an app and closes it at its end.
+        include_in_schema: whether the documentation shows the routes.
+    """
+    keys = _core.Keys(engine)
+    secret = AdminSecret(engine, secret_refused)
+    router = APIRouter(
+        lifespan=lifespan,
+        include_in_schema=include_in_schema,
+        route_class=problem_route(secret),
+        dependencies=[Depends(secret)],
+        responses=_problems(400, 401, 422, 503),
+    )
+    unknown = _problems(404)
+
+    @router.post("/keys", status_code=201, responses=_problems(409))
+    def issue_key(response: Response, new: Annotated[NewKey | None, Body()] = None) -> IssuedKey:
+        """Makes a key. It is shown this once, and cannot be read back."""
+        new = new or NewKey()
+        row, plain = _ask("body", lambda: keys.issue(new.name, key=new.key, **new.expiry()))
+        # Relative to `.../keys`, wherever an app has put that.
+        response.headers["Location"] = f"keys/{row[0]}"
+        return IssuedKey(**details(row), key=plain)
+
+    @router.get("/keys")
+    def list_keys(
+        limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
+        cursor: Annotated[
+            str | None, Query(description="The `next` of the page before; without it: the first.")
+        ] = None,
+        state: Annotated[KeyState | None, Query(description="Only those.")] = None,
+        name: Annotated[
+            str | None, Query(description="Only those with this text in their name.")
+        ] = None,
+    ) -> KeyPage:
+        """Shows the keys, the newest first, page by page.
+
+        Who follows `next` to the end meets every key that is there all the time, and none twice,
+        whatever is added and deleted meanwhile.
+        """
+        rows, after = _ask("query", lambda: keys.page(limit, cursor=cursor, state=state, name=name))
+        return KeyPage(keys=[KeyDetails(**details(row)) for row in rows], next=after)
+
+    @router.get("/keys/{id}", responses=unknown)
+    def show_key(key_id: _Id) -> KeyDetails:
+        """Shows a key and how it was used."""
+        return KeyDetails(**details(_ask("path", lambda: keys.find(key_id))))
+
+    @router.patch("/keys/{id}", responses=unknown)
+    def edit_key(key_id: _Id, edit: KeyEdit) -> KeyDetails:
+        """Changes the name of a key, or when it expires. A revoked key stays revoked."""
+        name = edit.name if "name" in edit.model_fields_set else None
+        row = _ask("body", lambda: keys.edit(key_id, name=name, **edit.expiry()))
+        return KeyDetails(**details(row))
+
+    @router.post("/keys/{id}/revoke", responses=unknown)
+    def revoke_key(key_id: _Id) -> KeyDetails:
+        """Revokes a key. No request that begins after the answer is let in with it."""
+        return KeyDetails(**details(_ask("path", lambda: keys.revoke(key_id))))
+
+    @router.post("/keys/{id}/renew", responses=unknown)
+    def renew_key(key_id: _Id, renewal: Annotated[KeyRenewal | None, Body()] = None) -> KeyDetails:
+        """Gives a key a new date of expiry, and takes it back into use if it was revoked."""
+        renewal = renewal or KeyRenewal()
+        row = _ask("body", lambda: keys.renew(key_id, **renewal.expiry()))
+        return KeyDetails(**details(row))
+
+    @router.delete("/keys/{id}", status_code=204, responses=unknown)
+    def delete_key(key_id: _Id) -> None:
+        """Removes a key and its usage, for ever. To keep them, revoke it."""
+        _ask("path", lambda: keys.delete(key_id))
+
+    return router
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How the documentation describes refusals. FastAPI would call them `application/json`."""
+    content = {MEDIA_TYPE: {"schema": SCHEMA}}
+    return {status: {"description": _PROBLEMS[status], "content": content} for status in statuses}
+
+
+def _ask(location: str, question: Callable[[], Answer]) -> Answer:
+    """Asks the engine, and turns what it raises into problems."""
+    try:
+        return question()
+    except ValueError as error:
+        raise invalid([Wrong(location, *_answers.mistake(error))]) from error
+    except LookupError as error:
+        raise Problem("not_found", "There is no such key") from error
+    except FileExistsError as error:
+        raise Problem("exists", "A key of this text exists already") from error
+    except SecurityError as error:
+        raise _answers.unavailable("http", error) from error
