@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from fastapi_simple_security import _answers
 from fastapi_simple_security._admin_secret import AdminSecret
@@ -55,6 +56,7 @@ _KINDS = {
     "denied": _Kind(401, "Unauthorized", _CHALLENGE),
     "repeated": _Kind(400, "Bad Request", {}),
     "not_found": _Kind(404, "Not Found", {}),
+    "method_not_allowed": _Kind(405, "Method Not Allowed", {}),
     "exists": _Kind(409, "Conflict", {}),
     "invalid": _Kind(422, "Unprocessable Content", {}),
     "unavailable": _Kind(503, "Service Unavailable", {"Retry-After": "1"}),
@@ -130,8 +132,24 @@ def problem_route(secret: AdminSecret) -> type[APIRoute]:
     It asks for the secret before FastAPI reads the body, so that nobody without it can make us
     parse anything.
     """
+    # What a path allows is spread over its routes; FastAPI would name those of one route alone.
+    allowed: dict[str, set[str]] = {}
 
     class ProblemRoute(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **settings: Any) -> None:
+            super().__init__(path, endpoint, **settings)
+            allowed.setdefault(self.path_format, set()).update(self.methods or ())
+
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            methods = allowed[self.path_format]
+            if scope["method"] in methods:
+                await super().handle(scope, receive, send)
+            else:
+                problem = Problem("method_not_allowed", f"There are {', '.join(sorted(methods))}")
+                response = problem.response()
+                response.headers["Allow"] = ", ".join(sorted(methods))
+                await response(scope, receive, send)
+
         def get_route_handler(self) -> Handler:
             handle = super().get_route_handler()
             known = [parameter.alias for parameter in self.dependant.query_params]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from pydantic import WithJsonSchema
 
 from fastapi_simple_security import _answers, _core
 from fastapi_simple_security._admin_secret import AdminSecret
@@ -74,7 +75,9 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
     def list_keys(
         limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
         cursor: Annotated[
-            str | None, Query(description="The `next` of the page before; without it: the first.")
+            str | None,
+            Query(description="The `next` of the page before; without it: the first."),
+            WithJsonSchema({"type": "string", "pattern": _core.CURSOR_PATTERN}),
         ] = None,
         state: Annotated[KeyState | None, Query(description="Only those.")] = None,
         name: Annotated[
