@@ -9,13 +9,13 @@ from pydantic import WithJsonSchema
 from fastapi_simple_security import _answers, _core
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._problem_route import problem_route
 from fastapi_simple_security._problems import (
     MEDIA_TYPE,
     SCHEMA,
     Problem,
     Wrong,
     invalid,
-    problem_route,
     secret_refused,
 )
 from fastapi_simple_security._resource_models import (
