@@ -14,8 +14,8 @@ import servers
 from clients import Admin, key_id
 
 SECRET = "secret-of-the-hostile-test"
-# What a server or a face may say to a request that it does not let in; `None`: it hangs up. 307 leads
-# back to the guarded path.
+# What a server or a face may say to who is not let in. `None`: it hangs up; 307: to the guarded
+# path, spelt right.
 REFUSALS = {None, 307, 400, 401, 403, 404, 405, 414, 431}
 
 
