@@ -15,7 +15,9 @@ impl Handle {
         loop {
             let page = self.page(&request, now);
             let Some((last, _)) = page.last() else { return pages };
-            request.after = Some(Cursor::of(last));
+            let next = Cursor::of(last);
+            assert!(request.after.is_none_or(|after| next < after), "the pages do not go on");
+            request.after = Some(next);
             pages.push(page);
         }
     }
