@@ -8,6 +8,7 @@ from starlette.staticfiles import StaticFiles
 
 from fastapi_simple_security import ApiKey, ApiKeyMiddleware, SimpleSecurity
 
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 HERE = Path(__file__).parent
 
 
@@ -20,8 +21,12 @@ def build_app(security: SimpleSecurity, open_paths: Any = ("/health",), **option
     async def health() -> dict[str, str]:
         return {"message": "open"}
 
-    @app.api_route("/secure", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+    @app.get("/secure")
     async def secure(request: Request) -> dict[str, str]:
+        return facts(request.state.api_key)
+
+    @app.api_route("/every", methods=METHODS, include_in_schema=False)
+    async def every_method(request: Request) -> dict[str, str]:
         return facts(request.state.api_key)
 
     @app.get("/hidden", include_in_schema=False)

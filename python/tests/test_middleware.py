@@ -71,13 +71,13 @@ def test_the_refusal_status(behind: Callable[..., GuardedApp]) -> None:
     assert answer.json() == {"detail": NOT_PRESENTED}
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("method", middleware_app.METHODS)
 def test_every_method(behind: Callable[..., GuardedApp], method: str) -> None:
     app = behind()
     key = app.new()
-    for path in ("/secure", "/nowhere"):
+    for path in ("/every", "/nowhere"):
         assert app.client.request(method, path).status_code == 403
-    assert app.client.request(method, "/secure", headers={"api-key": key}).status_code == 200
+    assert app.client.request(method, "/every", headers={"api-key": key}).status_code == 200
     assert app.client.request(method, "/nowhere", headers={"api-key": key}).status_code == 404
 
 
