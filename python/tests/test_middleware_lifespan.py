@@ -100,36 +100,6 @@ def guarded_database(_guarded: GuardedApp) -> Path:
     return Path(os.environ["FASTAPI_SIMPLE_SECURITY_DB_LOCATION"])
 
 
-def test_a_server_stops_without_losing_a_count(database: Path, canaries: set[str]) -> None:
-    secret = "secret-of-the-lifespan-test"
-    with servers.uvicorn(database, secret=secret, app="served_middleware:app") as server:
-        key = server.admin(secret, canaries).new()
-        connection = server.connect()
-        for _ in range(50):
-            assert connection.get("/secure", {"api-key": key}).status == 200
-        server.stop()
-    assert servers.stored_totals(database) == {key[4:15]: 50}
-
-
-def test_a_served_app_with_a_wrong_setting_does_not_start(database: Path) -> None:
-    with (
-        pytest.raises(AssertionError, match="ended before it was ready") as failed,
-        servers.uvicorn(database, secret="", app="served_middleware:app"),
-    ):
-        raise AssertionError("started")
-    assert "ERROR:    FASTAPI_SIMPLE_SECURITY_SECRET: " in str(failed.value)
-
-
-def test_the_middleware_itself_may_be_served(database: Path, canaries: set[str]) -> None:
-    """Handed to the server by hand: it is the app. The admin routes are not known then."""
-    secret = "secret-of-the-lifespan-test"
-    with servers.uvicorn(database, secret=secret, app="served_middleware:by_hand") as server:
-        connection = server.connect()
-        assert connection.get("/health").status == 200
-        assert connection.get("/secure").status == 403
-        assert connection.get("/auth/logs", {"secret-key": secret}).status == 403
-
-
 def test_build_does_not_open(environment: pytest.MonkeyPatch, database: Path) -> None:
     app = middleware_app.build_app(SimpleSecurity())
     app.middleware_stack = app.build_middleware_stack()

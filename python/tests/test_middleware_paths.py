@@ -1,7 +1,6 @@
 """Open paths: exact, sent plainly, or not open. In process, and as bytes through a real server."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from urllib.parse import unquote
 
 import middleware_app
 import pytest
-import servers
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from guarded_app import GuardedApp, raw_scope
@@ -280,35 +278,6 @@ def assert_health_or_refused(status: int, body: bytes) -> None:
     assert status >= 400 or (status, body) == (200, b'{"message":"open"}'), (status, body)
 
 
-def test_no_bytes_open_a_guarded_route(database: Path, canaries: set[str]) -> None:
-    """Through uvicorn, which decodes and cuts as it does."""
-    secret = "secret-of-the-paths-test"
-    with servers.uvicorn(database, secret=secret, app="served_middleware:app") as server:
-        opened = 0
-        for spelling in SPELLINGS:
-            for path in ("/health", "/HEALTH", "/%68ealth", "/secure", "/health "):
-                for host in ("Host: localhost", "Host: localhost\r\nHost: other", "Host: /health"):
-                    answer = exchange(server.port, f"GET {spelling.format(path)} HTTP/1.1", host)
-                    status = int(answer.split(b" ", 2)[1])
-                    body = answer.partition(b"\r\n\r\n")[2]
-                    assert_health_or_refused(status, body)
-                    opened += status == 200
-        # Plainly, with a query, and with what one server's parser cuts off.
-        assert opened >= 6
-        key = server.admin(secret, canaries).new()
-        assert server.connect().get("/secure", {"api-key": key}).status == 200
-
-
-def exchange(port: int, line: str, host: str) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        request = f"{line}\r\n{host}\r\nConnection: close\r\n\r\n"
-        connection.sendall(request.encode("latin-1"))
-        answer = b""
-        while part := connection.recv(65536):
-            answer += part
-    return answer
-
-
 def test_a_wrong_open_path_is_told_at_the_start(guard: Callable[..., GuardedApp]) -> None:
     app = middleware_app.build_app(guard().security, "/health")
     with (
@@ -330,16 +299,6 @@ def test_where_nothing_starts_a_wrong_open_path_lets_nobody_in(
             assert answer.status_code == 503
             assert "open_paths" in answer.json()["detail"]
     assert "open_paths: '/docs*' is a pattern" in package_log[-1]
-
-
-def test_a_served_app_with_a_wrong_open_path_does_not_start(database: Path) -> None:
-    with (
-        pytest.raises(AssertionError, match="ended before it was ready") as failed,
-        servers.uvicorn(database, secret="a secret of a test", app="served_middleware:wrong"),
-    ):
-        raise AssertionError("started")
-    assert "ERROR:    open_paths: '/health' is no list: write a list" in str(failed.value)
-    assert "Application startup failed" in str(failed.value)
 
 
 def test_none_means_the_default_instance(environment: pytest.MonkeyPatch) -> None:
