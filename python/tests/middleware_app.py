@@ -1,5 +1,6 @@
 """An app with a door of each kind, behind the middleware."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,15 @@ def build_app(security: SimpleSecurity, open_paths: Any = ("/health",), **option
 
 def facts(key: ApiKey) -> dict[str, str]:
     return {"key": key, "id": key.id, "name": key.name}
+
+
+def start(app: Any, said: list[Any]) -> None:
+    """What a server does first; what the app says goes to `said`. Raises what the app raises."""
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    asyncio.run(app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send))

@@ -164,7 +164,7 @@ def app(guard: Callable[..., GuardedApp]) -> FastAPI:
 def test_an_open_path_needs_no_key_and_no_database(app: FastAPI, database: Path) -> None:
     client = TestClient(app)
     assert client.get("/health").json() == {"message": "open"}
-    assert client.get("/health?api-key=x", headers={"secret-key": "x"}).status_code == 200
+    assert client.get("/health", headers={"api-key": "x", "secret-key": "x"}).status_code == 200
     assert client.post("/health").status_code == 405
     assert client.get("/docs").status_code == 200
     assert not database.exists()
@@ -280,11 +280,12 @@ def assert_health_or_refused(status: int, body: bytes) -> None:
 
 def test_a_wrong_open_path_is_told_at_the_start(guard: Callable[..., GuardedApp]) -> None:
     app = middleware_app.build_app(guard().security, "/health")
-    with (
-        pytest.raises(ConfigurationError, match=r"^open_paths: '/health' is no list"),
-        TestClient(app),
-    ):
-        raise AssertionError("started")
+    said: list[Any] = []
+    with pytest.raises(ConfigurationError, match=r"^open_paths: '/health' is no list"):
+        middleware_app.start(app, said)
+    [message] = said
+    assert message["type"] == "lifespan.startup.failed"
+    assert message["message"].startswith("open_paths: '/health' is no list")
 
 
 def test_where_nothing_starts_a_wrong_open_path_lets_nobody_in(
