@@ -161,8 +161,13 @@ def test_with_the_dependency_inside_it_is_counted_once(behind: Callable[..., Gua
 
     app.app.mount("/twice", inner)
     key = app.new("carol")
-    assert app.use(key, "/twice/thing").json() == {"key": key, "id": key[4:15], "name": "carol"}
+    expected = {"key": key, "id": key[4:15], "name": "carol"}
+    assert app.use(key, "/twice/thing").json() == expected
     assert app.log_of(key)["total_queries"] == 1
+    # A header for administrators makes no difference.
+    headers = {"api-key": key, "secret-key": "x"}
+    assert app.client.get("/twice/thing", headers=headers).json() == expected
+    assert app.log_of(key)["total_queries"] == 2
 
 
 def test_two_instances_ask_each_for_itself(
