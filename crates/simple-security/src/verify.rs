@@ -12,6 +12,10 @@ use crate::sync::atomic::{AtomicI64, Ordering};
 use crate::usage::Counters;
 
 /// A key that was verified, for one request. Only verifying makes one.
+///
+/// A copy says of the same request that it was verified, and counts nothing. It opens no door: what
+/// guards a door asks for the key itself.
+#[derive(Clone)]
 pub struct VerifiedKey {
     known: sync::Arc<Known>,
 }

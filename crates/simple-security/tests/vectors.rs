@@ -1,10 +1,22 @@
 //! The cases that all faces share, in `tests/vectors/` at the root of the project.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use regex::Regex;
 use serde_json::Value;
+use simple_security::clock::FakeClock;
+use simple_security::config::{Arguments, EngineSettings, Settings};
+use simple_security::store::SqliteStore;
 use simple_security::{
-    InvalidKeyName, KEY_PATTERN, KeyDigest, KeyFormat, KeyId, KeyName, MAX_KEY_LENGTH, Malformed,
+    ApiKeys, Denied, InvalidKeyName, KEY_PATTERN, KeyDigest, KeyFormat, KeyId, KeyName,
+    MAX_KEY_LENGTH, Malformed, Timestamp,
 };
+
+#[allow(dead_code, reason = "the table of answers is for faces")]
+mod requests;
+
+use requests::{Case, Requests};
 
 fn vectors(file: &str) -> Value {
     let path = format!("{}/../../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -129,4 +141,74 @@ fn names_are_accepted_as_they_stand_or_refused() {
             }
         }
     }
+}
+
+/// What the engine decides where nothing is left for a face to decide: one value in one header.
+#[test]
+fn what_a_header_carries_alone_is_decided() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("keys.db");
+    let store = Arc::new(SqliteStore::open(&database).expect("the store opens"));
+    let clock = Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000)));
+    let (keys, _) =
+        ApiKeys::with_store(store.clone(), clock.clone(), &settings()).expect("an engine");
+    let requests = pollster::block_on(Requests::read(&keys, &*store));
+    let alone = |up: bool| {
+        let cases = requests.cases.iter().filter(move |case| case.store_is_up == up);
+        cases.filter_map(|case| Some((case, carried_alone(case)?)))
+    };
+
+    let mut expected: HashMap<KeyId, u64> = HashMap::new();
+    for (case, presented) in alone(true) {
+        let verdict = pollster::block_on(keys.verify(presented));
+        assert_eq!(outcome(&verdict), case.outcome, "{}: {verdict:?}", case.name);
+        if let Ok(verified) = verdict {
+            let key = requests.ids[case.key.as_ref().expect("a key")];
+            assert_eq!(verified.id(), key, "{}", case.name);
+            *expected.entry(key).or_default() += 1;
+        }
+    }
+    assert!(expected.len() >= 2, "{expected:?}");
+    for (record, usage) in pollster::block_on(keys.list()).expect("a list") {
+        assert_eq!(usage.total, expected.get(&record.id).copied().unwrap_or(0), "{record:?}");
+    }
+
+    std::fs::rename(&database, folder.path().join("moved-away.db")).expect("moved");
+    clock.advance(std::time::Duration::from_secs(1));
+    assert!(alone(false).count() >= 5);
+    for (case, presented) in alone(false) {
+        let verdict = pollster::block_on(keys.verify(presented));
+        assert_eq!(outcome(&verdict), case.outcome, "{}: {verdict:?}", case.name);
+    }
+}
+
+fn carried_alone(case: &Case) -> Option<&[u8]> {
+    match &case.headers[..] {
+        [(name, value)] if case.query.is_empty() && !value.is_empty() => {
+            matches!(name.as_str(), "api-key" | "x-api-key").then_some(value)
+        }
+        _ => None,
+    }
+}
+
+fn outcome<T>(verdict: &Result<T, Denied>) -> &'static str {
+    match verdict {
+        Ok(_) => "verified",
+        Err(Denied::Unavailable(_)) => "unavailable",
+        Err(_) => "denied",
+    }
+}
+
+/// Settings of which nothing comes from the environment.
+fn settings() -> Settings {
+    let arguments = Arguments {
+        secret: Some("an admin secret of 31 characters".into()),
+        db_location: Some("unused.db".to_owned()),
+        automatic_expiration: Some("15".to_owned()),
+        key_prefix: Some("fss".to_owned()),
+        refusal_status: Some("403".to_owned()),
+    };
+    let flush_interval = std::time::Duration::from_secs(3600);
+    let engine = EngineSettings { flush_interval, ..EngineSettings::default() };
+    Settings { engine, ..Settings::load(&arguments).expect("settings") }
 }

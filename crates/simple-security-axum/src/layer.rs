@@ -1,0 +1,86 @@
+//! The layer: which engine decides, what is read, and what the answers name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use simple_security::ApiKeys;
+use tower_layer::Layer;
+
+use crate::policy::Policy;
+use crate::refusal::{Challenges, InvalidRealm};
+use crate::service::RequireApiKey;
+
+/// Lets requests pass that carry a good API key, and answers all others itself.
+///
+/// A key is read from `Authorization: Bearer`, `X-API-Key` or `api-key`. What passed has an
+/// [`ApiKey`](crate::ApiKey) in its extensions. It is counted once, also where layers of one engine
+/// lie one in another: those that share one `Arc` of it.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use axum::{Router, routing::get};
+/// use simple_security::ApiKeys;
+/// use simple_security_axum::RequireApiKeyLayer;
+///
+/// fn app(keys: Arc<ApiKeys>) -> Router {
+///     Router::new()
+///         .route("/secure", get(|| async { "only with a key" }))
+///         .layer(RequireApiKeyLayer::new(keys).strip_credential())
+/// }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct RequireApiKeyLayer {
+    policy: Arc<Policy>,
+}
+
+impl RequireApiKeyLayer {
+    /// A layer that asks this engine. Keys are read from headers alone, and left in them.
+    pub fn new(keys: Arc<ApiKeys>) -> Self {
+        let challenges = Challenges::default();
+        Self { policy: Arc::new(Policy { keys, reads_query: false, strips: false, challenges }) }
+    }
+
+    /// Reads the query parameter `api-key` too, for clients that can send no header.
+    ///
+    /// Insecure: URLs end in logs, in histories and in the header `Referer`, and the keys with them
+    /// (RFC 6750, section 5.3). What lies outside of this layer sees the URL as it came.
+    pub fn with_insecure_query_parameter(mut self) -> Self {
+        Arc::make_mut(&mut self.policy).reads_query = true;
+        self
+    }
+
+    /// Takes the key out of the request before the application sees it: the headers that may
+    /// carry one, and the query parameter where it is read. Other schemes of `Authorization` stay.
+    ///
+    /// What has copied the request before stays as it is, such as axum's `OriginalUri`.
+    pub fn strip_credential(mut self) -> Self {
+        Arc::make_mut(&mut self.policy).strips = true;
+        self
+    }
+
+    /// Names what the keys are for, in the header `WWW-Authenticate` (RFC 9110, section 11.5). It
+    /// is `api` unless set.
+    ///
+    /// # Errors
+    /// [`InvalidRealm`] when it has other characters than visible ASCII and spaces.
+    pub fn with_realm(mut self, realm: &str) -> Result<Self, InvalidRealm> {
+        Arc::make_mut(&mut self.policy).challenges = Challenges::new(realm)?;
+        Ok(self)
+    }
+}
+
+impl<S> Layer<S> for RequireApiKeyLayer {
+    type Service = RequireApiKey<S>;
+
+    fn layer(&self, inner: S) -> RequireApiKey<S> {
+        RequireApiKey::new(inner, Arc::clone(&self.policy))
+    }
+}
+
+impl fmt::Debug for RequireApiKeyLayer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RequireApiKeyLayer").field("policy", &self.policy).finish()
+    }
+}

@@ -1,0 +1,20 @@
+//! API keys for axum, tonic and all that is built on tower.
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod credential;
+mod extract;
+mod future;
+mod layer;
+mod passed;
+mod policy;
+mod problem;
+mod refusal;
+mod service;
+
+pub use body::ResponseBody;
+pub use extract::{ApiKey, MissingLayer};
+pub use future::ResponseFuture;
+pub use layer::RequireApiKeyLayer;
+pub use refusal::{InvalidRealm, Refusal};
+pub use service::RequireApiKey;

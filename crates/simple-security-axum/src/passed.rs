@@ -1,0 +1,58 @@
+//! Which engines have let a request in, so that the same one does not count it twice.
+
+use std::fmt;
+use std::ptr;
+use std::sync::{Arc, Weak};
+
+use http::Extensions;
+use simple_security::{ApiKeys, VerifiedKey};
+
+use crate::extract::ApiKey;
+
+/// The engine that has let a request in, on the key that it carries.
+///
+/// Copying it gives an empty one: a copy of the extensions may end on a request that begins long
+/// after the key was revoked, and that one has to be checked.
+#[derive(Default)]
+pub(crate) struct Passed {
+    // Weak: a request that is still under way must not keep a store open. As long as this is
+    // there, no other engine has the same address.
+    engine: Weak<ApiKeys>,
+    /// What another engine has left before.
+    before: Option<Box<ApiKey>>,
+}
+
+/// Whether this engine has let the request in before.
+#[inline]
+pub(crate) fn by(keys: &Arc<ApiKeys>, extensions: &Extensions) -> bool {
+    let mut key = extensions.get::<ApiKey>();
+    while let Some(ApiKey { passed, .. }) = key {
+        if ptr::eq(passed.engine.as_ptr(), Arc::as_ptr(keys)) {
+            return true;
+        }
+        key = passed.before.as_deref();
+    }
+    false
+}
+
+/// Notes that this engine has let the request in, by this key.
+#[inline]
+pub(crate) fn mark(keys: &Arc<ApiKeys>, verified: VerifiedKey, extensions: &mut Extensions) {
+    let passed = Passed { engine: Arc::downgrade(keys), before: None };
+    let before = extensions.insert(ApiKey { verified, passed });
+    if let (Some(before), Some(key)) = (before, extensions.get_mut::<ApiKey>()) {
+        key.passed.before = Some(Box::new(before));
+    }
+}
+
+impl Clone for Passed {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Passed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Passed").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! The form of all answers that are no success: `application/problem+json` (RFC 9457).
+
+use std::borrow::Cow;
+
+use axum_core::response::{IntoResponse, Response as AxumResponse};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// One answer. `code` is ours (RFC 9457, section 3.2): one word for programs to compare.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    #[serde(serialize_with = "as_number")]
+    status: StatusCode,
+    detail: Cow<'static, str>,
+    code: &'static str,
+}
+
+impl Problem {
+    /// A problem with a word for programs and a sentence for people.
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        // Section 4.2.1: with `about:blank` the title is the phrase of the status.
+        let title = status.canonical_reason().unwrap_or_default();
+        Self { kind: "about:blank", title, status, detail: detail.into(), code }
+    }
+
+    /// The whole response. No cache may keep it: the next request may be answered otherwise.
+    pub(crate) fn respond(&self) -> Response<Bytes> {
+        // It has nothing but texts and a number, so that writing it cannot fail.
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> AxumResponse {
+        self.respond().map(Into::into)
+    }
+}
+
+fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_what_the_rfc_says() {
+        let response = Problem::new(StatusCode::BAD_REQUEST, "a_word", "A \"sentence\".").respond();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+        assert_eq!(
+            response.body(),
+            r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"A \"sentence\".","code":"a_word"}"#
+        );
+    }
+}

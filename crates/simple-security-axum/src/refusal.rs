@@ -1,0 +1,198 @@
+//! From what the engine says to what a client gets: the one table of refusals.
+
+use std::error::Error;
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use simple_security::Denied;
+
+use crate::problem::Problem;
+
+/// Why a request was not let in.
+///
+/// It is in the extensions of the response, for logs and metrics of layers outside. A client learns
+/// the reason of a refused key only where it knew the whole secret.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The engine says no, or cannot tell.
+    Denied(Denied),
+    /// No credential was sent.
+    NotPresented,
+    /// More than one was sent. Which one is meant cannot be told, and two programs on the way may
+    /// not agree.
+    Repeated,
+}
+
+/// An answer to a client.
+struct Row {
+    status: StatusCode,
+    code: &'static str,
+    detail: &'static str,
+    challenge: Challenge,
+}
+
+/// What `WWW-Authenticate` says.
+enum Challenge {
+    /// No such header: another key would not help.
+    Absent,
+    /// RFC 6750, section 3.1: without an error where nothing was sent.
+    Plain,
+    InvalidToken,
+    InvalidRequest,
+}
+
+impl Refusal {
+    /// The outcome in one word, the same as `code` in the answer: `denied`, `not_presented`,
+    /// `repeated` or `unavailable`.
+    pub fn code(&self) -> &'static str {
+        self.row().code
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.row().status
+    }
+
+    /// The response, with this in its extensions.
+    pub(crate) fn respond(self, challenges: &Challenges) -> Response<Bytes> {
+        self.log();
+        let row = self.row();
+        let mut response = Problem::new(row.status, row.code, row.detail).respond();
+        let headers = response.headers_mut();
+        if row.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        let challenge = match row.challenge {
+            Challenge::Absent => None,
+            Challenge::Plain => Some(&challenges.plain),
+            Challenge::InvalidToken => Some(&challenges.invalid_token),
+            Challenge::InvalidRequest => Some(&challenges.invalid_request),
+        };
+        if let Some(challenge) = challenge {
+            headers.insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    fn row(&self) -> Row {
+        let denied = |detail| Row {
+            status: StatusCode::UNAUTHORIZED,
+            code: "denied",
+            detail,
+            challenge: Challenge::InvalidToken,
+        };
+        match self {
+            Self::NotPresented => Row {
+                status: StatusCode::UNAUTHORIZED,
+                code: "not_presented",
+                detail: "An API key must be sent, in the header Authorization (Bearer) or X-API-Key",
+                challenge: Challenge::Plain,
+            },
+            Self::Repeated => Row {
+                status: StatusCode::BAD_REQUEST,
+                code: "repeated",
+                detail: "More than one API key was sent",
+                challenge: Challenge::InvalidRequest,
+            },
+            Self::Denied(Denied::Unavailable(_)) => Row {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "unavailable",
+                detail: "The API key cannot be checked now",
+                challenge: Challenge::Absent,
+            },
+            Self::Denied(Denied::Revoked(_)) => denied("The API key is revoked"),
+            Self::Denied(Denied::Expired(_)) => denied("The API key has expired"),
+            Self::Denied(_) => denied("The API key is wrong"),
+        }
+    }
+
+    /// What is wrong and where is no business of a client. Keys that were never ours are not
+    /// logged: anyone may send as many as they like.
+    fn log(&self) {
+        match self {
+            Self::Denied(Denied::Unavailable(error)) => {
+                let error: &(dyn Error + 'static) = &**error;
+                tracing::error!(error, "an API key could not be checked");
+            }
+            Self::Denied(reason @ (Denied::Revoked(_) | Denied::Expired(_))) => {
+                tracing::info!("refused: {reason}");
+            }
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(denied) => denied.fmt(formatter),
+            other => formatter.write_str(other.row().detail),
+        }
+    }
+}
+
+/// The challenges of one realm (RFC 6750, section 3).
+#[derive(Debug, Clone)]
+pub(crate) struct Challenges {
+    plain: HeaderValue,
+    invalid_token: HeaderValue,
+    invalid_request: HeaderValue,
+}
+
+impl Challenges {
+    pub(crate) fn new(realm: &str) -> Result<Self, InvalidRealm> {
+        if !realm.bytes().all(|byte| matches!(byte, 0x20..=0x7E)) {
+            return Err(InvalidRealm);
+        }
+        // A quoted string (RFC 9110, section 5.6.4).
+        let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
+        let value = |error: &str| {
+            HeaderValue::try_from(format!("Bearer realm=\"{quoted}\"{error}"))
+                .map_err(|_| InvalidRealm)
+        };
+        Ok(Self {
+            plain: value("")?,
+            invalid_token: value(", error=\"invalid_token\"")?,
+            invalid_request: value(", error=\"invalid_request\"")?,
+        })
+    }
+}
+
+impl Default for Challenges {
+    fn default() -> Self {
+        Self {
+            plain: HeaderValue::from_static(r#"Bearer realm="api""#),
+            invalid_token: HeaderValue::from_static(r#"Bearer realm="api", error="invalid_token""#),
+            invalid_request: HeaderValue::from_static(
+                r#"Bearer realm="api", error="invalid_request""#,
+            ),
+        }
+    }
+}
+
+/// The realm has characters that a header cannot carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a realm is made of visible ASCII characters and spaces")]
+pub struct InvalidRealm;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_realm_is_quoted() {
+        let challenges = Challenges::new(r#"say "a\b""#).expect("a realm");
+        assert_eq!(challenges.plain, r#"Bearer realm="say \"a\\b\"""#);
+        assert_eq!(
+            format!("{:?}", Challenges::new("api").expect("a realm")),
+            format!("{:?}", Challenges::default())
+        );
+        for wrong in ["a\nb", "\u{7f}", "é", "\0"] {
+            assert_eq!(Challenges::new(wrong).expect_err(wrong), InvalidRealm);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The requests of `tests/vectors/requests.json`, with real keys in the place of the placeholders.
+
+use std::collections::HashMap;
+use std::fs;
+
+use serde_json::Value;
+use simple_security::store::KeyStore;
+use simple_security::{ApiKeys, KeyDigest, KeyId, KeyName, KeyRecord, NewKey, Timestamp};
+
+/// A key of the old package.
+const LEGACY: &str = "0b6c1b9e-52f7-4c1d-8a4e-6f9d3c2b1a07";
+const LEGACY_ID: &str = "legacy00000";
+
+/// The file, read.
+pub struct Requests {
+    /// The requests in the order of the file.
+    pub cases: Vec<Case>,
+    /// The answers of the standard reading by outcome.
+    pub standard: Value,
+    /// The keys that `Case::key` names.
+    pub ids: HashMap<String, KeyId>,
+}
+
+/// One request, and what the standard reading makes of it.
+pub struct Case {
+    pub name: String,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub query: String,
+    pub store_is_up: bool,
+    pub outcome: String,
+    pub key: Option<String>,
+}
+
+impl Requests {
+    /// Makes the keys in an engine and its store, and puts them into the cases.
+    pub async fn read(keys: &ApiKeys, store: &dyn KeyStore) -> Self {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/requests.json");
+        let text = fs::read_to_string(path).expect("the file");
+        let file: Value = serde_json::from_str(&text).expect("JSON");
+        let (mut values, ids) = issue_all(keys, store).await;
+        for name in ["unknown", "other_prefix"] {
+            values.insert(name, text_of(&file["fixed_keys"][name]));
+        }
+        let cases: Vec<_> = file["cases"].as_array().expect("a list").iter().collect();
+        assert!(!cases.is_empty());
+        let cases = cases.into_iter().map(|case| Case::read(case, &values)).collect();
+        Self { cases, standard: file["standard"].clone(), ids }
+    }
+}
+
+impl Case {
+    fn read(case: &Value, values: &HashMap<&str, String>) -> Self {
+        let headers = case["headers"].as_array().expect("a list").iter().map(|header| {
+            let value = fill(&text_of(&header[1]), values);
+            let bytes = value.chars().map(|letter| u8::try_from(letter).expect("Latin-1"));
+            (text_of(&header[0]), bytes.collect())
+        });
+        let decided = case.get("standard").unwrap_or(case);
+        Self {
+            name: text_of(&case["case"]),
+            headers: headers.collect(),
+            query: fill(&text_of(&case["query"]), values),
+            store_is_up: text_of(&case["store"]) == "up",
+            outcome: text_of(&decided["outcome"]),
+            key: decided["key"].as_str().map(str::to_owned),
+        }
+    }
+}
+
+/// The values of all placeholders that stand for keys, and the ids of those that are good.
+async fn issue_all(
+    keys: &ApiKeys,
+    store: &dyn KeyStore,
+) -> (HashMap<&'static str, String>, HashMap<String, KeyId>) {
+    let mut values = HashMap::from([("legacy", LEGACY.to_owned()), ("10kB", "x".repeat(10_000))]);
+    let mut ids = HashMap::new();
+    for name in ["live", "second", "revoked", "expired"] {
+        let expires_at = (name == "expired").then(|| Timestamp::from_seconds(0));
+        let new = NewKey { expires_at, ..NewKey::default() };
+        let issued = keys.issue(new).await.expect("a key");
+        values.insert(name, issued.key.expose().to_owned());
+        ids.insert(name.to_owned(), issued.record.id);
+    }
+    keys.revoke(ids["revoked"]).await.expect("revoked");
+    let legacy = KeyRecord {
+        id: LEGACY_ID.parse().expect("an id"),
+        name: KeyName::default(),
+        created_at: Timestamp::from_seconds(0),
+        expires_at: Timestamp::MAX,
+        never_expires: true,
+        revoked_at: None,
+    };
+    store.insert(KeyDigest::of(LEGACY.as_bytes()), &legacy).await.expect("stored");
+    ids.insert("legacy".to_owned(), legacy.id);
+
+    let live = values["live"].clone();
+    let (cut, last) = live.split_at(live.len() - 1);
+    let percent: String = live.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    values.extend([
+        ("wrong_checksum", format!("{cut}{}", if last == "0" { "1" } else { "0" })),
+        ("live_id", live[4..15].to_owned()),
+        ("live_cut", cut.to_owned()),
+        ("live_upper", live.to_uppercase()),
+        ("legacy_upper", LEGACY.to_uppercase()),
+        ("live_percent_twice", percent.replace('%', "%25")),
+        ("live_percent", percent),
+    ]);
+    (values, ids)
+}
+
+fn fill(text: &str, values: &HashMap<&str, String>) -> String {
+    let filled = values
+        .iter()
+        .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value));
+    assert!(!filled.contains('{'), "an unknown placeholder in {text}");
+    filled
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
