@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeAlias, final
 
 __all__ = [
+    "CURSOR_PATTERN",
     "Engine",
     "Keys",
     "Refusal",
@@ -17,6 +18,9 @@ __all__ = [
 ]
 
 __version__: str
+
+#: The regular expression of a cursor, as JSON Schema has it.
+CURSOR_PATTERN: str
 
 #: Id, name, state, created, expires (or never), revoked, total, last used. Times in Unix seconds.
 _Details: TypeAlias = tuple[str, str, str, int, int | None, int | None, int, int | None]

@@ -1,16 +1,13 @@
 """Answers of the resource API to what it refuses: problem details for HTTP (RFC 9457)."""
 
 import json
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from fastapi_simple_security import _answers
-from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -55,6 +52,7 @@ _KINDS = {
     "denied": _Kind(401, "Unauthorized", _CHALLENGE),
     "repeated": _Kind(400, "Bad Request", {}),
     "not_found": _Kind(404, "Not Found", {}),
+    "method_not_allowed": _Kind(405, "Method Not Allowed", {}),
     "exists": _Kind(409, "Conflict", {}),
     "invalid": _Kind(422, "Unprocessable Content", {}),
     "unavailable": _Kind(503, "Service Unavailable", {"Retry-After": "1"}),
@@ -68,11 +66,6 @@ _SECRET_REFUSED = {
     Refusal.Denied: ("denied", "The admin secret is wrong"),
     Refusal.Repeated: ("repeated", "The header secret-key was sent more than once"),
 }
-
-# What FastAPI raises for a body that is no UTF-8, or nested too deeply.
-_UNREADABLE = (400, "There was an error parsing the body")
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Wrong(NamedTuple):
@@ -122,73 +115,3 @@ def invalid(wrong: Iterable[Wrong]) -> Problem:
     errors = list(wrong)
     texts = (f"{one.name}: {one.detail}" if one.name else one.detail for one in errors)
     return Problem("invalid", "; ".join(texts), errors)
-
-
-def problem_route(secret: AdminSecret) -> type[APIRoute]:
-    """The class of routes that answer with problem details.
-
-    It asks for the secret before FastAPI reads the body, so that nobody without it can make us
-    parse anything.
-    """
-
-    class ProblemRoute(APIRoute):
-        def get_route_handler(self) -> Handler:
-            handle = super().get_route_handler()
-            known = [parameter.alias for parameter in self.dependant.query_params]
-
-            async def answer(request: Request) -> Response:
-                try:
-                    await secret.check(request)
-                    _refuse_parameters(request, known)
-                    return await handle(request)
-                except RequestValidationError as error:
-                    return invalid(_wrong(one) for one in error.errors()).response()
-                except HTTPException as error:
-                    problem = error if isinstance(error, Problem) else _problem(error)
-                    if problem is None:
-                        raise
-                    return problem.response()
-
-            return answer
-
-    return ProblemRoute
-
-
-def _refuse_parameters(request: Request, known: list[str]) -> None:
-    """Refuses a parameter that is unknown or sent twice: a mistyped filter would let all pass."""
-    there_are = f"there are {', '.join(known)}" if known else "there are none"
-    wrong = [
-        Wrong("query", name, f"there is no such parameter; {there_are}")
-        for name in request.query_params
-        if name not in known
-    ]
-    wrong += [
-        Wrong("query", name, "the parameter was sent more than once")
-        for name in _answers.repeated(request)
-    ]
-    if wrong:
-        raise invalid(wrong)
-
-
-def _wrong(error: dict[str, Any]) -> Wrong:
-    """From what FastAPI says of a mistake; `loc` is such as `("body", "expires_at")`."""
-    location, *names = error["loc"]
-    name = str(names[0]) if names else None
-    match error["type"]:
-        case "json_invalid":
-            return Wrong(location, None, f"the body is no JSON ({error['ctx']['error']})")
-        case "extra_forbidden":
-            return Wrong(location, name, "there is no such member")
-        case "missing" | "model_attributes_type" if name is None:
-            return Wrong(location, name, "send a JSON object, with Content-Type: application/json")
-        case _:
-            return Wrong(location, name, str(error["msg"]).removeprefix("Value error, "))
-
-
-def _problem(error: HTTPException) -> Problem | None:
-    """From what `_answers` or FastAPI raises; `None` for what an app's own dependency raises."""
-    if error.status_code == 503:
-        return Problem("unavailable", error.detail)
-    if (error.status_code, error.detail) == _UNREADABLE:
-        return invalid([Wrong("body", None, "the body is no JSON")])
-    return None

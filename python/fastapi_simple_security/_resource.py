@@ -4,17 +4,18 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from pydantic import WithJsonSchema
 
 from fastapi_simple_security import _answers, _core
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._problem_route import problem_route
 from fastapi_simple_security._problems import (
     MEDIA_TYPE,
     SCHEMA,
     Problem,
     Wrong,
     invalid,
-    problem_route,
     secret_refused,
 )
 from fastapi_simple_security._resource_models import (
@@ -74,7 +75,9 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
     def list_keys(
         limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
         cursor: Annotated[
-            str | None, Query(description="The `next` of the page before; without it: the first.")
+            str | None,
+            Query(description="The `next` of the page before; without it: the first."),
+            WithJsonSchema({"type": "string", "pattern": _core.CURSOR_PATTERN}),
         ] = None,
         state: Annotated[KeyState | None, Query(description="Only those.")] = None,
         name: Annotated[

@@ -27,6 +27,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::logging::install();
+        module.add("CURSOR_PATTERN", simple_security::Cursor::PATTERN)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

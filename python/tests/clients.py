@@ -32,7 +32,15 @@ class Connection:
 
     def get(self, path: str, headers: dict[str, str] | None = None, **query: str) -> Answer:
         target = f"{path}?{urlencode(_hyphenated(query))}" if query else path
-        self._connection.request("GET", target, headers=headers or {})
+        return self.request("GET", target, headers)
+
+    def request(
+        self, method: str, target: str, headers: dict[str, str] | None = None, body: Any = None
+    ) -> Answer:
+        """A request, with a body of JSON unless it is `None`."""
+        content = None if body is None else json.dumps(body)
+        kind = {} if body is None else {"content-type": "application/json"}
+        self._connection.request(method, target, content, {**kind, **(headers or {})})
         # uvicorn with workers sends head and body apart and leaves Nagle's algorithm on, so that
         # each answer would wait 40 ms for our delayed acknowledgement of its head.
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

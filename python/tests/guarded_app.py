@@ -164,7 +164,7 @@ def raw_scope(
         "method": "GET",
         "scheme": "http" if kind == "http" else "ws",
         "path": path,
-        "raw_path": path.encode(),
+        "raw_path": path.encode(errors="surrogateescape"),
         "root_path": "",
         "query_string": query,
         "headers": list(headers),

@@ -19,7 +19,8 @@ def test_the_schema_holds(database: Path, canaries: set[str]) -> None:
     with servers.uvicorn(database, secret=SECRET) as server:
         key = server.admin(SECRET, canaries).new()
         schema = database.parent / "openapi.json"
-        schema.write_text(json.dumps(with_links(server.connect().get("/openapi.json").json)))
+        told = server.connect().get("/openapi.json").json
+        schema.write_text(json.dumps(without_our_prefix(with_links(told))))
         report = run_schemathesis(server, schema, key)
     print(report)
     # A phase that had nothing to try would pass too.
@@ -49,16 +50,39 @@ def with_links(schema: dict[str, Any]) -> dict[str, Any]:
     package cannot say it: the names of operations depend on where an app includes the router."""
     paths = schema["paths"]
 
-    def link(path: str, source: str) -> dict[str, Any]:
-        operation = paths[path]["get"]["operationId"]
-        return {"operationId": operation, "parameters": {"query.api-key": source}}
+    def link(path: str, method: str, parameter: str, source: str) -> dict[str, Any]:
+        operation = paths[path][method]["operationId"]
+        return {"operationId": operation, "parameters": {parameter: source}}
 
     for path, source in (
         ("/auth/new", "$response.body"),
         ("/auth/logs", "$response.body#/logs/0/api_key"),
     ):
         paths[path]["get"]["responses"]["200"]["links"] = {
-            "revoke": link("/auth/revoke", source),
-            "renew": link("/auth/renew", source),
+            "revoke": link("/auth/revoke", "get", "query.api-key", source),
+            "renew": link("/auth/renew", "get", "query.api-key", source),
         }
+    for method, status, source in (
+        ("post", "201", "$response.body#/id"),
+        ("get", "200", "$response.body#/keys/0/id"),
+    ):
+        paths["/auth/keys"][method]["responses"][status]["links"] = {
+            f"{operation} {action}": link(
+                f"/auth/keys/{{id}}{action}", operation, "path.id", source
+            )
+            for action, operations in (
+                ("", ("get", "patch", "delete")),
+                ("/revoke", ("post",)),
+                ("/renew", ("post",)),
+            )
+            for operation in operations
+        }
+    return schema
+
+
+def without_our_prefix(schema: dict[str, Any]) -> dict[str, Any]:
+    """Says which keys of one's own are refused for how they start. The package cannot say it: the
+    prefix is a setting, which is read later than the schema is made."""
+    [text, _null] = schema["components"]["schemas"]["NewKey"]["properties"]["key"]["anyOf"]
+    text["not"] = {"pattern": "^fss_"}
     return schema
