@@ -32,6 +32,7 @@ pub(crate) struct Problem {
     /// Only with `invalid`.
     #[cfg(feature = "admin")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(inline)]
     errors: Vec<Wrong>,
 }
 

@@ -19,6 +19,7 @@ use crate::problem::Problem;
 ///
 /// let description = OpenApi::new(Info::new("my app", "1.0"), Paths::new())
 ///     .nest("/auth", simple_security_axum::openapi());
+/// // Such as `Json(description)` is what a route for it answers.
 /// assert!(description.paths.paths.contains_key("/auth/keys/{id}"));
 /// ```
 pub fn openapi() -> OpenApi {
@@ -30,6 +31,7 @@ pub fn openapi() -> OpenApi {
     info(
         title = "Simple security: keys",
         description = "Keys for tools and programs of the administrator: the same on every face. \
+            Paths are relative to where an app puts the router, `/auth` in the examples. \
             Answers that refuse are problem details (RFC 9457); no answer may be stored \
             (`Cache-Control: no-store`). Times are UTC in RFC 3339, whole seconds. What is unknown \
             in a body or a query is refused.",
@@ -43,10 +45,12 @@ pub fn openapi() -> OpenApi {
         routes::revoke_key,
         routes::renew_key,
     ),
-    modifiers(&SecretHeader),
+    components(schemas(Problem)),
+    modifiers(&SecretHeader, &NoTags),
 )]
 struct Description;
 
+/// Nothing in the routes says where the secret is.
 struct SecretHeader;
 
 impl Modify for SecretHeader {
@@ -56,6 +60,18 @@ impl Modify for SecretHeader {
             .components
             .get_or_insert_with(Components::default)
             .add_security_scheme("Secret header", scheme);
+    }
+}
+
+/// A tag would be the name of a module of ours.
+struct NoTags;
+
+impl Modify for NoTags {
+    fn modify(&self, description: &mut OpenApi) {
+        for path in description.paths.paths.values_mut() {
+            let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
+            operations.into_iter().flatten().for_each(|operation| operation.tags = None);
+        }
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) enum Refused {
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Wrong {
+    #[schema(inline)]
     pub(super) location: Location,
     /// `null`: all of it.
     #[schema(value_type = Option<String>, required = true)]

@@ -71,7 +71,7 @@ pub(super) async fn issue_key(
     get,
     path = "/keys",
     params(
-        ("limit" = Option<u32>, Query, description = "At most so many.",
+        ("limit" = Option<u32>, Query, description = "At most so many, 100 unless said otherwise.",
             minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, pattern = r"^-?[0-9]{1,12}\.[0-9A-Za-z]{11}$",
             description = "The `next` of the page before; without it: the first."),

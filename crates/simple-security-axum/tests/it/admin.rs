@@ -14,6 +14,18 @@ use tower::ServiceExt;
 
 use crate::Answer;
 
+mod abandoned;
+mod bodies;
+mod deciding;
+mod described;
+mod down;
+mod guarded;
+mod hiding;
+mod hostile;
+mod nested;
+mod pages;
+mod queries;
+mod revoking;
 mod vectors;
 
 /// The admin secret of `settings`.
