@@ -13,6 +13,9 @@ use super::refused::{self, Refused};
 /// it and may wait there for another writer, for seconds: other requests must not wait with it. And
 /// what was asked is brought to its end whatever becomes of the one who asked: when a client goes
 /// away its request is dropped, and a revocation that is under way must not be.
+///
+/// A runtime that is dropped meanwhile waits for what is being written. The wait for other
+/// processes that follows ends in a panic of tokio's timer then, on that thread alone.
 pub(super) async fn ask<T, F>(keys: Arc<ApiKeys>, question: F) -> Result<T, Refused>
 where
     T: Send + 'static,
