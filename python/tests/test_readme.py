@@ -1,4 +1,5 @@
-"""The README's commands do what it shows: run in its order, against what `make run` serves."""
+"""The commands of the README and the guides do what they show: run in their order, against what
+`make run` serves."""
 
 import re
 import subprocess
@@ -6,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import servers
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 SECRET = "TEST_SECRET"
 # What differs from run to run, in the order in which it is replaced.
 VARYING = [
@@ -17,8 +20,8 @@ VARYING = [
 ]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
 def general(text: str) -> str:
@@ -27,9 +30,11 @@ def general(text: str) -> str:
     return text
 
 
-def test_the_console_shows_what_it_shows(database: Path, canaries: set[str]) -> None:
-    lines = "".join(blocks("console")).splitlines()
-    shown_key = re.search(r"fss_(\w{11})_\w{39}", README)
+@pytest.mark.parametrize("name", ["README.md", "docs/resource-api.md"])
+def test_the_console_shows_what_it_shows(database: Path, canaries: set[str], name: str) -> None:
+    page = (ROOT / name).read_text()
+    lines = "".join(blocks("console", page)).splitlines()
+    shown_key = re.search(r"fss_(\w{11})_\w{39}", page)
     assert shown_key is not None
     with servers.uvicorn(database, secret=SECRET, app="fastapi_app:app") as server:
         key, key_id, variables = "", "", ""
@@ -51,7 +56,7 @@ def test_the_console_shows_what_it_shows(database: Path, canaries: set[str]) -> 
                 key, key_id = made[0], made[1]
                 canaries.add(key)
             expected = general(shown).replace(shown_key[1], key_id)
-            assert general(answer) == expected, command
+            assert general(answer).removesuffix("\n") == expected, command
     assert key
 
 
