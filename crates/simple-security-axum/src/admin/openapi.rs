@@ -1,11 +1,12 @@
 //! The description of the routes for programs: OpenAPI 3.1, made from the routes themselves.
 
-#![allow(dead_code, reason = "the answers are described here and given elsewhere")]
+#![allow(dead_code, reason = "what is described here is read and answered elsewhere")]
 
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi};
-use utoipa::{IntoResponses, Modify, OpenApi as _};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi as _};
 
+use super::answers::KeyState;
 use super::routes;
 use crate::problem::Problem;
 
@@ -73,6 +74,31 @@ impl Modify for NoTags {
             operations.into_iter().flatten().for_each(|operation| operation.tags = None);
         }
     }
+}
+
+/// The parameter of the routes of one key.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct Id {
+    /// The id of the key.
+    #[param(example = "Gh29RPWKBo4")]
+    id: String,
+}
+
+/// The parameters of the route that shows pages.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// At most so many.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// The `next` of the page before; without it: the first.
+    #[param(pattern = r"^-?[0-9]{1,12}\.[0-9A-Za-z]{11}$")]
+    cursor: Option<String>,
+    /// Only those.
+    state: Option<KeyState>,
+    /// Only those with this text in their name, letter for letter.
+    name: Option<String>,
 }
 
 /// The refusals of every route.

@@ -14,9 +14,9 @@ use secrecy::ExposeSecret;
 use simple_security as engine;
 use simple_security::{ApiKeys, KeyId};
 
-use super::answers::{IssuedKey, KeyDetails, KeyPage, KeyState};
+use super::answers::{IssuedKey, KeyDetails, KeyPage};
 use super::ask::ask;
-use super::openapi::{Exists, Refusals, Unknown};
+use super::openapi::{Exists, Id, PageQuery, Refusals, Unknown};
 use super::refused::Refused;
 use super::requests::{KeyEdit, KeyRenewal, NewKey};
 use super::{body, query};
@@ -70,15 +70,7 @@ pub(super) async fn issue_key(
 #[utoipa::path(
     get,
     path = "/keys",
-    params(
-        ("limit" = Option<u32>, Query, description = "At most so many, 100 unless said otherwise.",
-            minimum = 1, maximum = 1000),
-        ("cursor" = Option<String>, Query, pattern = r"^-?[0-9]{1,12}\.[0-9A-Za-z]{11}$",
-            description = "The `next` of the page before; without it: the first."),
-        ("state" = Option<KeyState>, Query, description = "Only those."),
-        ("name" = Option<String>, Query,
-            description = "Only those with this text in their name, letter for letter."),
-    ),
+    params(PageQuery),
     responses((status = 200, description = "A page", body = KeyPage), Refusals),
     security(("Secret header" = [])),
 )]
@@ -92,7 +84,7 @@ pub(super) async fn list_keys(State(keys): Keys, uri: Uri) -> Result<Json<KeyPag
 #[utoipa::path(
     get,
     path = "/keys/{id}",
-    params(("id" = String, Path, description = "The id of the key.", example = "Gh29RPWKBo4")),
+    params(Id),
     responses((status = 200, description = "The key", body = KeyDetails), Refusals, Unknown),
     security(("Secret header" = [])),
 )]
@@ -113,7 +105,7 @@ pub(super) async fn show_key(
 #[utoipa::path(
     patch,
     path = "/keys/{id}",
-    params(("id" = String, Path, description = "The id of the key.", example = "Gh29RPWKBo4")),
+    params(Id),
     request_body = KeyEdit,
     responses(
         (status = 200, description = "The key as it is now", body = KeyDetails),
@@ -146,7 +138,7 @@ pub(super) async fn edit_key(
 #[utoipa::path(
     delete,
     path = "/keys/{id}",
-    params(("id" = String, Path, description = "The id of the key.", example = "Gh29RPWKBo4")),
+    params(Id),
     responses((status = 204, description = "It is gone"), Refusals, Unknown),
     security(("Secret header" = [])),
 )]
@@ -167,7 +159,7 @@ pub(super) async fn delete_key(
 #[utoipa::path(
     post,
     path = "/keys/{id}/revoke",
-    params(("id" = String, Path, description = "The id of the key.", example = "Gh29RPWKBo4")),
+    params(Id),
     responses(
         (status = 200, description = "The key as it is now", body = KeyDetails),
         Refusals,
@@ -196,7 +188,7 @@ pub(super) async fn revoke_key(
 #[utoipa::path(
     post,
     path = "/keys/{id}/renew",
-    params(("id" = String, Path, description = "The id of the key.", example = "Gh29RPWKBo4")),
+    params(Id),
     request_body = Option<KeyRenewal>,
     responses(
         (status = 200, description = "The key as it is now", body = KeyDetails),

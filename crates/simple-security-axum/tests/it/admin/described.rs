@@ -47,8 +47,11 @@ fn what_a_body_may_have_is_said_in_full() {
             }
         }
     }
-    let cursor = &operations(&ours)["get /keys"]["parameters"][1];
-    assert_eq!(cursor["schema"]["pattern"], simple_security::Cursor::PATTERN);
+    let parameter = |number: usize| operations(&ours)["get /keys"]["parameters"][number].clone();
+    assert_eq!(parameter(1)["schema"]["pattern"], simple_security::Cursor::PATTERN);
+    for (fact, expected) in [("minimum", 1), ("maximum", 1000), ("default", 100)] {
+        assert_eq!(parameter(0)["schema"][fact], expected, "{fact}");
+    }
 }
 
 #[test]
