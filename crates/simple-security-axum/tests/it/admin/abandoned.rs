@@ -1,15 +1,18 @@
 //! A client that goes away in the middle of a change.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use bytes::Bytes;
 use http::{Method, Request};
+use http_body::Frame;
 use serde_json::json;
 use simple_security::clock::{Clock, FakeClock, Uptime};
 use simple_security::store::MemoryStore;
@@ -83,11 +86,26 @@ async fn every_change_comes_to_its_end() {
 async fn one_that_leaves_while_its_body_is_read_has_changed_nothing() {
     let engine = Engine::new();
     let app = app(&engine.keys);
-    let sent = request_with(Method::POST, "/keys", Body::new(super::guarded::Pending));
+    let sent = request_with(Method::POST, "/keys", Body::new(Pending));
     let mut answer = Box::pin(app.clone().oneshot(sent));
     assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(answer);
     assert_eq!(get(&app, "/keys").await.body["keys"], json!([]));
+}
+
+/// A body that never comes.
+struct Pending;
+
+impl http_body::Body for Pending {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
 }
 
 /// A clock on which a change waits and keeps its thread, as SQLite does for another writer.
