@@ -29,11 +29,11 @@ async fn one_that_is_too_long_is_refused_and_says_so() {
     assert!(text(&too_long.body["detail"]).contains("65536"), "{too_long:?}");
 
     // One without an end, whose length nobody says before.
-    let endless = Body::new(Forever(|| Ok(Frame::data(Bytes::from_static(&[b' '; 1000])))));
+    let endless = Body::new(Forever(|| Ok(Frame::data(Bytes::from_static(&[b' '; 1000]))), 0));
     let answer = send(&app, request_with(Method::POST, "/keys", endless)).await;
     assert_eq!(answer.body, too_long.body);
 
-    let broken = Body::new(Forever(|| Err(io::Error::other("cut"))));
+    let broken = Body::new(Forever(|| Err(io::Error::other("cut")), 0));
     let answer = send(&app, request_with(Method::POST, "/keys", broken)).await;
     assert_eq!(
         (answer.code(), wrong(&answer.body)),
@@ -136,8 +136,8 @@ async fn the_query_is_looked_at_first_then_the_body_then_the_id() {
     assert_eq!(edit("/keys/unknown", "{}").await.code(), Some("not_found"));
 }
 
-/// The same frame for ever.
-struct Forever<F>(F);
+/// The same frame, more often than anybody should ask for it.
+struct Forever<F>(F, usize);
 
 impl<F: FnMut() -> io::Result<Frame<Bytes>> + Unpin> http_body::Body for Forever<F> {
     type Data = Bytes;
@@ -147,6 +147,8 @@ impl<F: FnMut() -> io::Result<Frame<Bytes>> + Unpin> http_body::Body for Forever
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.1 += 1;
+        assert!(self.1 < 1000, "it is read without an end");
         Poll::Ready(Some((self.0)()))
     }
 }
