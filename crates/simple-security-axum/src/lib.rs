@@ -1,6 +1,8 @@
 //! API keys for axum, tonic and all that is built on tower.
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "admin")]
+mod admin;
 mod body;
 mod credential;
 mod extract;
@@ -12,9 +14,14 @@ mod problem;
 mod refusal;
 mod service;
 
+#[cfg(feature = "admin")]
+pub use admin::{admin_router, openapi};
 pub use body::ResponseBody;
 pub use extract::{ApiKey, MissingLayer};
 pub use future::ResponseFuture;
 pub use layer::RequireApiKeyLayer;
 pub use refusal::{InvalidRealm, Refusal};
 pub use service::RequireApiKey;
+/// The crate whose types [`openapi`] gives.
+#[cfg(feature = "admin")]
+pub use utoipa;

@@ -8,16 +8,32 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-/// One answer. `code` is ours (RFC 9457, section 3.2): one word for programs to compare.
+#[cfg(feature = "admin")]
+use crate::admin::Wrong;
+
+/// Why a request was refused (RFC 9457).
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "admin", derive(utoipa::ToSchema), schema(as = KeyProblem))]
 pub(crate) struct Problem {
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "admin", schema(examples("about:blank")))]
     kind: &'static str,
     title: &'static str,
     #[serde(serialize_with = "as_number")]
+    #[cfg_attr(feature = "admin", schema(value_type = u16))]
     status: StatusCode,
+    /// For a person.
+    #[cfg_attr(feature = "admin", schema(value_type = String))]
     detail: Cow<'static, str>,
+    /// For a program: `not_presented`, `denied`, `repeated`, `not_found`, `method_not_allowed`,
+    /// `exists`, `invalid` or `unavailable`.
+    // A member of our own (section 3.2).
     code: &'static str,
+    /// Only with `invalid`.
+    #[cfg(feature = "admin")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(inline)]
+    errors: Vec<Wrong>,
 }
 
 impl Problem {
@@ -28,8 +44,26 @@ impl Problem {
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         // Section 4.2.1: with `about:blank` the title is the phrase of the status.
-        let title = status.canonical_reason().unwrap_or_default();
-        Self { kind: "about:blank", title, status, detail: detail.into(), code }
+        let title = match status {
+            // The phrase of RFC 9110, section 15.5.21; the crate has that of RFC 4918.
+            StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
+            _ => status.canonical_reason().unwrap_or_default(),
+        };
+        Self {
+            kind: "about:blank",
+            title,
+            status,
+            detail: detail.into(),
+            code,
+            #[cfg(feature = "admin")]
+            errors: Vec::new(),
+        }
+    }
+
+    /// The same with each thing that is wrong with the request.
+    #[cfg(feature = "admin")]
+    pub(crate) fn with_errors(self, errors: Vec<Wrong>) -> Self {
+        Self { errors, ..self }
     }
 
     /// The whole response. No cache may keep it: the next request may be answered otherwise.

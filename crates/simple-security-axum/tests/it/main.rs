@@ -25,6 +25,8 @@ mod requests;
 #[allow(dead_code, reason = "the tests of the engine use more of it")]
 mod tampered;
 
+#[cfg(feature = "admin")]
+mod admin;
 mod bodies;
 mod counting;
 mod down;
@@ -47,7 +49,11 @@ struct Engine {
 
 impl Engine {
     fn new() -> Self {
-        let store = Tampered::new(Arc::new(MemoryStore::new().expect("random bytes")));
+        Self::on(Arc::new(MemoryStore::new().expect("random bytes")))
+    }
+
+    fn on(store: Arc<dyn KeyStore>) -> Self {
+        let store = Tampered::new(store);
         let clock = Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000)));
         let (store_of_keys, clock_of_keys) = (Arc::clone(&store), Arc::clone(&clock));
         let (keys, _) = ApiKeys::with_store(

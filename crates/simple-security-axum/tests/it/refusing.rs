@@ -38,7 +38,7 @@ async fn only_who_knows_the_whole_key_learns_that_it_is_revoked_or_expired() {
     let revoked = ask(&app, &[("x-api-key", &key)]).await;
     assert_eq!(revoked.body["detail"], "The API key is revoked");
     let date = simple_security::Timestamp::from_seconds(0);
-    engine.keys.renew(id, Some(date)).await.expect("renewed");
+    engine.keys.renew(id, Some(date), None).await.expect("renewed");
     let expired = ask(&app, &[("x-api-key", &key)]).await;
     assert_eq!(expired.body["detail"], "The API key has expired");
 

@@ -38,7 +38,12 @@ pub struct Tampered {
     pub hold_readings: AtomicBool,
     /// Batches of counts wait before they are written.
     pub hold_batches: AtomicBool,
-    held: Mutex<Vec<oneshot::Sender<()>>>,
+    /// Changes wait before they are written, as they do on the way to another machine.
+    pub hold_changes: AtomicBool,
+    /// Many machines share it.
+    pub is_shared: AtomicBool,
+    /// The calls that wait.
+    pub held: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
 impl Tampered {
@@ -53,6 +58,8 @@ impl Tampered {
             hold_finds: AtomicBool::new(false),
             hold_readings: AtomicBool::new(false),
             hold_batches: AtomicBool::new(false),
+            hold_changes: AtomicBool::new(false),
+            is_shared: AtomicBool::new(false),
             held: Mutex::new(Vec::new()),
         })
     }
@@ -110,6 +117,7 @@ impl KeyStore for Tampered {
     fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             self.refuse_if_down()?;
+            self.wait_if(&self.hold_changes).await;
             self.inner().insert(digest, record).await
         })
     }
@@ -127,6 +135,7 @@ impl KeyStore for Tampered {
     fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
         Box::pin(async move {
             self.refuse_if_down()?;
+            self.wait_if(&self.hold_changes).await;
             self.inner().change(id, change).await
         })
     }
@@ -134,6 +143,7 @@ impl KeyStore for Tampered {
     fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
         Box::pin(async move {
             self.refuse_if_down()?;
+            self.wait_if(&self.hold_changes).await;
             self.inner().delete(id).await
         })
     }
@@ -191,6 +201,11 @@ impl KeyStore for Tampered {
     }
 
     fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest> {
-        Box::pin(async move { self.inner().agree_on_admin_secret(offered).await })
+        Box::pin(async move {
+            match self.is_shared.load(Ordering::SeqCst) {
+                true => Err(StoreError::NoSharedSecret),
+                false => self.inner().agree_on_admin_secret(offered).await,
+            }
+        })
     }
 }

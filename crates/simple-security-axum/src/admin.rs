@@ -1,0 +1,72 @@
+//! The routes of the administrator: keys as `/keys`, for tools and programs.
+//!
+//! `docs/openapi.json` at the root of the project describes them, the same for every face.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+use simple_security::ApiKeys;
+
+mod answers;
+mod ask;
+mod body;
+mod dates;
+mod fields;
+mod guard;
+mod openapi;
+mod query;
+mod refused;
+mod requests;
+mod routes;
+
+pub use openapi::openapi;
+pub(crate) use refused::Wrong;
+
+use refused::Refused;
+
+/// The routes that make, show, change and delete the keys of this engine, all behind the admin
+/// secret in the header `secret-key`.
+///
+/// The secret is [`ApiKeys::admin_secret`]. No answer may be stored, and those that refuse are
+/// problem details (RFC 9457). Nest it: the prefix is the application's choice, and an unknown path
+/// under it is refused as the known ones are. Merged, it would refuse the unknown paths of the
+/// whole application.
+///
+/// It runs on tokio. Each question to the engine is a blocking task there, which goes on to its end
+/// when the client goes away.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use axum::{Router, routing::get};
+/// use simple_security::ApiKeys;
+/// use simple_security_axum::{RequireApiKeyLayer, admin_router};
+///
+/// fn app(keys: Arc<ApiKeys>) -> Router {
+///     Router::new()
+///         .route("/secure", get(|| async { "only with a key" }))
+///         .layer(RequireApiKeyLayer::new(Arc::clone(&keys)))
+///         .nest("/auth", admin_router(keys))
+/// }
+/// ```
+pub fn admin_router(keys: Arc<ApiKeys>) -> Router {
+    let all = get(routes::list_keys).post(routes::issue_key);
+    let one = get(routes::show_key).patch(routes::edit_key).delete(routes::delete_key);
+    Router::new()
+        .route("/keys", only("GET, POST", all))
+        .route("/keys/{id}", only("DELETE, GET, PATCH", one))
+        .route("/keys/{id}/revoke", only("POST", post(routes::revoke_key)))
+        .route("/keys/{id}/renew", only("POST", post(routes::renew_key)))
+        .fallback(async || Refused::NoSuchPath)
+        // After all routes and the fallback: nothing is answered without the secret.
+        .layer(from_fn_with_state(Arc::clone(&keys), guard::check))
+        .with_state(keys)
+}
+
+/// These methods and no others. Without a word about HEAD, axum would answer it as GET.
+fn only(methods: &'static str, routes: MethodRouter<Arc<ApiKeys>>) -> MethodRouter<Arc<ApiKeys>> {
+    let refuse = async move || Refused::NoSuchMethod(methods);
+    routes.head(refuse).fallback(refuse)
+}

@@ -1,0 +1,122 @@
+//! What the routes answer.
+
+use serde::{Serialize, Serializer};
+use simple_security as engine;
+use simple_security::{KeyRecord, PlainKey, Usage};
+use utoipa::ToSchema;
+
+use super::dates;
+
+/// All that is known of a key. The key itself is not.
+#[derive(Serialize, ToSchema)]
+pub(super) struct KeyDetails {
+    /// Safe to show.
+    #[schema(examples("Gh29RPWKBo4"))]
+    pub(super) id: String,
+    /// Empty where it has none.
+    #[schema(examples("shop"))]
+    name: String,
+    state: KeyState,
+    #[schema(format = DateTime, examples("2026-11-24T12:00:00Z"))]
+    created_at: String,
+    /// `null`: never.
+    #[schema(required = true, format = DateTime, examples("2026-12-09T12:00:00Z"))]
+    expires_at: Option<String>,
+    /// `null`: it is not.
+    #[schema(required = true, format = DateTime)]
+    revoked_at: Option<String>,
+    usage: KeyUsage,
+}
+
+/// How often a key was let in.
+#[derive(Serialize, ToSchema)]
+struct KeyUsage {
+    #[schema(examples(42))]
+    total: u64,
+    #[schema(required = true, format = DateTime, examples("2026-11-24T12:00:00Z"))]
+    last_used_at: Option<String>,
+}
+
+/// What a key is now.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum KeyState {
+    Active,
+    Expired,
+    Revoked,
+}
+
+/// A key that was made.
+#[derive(Serialize, ToSchema)]
+pub(super) struct IssuedKey {
+    #[serde(flatten)]
+    pub(super) details: KeyDetails,
+    /// The key, shown this once. `null` where you brought your own.
+    #[serde(serialize_with = "expose")]
+    #[schema(
+        value_type = Option<String>,
+        required = true,
+        examples("fss_Gh29RPWKBo4_lVZzIRe3yD2iS8cJZFsMuWGRnCtAAWHto2SO8rC")
+    )]
+    key: Option<PlainKey>,
+}
+
+/// Some keys, the newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct KeyPage {
+    keys: Vec<KeyDetails>,
+    /// The `cursor` of the next page; `null`: this is the last one.
+    #[schema(required = true, examples("1795435200.Gh29RPWKBo4"))]
+    next: Option<String>,
+}
+
+impl IssuedKey {
+    /// The key as it was when it was made. To ask the store for it could fail, and nobody would
+    /// ever have the plain key then.
+    pub(super) fn new(record: KeyRecord, key: Option<PlainKey>) -> Self {
+        let state = record.state(record.created_at);
+        let details = engine::KeyDetails { record, state, usage: Usage::default() };
+        Self { details: details.into(), key }
+    }
+}
+
+impl From<engine::KeyDetails> for KeyDetails {
+    fn from(engine::KeyDetails { record, state, usage }: engine::KeyDetails) -> Self {
+        Self {
+            id: record.id.to_string(),
+            name: record.name.as_str().to_owned(),
+            state: state.into(),
+            created_at: dates::show(record.created_at),
+            expires_at: record.expiry().map(dates::show),
+            revoked_at: record.revoked_at.map(dates::show),
+            usage: KeyUsage {
+                total: usage.total,
+                last_used_at: usage.last_used_at.map(dates::show),
+            },
+        }
+    }
+}
+
+impl From<engine::KeyState> for KeyState {
+    fn from(state: engine::KeyState) -> Self {
+        match state {
+            engine::KeyState::Active => Self::Active,
+            engine::KeyState::Expired => Self::Expired,
+            engine::KeyState::Revoked => Self::Revoked,
+        }
+    }
+}
+
+impl From<engine::Page> for KeyPage {
+    fn from(page: engine::Page) -> Self {
+        Self {
+            keys: page.keys.into_iter().map(KeyDetails::from).collect(),
+            next: page.next.map(|next| next.to_string()),
+        }
+    }
+}
+
+/// The one place where a plain key becomes text of an answer.
+fn expose<S: Serializer>(key: &Option<PlainKey>, serializer: S) -> Result<S::Ok, S::Error> {
+    key.as_ref().map(PlainKey::expose).serialize(serializer)
+}

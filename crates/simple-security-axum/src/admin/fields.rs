@@ -1,0 +1,60 @@
+//! Members of a body, or parameters of a query: taken one by one, and all that is wrong collected.
+
+use std::borrow::Cow;
+
+use super::refused::{Location, Refused, Wrong};
+
+/// What was sent, by its names. A name that nobody takes is refused: a mistyped one would be left
+/// out in silence.
+pub(super) struct Fields<V> {
+    location: Location,
+    left: Vec<(String, V)>,
+    wrong: Vec<Wrong>,
+}
+
+impl<V> Fields<V> {
+    pub(super) fn new(location: Location, sent: Vec<(String, V)>) -> Self {
+        Self { location, left: sent, wrong: Vec::new() }
+    }
+
+    /// Reads the value of this name. `None` where it was not sent, or is wrong.
+    pub(super) fn take<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(V) -> Result<T, Cow<'static, str>>,
+    ) -> Option<T> {
+        let mut values = self.left.extract_if(.., |(sent, _)| sent == name);
+        let value = values.next().map(|(_, value)| value);
+        // Dropping the iterator would leave the others where they are.
+        let is_repeated = values.count() > 0;
+        let read = match value? {
+            _ if is_repeated => Err(Cow::from(REPEATED)),
+            value => read(value),
+        };
+        read.map_err(|detail| self.refuse(name.into(), detail)).ok()
+    }
+
+    /// Gives back what was read, if nothing is wrong with all that was sent.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] names each thing that is wrong.
+    pub(super) fn end<T>(mut self, read: T) -> Result<T, Refused> {
+        let mut names: Vec<String> = self.left.drain(..).map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let detail = match self.location {
+                Location::Body => "there is no such member",
+                Location::Query => "there is no such parameter",
+            };
+            self.refuse(name.into(), detail.into());
+        }
+        if self.wrong.is_empty() { Ok(read) } else { Err(Refused::Invalid(self.wrong)) }
+    }
+
+    fn refuse(&mut self, name: Cow<'static, str>, detail: Cow<'static, str>) {
+        self.wrong.push(Wrong { location: self.location, name: Some(name), detail });
+    }
+}
+
+const REPEATED: &str = "it was sent more than once";

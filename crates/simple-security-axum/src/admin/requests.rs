@@ -1,0 +1,145 @@
+//! The bodies that are read, member by member.
+
+use std::borrow::Cow;
+
+use secrecy::SecretString;
+use serde_json::Value;
+use simple_security::{InvalidImport, KeyFormat, KeyName, Timestamp};
+use utoipa::ToSchema;
+
+use super::body;
+use super::dates;
+use super::fields::Fields;
+use super::refused::Refused;
+
+/// A key that is to be made.
+// `serde` is for the schema alone, here and below: `read` refuses what is unknown, by its name.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewKey {
+    /// What people call it; none of it is invisible.
+    #[schema(value_type = String, required = false, max_length = 200, examples("shop"))]
+    pub(super) name: KeyName,
+    /// From when on it is refused. `null`: never. Without it: the days that the settings say, from
+    /// now.
+    #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
+    pub(super) expires_at: Expiry,
+    /// A key of your own, to be taken in instead of making one: visible ASCII that does not start
+    /// as the keys of this service do. It must be random: a guessable one can be found from a
+    /// stolen database.
+    #[schema(value_type = Option<String>, min_length = 32, max_length = 255, pattern = r"^[\x21-\x7e]*$")]
+    pub(super) key: Option<SecretString>,
+}
+
+/// What is to be changed of a key. What is left out stays as it is.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyEdit {
+    #[schema(value_type = String, required = false, max_length = 200, examples("shop"))]
+    pub(super) name: Option<KeyName>,
+    /// From when on it is refused. `null`: never. Without it: as before.
+    #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
+    pub(super) expires_at: Expiry,
+}
+
+/// Until when a key is to be good.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyRenewal {
+    /// From when on it is refused. `null`: never. Without it: the days that the settings say, from
+    /// now; a key that never expires stays so.
+    #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
+    pub(super) expires_at: Expiry,
+}
+
+/// What a body says of the date of expiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// Nothing.
+    Unsaid,
+    /// `null`.
+    Never,
+    /// A date.
+    At(Timestamp),
+}
+
+impl NewKey {
+    /// # Errors
+    /// [`Refused::Invalid`], as for all that follow.
+    pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
+        let Some(mut members) = body else {
+            return Ok(Self { name: KeyName::default(), expires_at: Expiry::Unsaid, key: None });
+        };
+        let name = members.take("name", name).unwrap_or_default();
+        let expires_at = Expiry::take(&mut members);
+        let key = members.take("key", key).flatten();
+        members.end(Self { name, expires_at, key })
+    }
+}
+
+impl KeyEdit {
+    pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
+        let mut members = body.ok_or_else(|| Refused::body(body::NO_OBJECT))?;
+        let name = members.take("name", name);
+        let expires_at = Expiry::take(&mut members);
+        members.end(Self { name, expires_at })
+    }
+}
+
+impl KeyRenewal {
+    pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
+        let Some(mut members) = body else { return Ok(Self { expires_at: Expiry::Unsaid }) };
+        let expires_at = Expiry::take(&mut members);
+        members.end(Self { expires_at })
+    }
+}
+
+impl Expiry {
+    /// The date, as the engine is told it.
+    pub(super) fn date(self) -> Option<Timestamp> {
+        match self {
+            Self::At(date) => Some(date),
+            Self::Unsaid | Self::Never => None,
+        }
+    }
+
+    /// Whether the key never expires, as the engine is told it.
+    pub(super) fn never(self) -> Option<bool> {
+        match self {
+            Self::Unsaid => None,
+            Self::Never => Some(true),
+            Self::At(_) => Some(false),
+        }
+    }
+
+    fn take(members: &mut Fields<Value>) -> Self {
+        let read = |value| match value {
+            Value::Null => Ok(Self::Never),
+            Value::String(text) => dates::read(&text).map(Self::At).ok_or(NO_DATE.into()),
+            _ => Err(NO_DATE.into()),
+        };
+        members.take("expires_at", read).unwrap_or(Self::Unsaid)
+    }
+}
+
+const NO_DATE: &str = "a date is a text in RFC 3339, such as 2030-01-31T12:00:00Z";
+
+fn name(value: Value) -> Result<KeyName, Cow<'static, str>> {
+    match value {
+        Value::String(text) => KeyName::new(&text).map_err(|error| error.to_string().into()),
+        _ => Err("a name is a text".into()),
+    }
+}
+
+/// Looks at what can be told at once, so that it is named with all else that is wrong. The prefix
+/// is for the engine to look at, which knows it.
+fn key(value: Value) -> Result<Option<SecretString>, Cow<'static, str>> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => match KeyFormat::default().import(&text) {
+            Ok(_) | Err(InvalidImport::OurPrefix(_)) => Ok(Some(text.into())),
+            Err(error) => Err(error.to_string().into()),
+        },
+        _ => Err("a key is a text".into()),
+    }
+}

@@ -1,0 +1,223 @@
+//! The seven routes. The guard is before them: who comes here has the admin secret.
+//!
+//! What is wrong is looked for in this order: the query, the body, then the id in the path.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
+use axum::response::IntoResponse;
+use http::header::LOCATION;
+use http::{StatusCode, Uri};
+use secrecy::ExposeSecret;
+use simple_security as engine;
+use simple_security::{ApiKeys, KeyId};
+
+use super::answers::{IssuedKey, KeyDetails, KeyPage};
+use super::ask::ask;
+use super::openapi::{Exists, Id, PageQuery, Refusals, Unknown};
+use super::refused::Refused;
+use super::requests::{KeyEdit, KeyRenewal, NewKey};
+use super::{body, query};
+
+type Keys = State<Arc<ApiKeys>>;
+type Path = Result<RawPathParams, RawPathParamsRejection>;
+
+/// Make a key
+///
+/// The key is shown this once and cannot be read back. When the answer comes, every process accepts
+/// it.
+#[utoipa::path(
+    post,
+    path = "/keys",
+    request_body = Option<NewKey>,
+    responses(
+        (status = 201, description = "The key was made", body = IssuedKey,
+            headers(("Location" = String, description = "Where the key is, relative to `.../keys`."))),
+        Refusals,
+        Exists,
+    ),
+    security(("Secret header" = [])),
+)]
+pub(super) async fn issue_key(
+    State(keys): Keys,
+    request: Request,
+) -> Result<impl IntoResponse, Refused> {
+    query::none(request.uri())?;
+    let NewKey { name, expires_at, key } = NewKey::read(body::read(request).await?)?;
+    let never_expires = expires_at.never().unwrap_or_default();
+    let new = engine::NewKey { name, expires_at: expires_at.date(), never_expires };
+    let issued = ask(keys, async move |keys| match key {
+        Some(key) => {
+            let record = keys.import(key.expose_secret(), new).await?;
+            Ok(IssuedKey::new(record, None))
+        }
+        None => {
+            let issued = keys.issue(new).await?;
+            Ok(IssuedKey::new(issued.record, Some(issued.key)))
+        }
+    })
+    .await?;
+    let location = format!("keys/{}", issued.details.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(issued)))
+}
+
+/// Show the keys, page by page
+///
+/// The newest first. Who follows `next` to the end meets every key that is there all the time, and
+/// none twice, whatever is added and deleted meanwhile.
+#[utoipa::path(
+    get,
+    path = "/keys",
+    params(PageQuery),
+    responses((status = 200, description = "A page", body = KeyPage), Refusals),
+    security(("Secret header" = [])),
+)]
+pub(super) async fn list_keys(State(keys): Keys, uri: Uri) -> Result<Json<KeyPage>, Refused> {
+    let request = query::page(&uri)?;
+    let page = ask(keys, async move |keys| keys.page(request).await).await?;
+    Ok(Json(page.into()))
+}
+
+/// Show a key
+#[utoipa::path(
+    get,
+    path = "/keys/{id}",
+    params(Id),
+    responses((status = 200, description = "The key", body = KeyDetails), Refusals, Unknown),
+    security(("Secret header" = [])),
+)]
+pub(super) async fn show_key(
+    State(keys): Keys,
+    path: Path,
+    uri: Uri,
+) -> Result<Json<KeyDetails>, Refused> {
+    query::none(&uri)?;
+    let id = id_in(path)?;
+    let details = ask(keys, async move |keys| keys.find(id).await).await?;
+    Ok(Json(details.into()))
+}
+
+/// Change the name of a key, or when it expires
+///
+/// What is left out stays as it is. A revoked key stays revoked.
+#[utoipa::path(
+    patch,
+    path = "/keys/{id}",
+    params(Id),
+    request_body = KeyEdit,
+    responses(
+        (status = 200, description = "The key as it is now", body = KeyDetails),
+        Refusals,
+        Unknown,
+    ),
+    security(("Secret header" = [])),
+)]
+pub(super) async fn edit_key(
+    State(keys): Keys,
+    path: Path,
+    request: Request,
+) -> Result<Json<KeyDetails>, Refused> {
+    query::none(request.uri())?;
+    let KeyEdit { name, expires_at } = KeyEdit::read(body::read(request).await?)?;
+    let id = id_in(path)?;
+    let (expires_at, never_expires) = (expires_at.date(), expires_at.never());
+    let edit = engine::KeyEdit { name, expires_at, never_expires };
+    let details = ask(keys, async move |keys| {
+        keys.edit(id, edit).await?;
+        keys.find(id).await
+    })
+    .await?;
+    Ok(Json(details.into()))
+}
+
+/// Remove a key and its usage, for ever
+///
+/// To keep them, revoke it. No request that begins after the answer is let in with it.
+#[utoipa::path(
+    delete,
+    path = "/keys/{id}",
+    params(Id),
+    responses((status = 204, description = "It is gone"), Refusals, Unknown),
+    security(("Secret header" = [])),
+)]
+pub(super) async fn delete_key(
+    State(keys): Keys,
+    path: Path,
+    uri: Uri,
+) -> Result<StatusCode, Refused> {
+    query::none(&uri)?;
+    let id = id_in(path)?;
+    ask(keys, async move |keys| keys.delete(id).await).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Revoke a key
+///
+/// No request that begins after the answer is let in with it. A key that is revoked stays so.
+#[utoipa::path(
+    post,
+    path = "/keys/{id}/revoke",
+    params(Id),
+    responses(
+        (status = 200, description = "The key as it is now", body = KeyDetails),
+        Refusals,
+        Unknown,
+    ),
+    security(("Secret header" = [])),
+)]
+pub(super) async fn revoke_key(
+    State(keys): Keys,
+    path: Path,
+    uri: Uri,
+) -> Result<Json<KeyDetails>, Refused> {
+    query::none(&uri)?;
+    let id = id_in(path)?;
+    let details = ask(keys, async move |keys| {
+        keys.revoke(id).await?;
+        keys.find(id).await
+    })
+    .await?;
+    Ok(Json(details.into()))
+}
+
+/// Renew a key
+///
+/// Gives it a new date of expiry, and takes it back into use if it was revoked.
+#[utoipa::path(
+    post,
+    path = "/keys/{id}/renew",
+    params(Id),
+    request_body = Option<KeyRenewal>,
+    responses(
+        (status = 200, description = "The key as it is now", body = KeyDetails),
+        Refusals,
+        Unknown,
+    ),
+    security(("Secret header" = [])),
+)]
+pub(super) async fn renew_key(
+    State(keys): Keys,
+    path: Path,
+    request: Request,
+) -> Result<Json<KeyDetails>, Refused> {
+    query::none(request.uri())?;
+    let KeyRenewal { expires_at } = KeyRenewal::read(body::read(request).await?)?;
+    let id = id_in(path)?;
+    let details = ask(keys, async move |keys| {
+        keys.renew(id, expires_at.date(), expires_at.never()).await?;
+        keys.find(id).await
+    })
+    .await?;
+    Ok(Json(details.into()))
+}
+
+/// The id of the path. An application may have parameters in its prefix: ours is the last.
+///
+/// A text that is no id is the id of no key, also one that is no UTF-8.
+fn id_in(path: Path) -> Result<KeyId, Refused> {
+    let path = path.map_err(|_| Refused::NoSuchKey)?;
+    let id = path.iter().last().and_then(|(_, text)| text.parse().ok());
+    id.ok_or(Refused::NoSuchKey)
+}

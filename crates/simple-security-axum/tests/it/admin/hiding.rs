@@ -1,0 +1,96 @@
+//! A plain key leaves once, in the answer that has made it.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use http::Method;
+use serde_json::json;
+
+use super::{SECRET, app, get, post, request, request_with, send, text};
+use crate::Engine;
+use std::sync::atomic::Ordering;
+
+/// What all tests of this binary log: threads of tokio have no subscriber of their own.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("the log").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn nothing_else_shows_a_key_or_the_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .init();
+    let engine = Engine::new();
+    let app = app(&engine.keys);
+    let own = "canary-0123456789-of-somebodys-own-0123456789";
+    let mut said = String::new();
+
+    let issued = post(&app, "/keys", json!({"name": "shop"})).await;
+    let (id, key) = (text(&issued.body["id"]), text(&issued.body["key"]));
+    let mut headers = issued.headers.clone();
+    headers.remove("content-length");
+    write!(said, "{headers:?} {app:?}").expect("a text");
+    let path = format!("/keys/{id}");
+    let requests = [
+        request_with(Method::POST, "/keys", json!({"key": own}).to_string()),
+        request_with(Method::POST, "/keys", json!({"key": own}).to_string()),
+        request_with(Method::POST, "/keys", json!({"key": key}).to_string()),
+        request_with(Method::POST, "/keys", json!({"key": format!("{own} ")}).to_string()),
+        request_with(Method::POST, "/keys", json!({"key": [key]}).to_string()),
+        request_with(Method::POST, "/keys", json!({"name": 5, "key": own}).to_string()),
+        request_with(Method::POST, "/keys", json!(own).to_string()),
+        request_with(Method::POST, "/keys", format!("{{\"key\": \"{own}\"")),
+        request_with(Method::POST, "/keys", own),
+        request_with(Method::PATCH, &path, json!({"key": key}).to_string()),
+        request(Method::GET, &format!("/keys/{key}")),
+        request(Method::GET, &format!("/keys?state={key}")),
+        request(Method::GET, &format!("/keys?limit={key}&cursor={key}")),
+        request(Method::GET, &format!("/keys?secret-key={}", SECRET.replace(' ', "+"))),
+        request(Method::GET, &path),
+        request(Method::GET, "/keys"),
+        request(Method::POST, &format!("{path}/revoke")),
+        request(Method::POST, &format!("{path}/renew")),
+        request(Method::PUT, &path),
+    ];
+    for sent in requests {
+        let name = format!("{} {}", sent.method(), sent.uri().path());
+        let answer = send(&app, sent).await;
+        writeln!(said, "{} {:?} {}", answer.status, answer.headers, answer.body).expect(&name);
+    }
+    engine.keys.verify(key.as_bytes()).await.expect("a good key");
+    engine.store.down.store(true, Ordering::SeqCst);
+    for sent in [
+        request_with(Method::POST, "/keys", json!({"key": format!("{own}x")}).to_string()),
+        request(Method::POST, "/keys"),
+        request(Method::GET, &path),
+    ] {
+        let answer = send(&app, sent).await;
+        assert_eq!(answer.status, 503);
+        writeln!(said, "{} {:?} {}", answer.status, answer.headers, answer.body).expect("a text");
+    }
+    engine.store.down.store(false, Ordering::SeqCst);
+    assert_eq!(get(&app, "/keys").await.status, 200);
+
+    let logged = String::from_utf8(log.0.lock().expect("the log").clone()).expect("text");
+    assert!(logged.contains("the keys could not be read or written"), "{logged}");
+    assert!(logged.contains("out of order"), "the log has the cause");
+    for secret in [&key[key.len() - 20..], &own[7..27], &SECRET[9..]] {
+        assert!(!said.contains(secret), "an answer shows {secret}");
+        assert!(!logged.contains(secret), "the log shows {secret}");
+    }
+}
