@@ -54,6 +54,7 @@ test-model: ## Check the lease in every order that threads can run in
 
 .PHONY: test-python
 test-python: $(BUILT) $(WHEEL) $(BROWSER) ## Test the FastAPI package, its servers, its wheel and its documentation in a browser
+	cargo build --locked $(CRATES) --all-features --example axum
 	export SIMPLE_SECURITY_WHEEL=$$(echo $(CURDIR)/target/wheels/*.whl); $(PYTEST)
 
 .PHONY: test-oldest

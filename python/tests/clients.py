@@ -90,6 +90,32 @@ class Admin:
         return answer.json
 
 
+class ResourceAdmin(Admin):
+    """The same by the resource API, which every face has."""
+
+    def new(self) -> str:
+        key = self._send("POST", "", {})["key"]
+        assert isinstance(key, str)
+        self._canaries.add(key)
+        return key
+
+    def revoke(self, key: str) -> None:
+        self._send("POST", f"/{key_id(key)}/revoke")
+
+    def renew(self, key: str) -> None:
+        self._send("POST", f"/{key_id(key)}/renew")
+
+    def totals(self) -> dict[str, int]:
+        page = self._send("GET", "?limit=1000")
+        assert page["next"] is None
+        return {key["id"]: key["usage"]["total"] for key in page["keys"]}
+
+    def _send(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.connection.request(method, f"/auth/keys{path}", self._headers, body)
+        assert answer.status < 300, f"{method} {path} was answered {answer.status} {answer.text}"
+        return answer.json
+
+
 def key_id(key: str) -> str:
     """The public part of a key, which /logs shows."""
     return key.split("_")[1]

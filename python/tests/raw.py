@@ -22,17 +22,24 @@ class RawReply:
         return self.data.partition(b"\r\n\r\n")[2]
 
 
-def send(port: int, request: bytes) -> RawReply:
-    """Sends bytes on a connection of their own and reads all that comes back."""
+def send(port: int, request: bytes, *, ends: bool = False) -> RawReply:
+    """Sends bytes on a connection of their own and reads all that comes back.
+
+    With `ends` the server is told that no more will come: for what is no whole request. Some hang
+    up then, also on a request that is whole.
+    """
     received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         try:
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
+            if ends:
+                connection.shutdown(socket.SHUT_WR)
             while piece := connection.recv(65536):
                 received += piece
-        except (ConnectionResetError, BrokenPipeError):
-            pass  # Closed in the middle of what it does not want to read.
+        except OSError as error:
+            # Closed in the middle of what it does not want to read.
+            if isinstance(error, TimeoutError):
+                raise
     return RawReply(received)
 
 

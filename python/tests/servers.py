@@ -23,8 +23,10 @@ EXAMPLES = TESTS.parents[1] / "examples"
 
 START_DEADLINE = 60.0
 STOP_DEADLINE = 30.0
-ADDRESS = re.compile(r"(?:running on|Listening at:) http://127\.0\.0\.1:(\d+)")
+ADDRESS = re.compile(r"(?:running on|Listening at:|listening on) http://127\.0\.0\.1:(\d+)")
+# What each worker of a server of Python says when it is ready; one in Rust only says where it is.
 STARTED = "Application startup complete."
+AXUM = TESTS.parents[1] / "target/debug/examples/axum"
 OUR_SETTINGS = ("FASTAPI_SIMPLE_SECURITY_", "FAST_API_SIMPLE_SECURITY_")
 
 
@@ -38,7 +40,7 @@ def uvicorn(
     port: int = 0,
 ) -> Iterator["Server"]:
     """An app under uvicorn, on a port of the kernel's choice unless one is named."""
-    command = ["uvicorn", app, "--timeout-keep-alive", "120"]
+    command = [sys.executable, "-m", "uvicorn", app, "--timeout-keep-alive", "120"]
     command += [f"--port={port}", f"--workers={workers}"]
     with _serve(command, database, workers, secret, {}) as server:
         yield server
@@ -49,10 +51,24 @@ def gunicorn(
     database: Path, *, secret: str | None, workers: int = 2, **settings: str
 ) -> Iterator["Server"]:
     """`served_app` under gunicorn, which loads the app before it forks its workers."""
-    command = ["gunicorn", "served_app:app", "--preload", "--bind=127.0.0.1:0"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "served_app:app",
+        "--preload",
+        "--bind=127.0.0.1:0",
+    ]
     command += ["--worker-class=uvicorn.workers.UvicornWorker", f"--workers={workers}"]
     command += ["--access-logfile=-", "--keep-alive=120", "--no-control-socket"]
     with _serve(command, database, workers, secret, settings) as server:
+        yield server
+
+
+@contextmanager
+def axum(database: Path, *, secret: str) -> Iterator["Server"]:
+    """`examples/axum.rs`, which `make test-python` has built."""
+    with _serve([str(AXUM), "0"], database, 0, secret, {}) as server:
         yield server
 
 
@@ -160,7 +176,7 @@ def _serve(
     log_file = directory / f"server-{len(list(directory.glob('server-*.log'))) + 1}.log"
     with log_file.open("xb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", *command],
+            command,
             cwd=directory,
             env=environment(database, secret, **settings),
             stdin=subprocess.DEVNULL,
@@ -170,7 +186,7 @@ def _serve(
         )
     server = Server(process, workers, log_file)
     try:
-        wait_until(server.started, START_DEADLINE, f"start of {command[0]}")
+        wait_until(server.started, START_DEADLINE, f"start of {command}")
         yield server
         if process.poll() is None:
             server.stop()

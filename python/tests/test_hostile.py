@@ -6,12 +6,13 @@ counted is what was let in.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 import raw
 import servers
-from clients import Admin, key_id
+from clients import Admin, ResourceAdmin, key_id
 
 SECRET = "secret-of-the-hostile-test"
 # What a server or a face may say to who is not let in. `None`: it hangs up; 307: to the guarded
@@ -45,10 +46,16 @@ class Face:
             assert b"secure endpoint" not in reply.body, f"{self.name}, {case}"
 
 
-DROP_IN = frozenset({"api-key", "query"})
+DROP_IN = frozenset({"api-key"})
+STANDARD = frozenset({"api-key", "X-API-Key", "bearer"})
+FACES = {
+    "dependency": (partial(servers.uvicorn, app="fastapi_app:app"), DROP_IN),
+    "middleware": (partial(servers.uvicorn, app="hostile_app:app"), DROP_IN),
+    "axum": (servers.axum, STANDARD),
+}
 
 
-@pytest.fixture(scope="module", params=["dependency"])
+@pytest.fixture(scope="module", params=FACES)
 def face(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -57,11 +64,12 @@ def face(
 ) -> Iterator[Face]:
     directory = tmp_path_factory.mktemp("hostile")
     database_directories.append(directory)
-    with servers.uvicorn(directory / "keys.db", secret=SECRET, app="fastapi_app:app") as server:
-        admin = server.admin(SECRET, canaries)
+    serve, reads = FACES[request.param]
+    with serve(directory / "keys.db", secret=SECRET) as server:
+        admin = ResourceAdmin(server.connect(), SECRET, canaries)
         keys = {name: admin.new() for name in ("good", "second", "revoked")}
         admin.revoke(keys["revoked"])
-        yield Face(request.param, server.port, admin, keys, DROP_IN)
+        yield Face(request.param, server.port, admin, keys, reads)
 
 
 @pytest.fixture(autouse=True)
@@ -368,7 +376,9 @@ def test_headers_that_others_have_trusted(face: Face, lines: list[bytes]) -> Non
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "TRACE", "CONNECT", "get", "X" * 50])
 def test_methods(face: Face, method: str) -> None:
-    request = f"{method} {face.path.decode()} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = (
+        f"{method} {face.path.decode()} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
     face.expect(method, raw.send(face.port, request.encode()), good=False)
 
 
@@ -389,6 +399,6 @@ def test_methods(face: Face, method: str) -> None:
     ],
 )
 def test_request_lines(face: Face, request_line: bytes) -> None:
-    reply = raw.send(face.port, request_line)
+    reply = raw.send(face.port, request_line, ends=True)
     assert b"This is a secure endpoint" not in reply.data, request_line
     assert reply.status is None or reply.status < 500, reply.data

@@ -64,8 +64,9 @@ def pages(server: Server, **query: str) -> Iterator[dict[str, Any]]:
         cursor = {"cursor": page["next"]}
 
 
+@pytest.mark.parametrize("serve", [servers.uvicorn, servers.axum])
 def test_a_hundred_thousand_keys_while_others_come_and_go(
-    database: Path, canaries: set[str]
+    database: Path, canaries: set[str], serve: Any
 ) -> None:
     print(f"SIMPLE_SECURITY_TEST_SEED={SEED}")
     draw = random.Random(SEED)
@@ -90,7 +91,7 @@ def test_a_hundred_thousand_keys_while_others_come_and_go(
             canaries.add(made.json["key"])
             deleted.append(gone)
 
-    with servers.uvicorn(database, secret=SECRET) as server:
+    with serve(database, secret=SECRET) as server:
         writers = [threading.Thread(target=write, args=[server.connect()]) for _ in range(2)]
         for writer in writers:
             writer.start()
