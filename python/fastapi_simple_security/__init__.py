@@ -19,10 +19,12 @@ from fastapi_simple_security._access_log import mask_keys_in_access_log
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import __version__
 from fastapi_simple_security._errors import ConfigurationError, SecurityError, StoreUnavailable
+from fastapi_simple_security._middleware import ApiKeyMiddleware
 from fastapi_simple_security._security import SimpleSecurity
 
 __all__ = [
     "ApiKey",
+    "ApiKeyMiddleware",
     "ConfigurationError",
     "SecurityError",
     "SimpleSecurity",

@@ -19,9 +19,13 @@ class AdminSecret(SecurityBase):
         refused: makes the exception for a request that may not pass.
     """
 
-    def __init__(self, engine: _core.Engine, refused: Callable[[_core.Refusal], Exception]) -> None:
-        self._engine = engine
-        self._refused = refused
+    def __init__(
+        self,
+        engine: _core.Engine,
+        refused: Callable[[_core.Refusal], Exception] = _answers.secret_refused,
+    ) -> None:
+        self.engine = engine
+        self.refused = refused
         self._passed = f"fastapi_simple_security.admin.{id(self)}"
         self.model = APIKey.model_validate({"in": "header", "name": "secret-key"})
         self.scheme_name = "Secret header"
@@ -37,10 +41,10 @@ class AdminSecret(SecurityBase):
             return
         try:
             # Opening may take long, and this is the event loop.
-            await run_in_threadpool(self._engine.open)
-            refusal = self._engine.check_admin(request.scope["headers"])
+            await run_in_threadpool(self.engine.open)
+            refusal = self.engine.check_admin(request.scope["headers"])
         except SecurityError as error:
             raise _answers.unavailable("http", error) from error
         if refusal is not None:
-            raise self._refused(refusal)
+            raise self.refused(refusal)
         request.scope[self._passed] = True

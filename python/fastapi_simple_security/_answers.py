@@ -1,10 +1,14 @@
 """From what the engine says to what a client gets: statuses, texts and headers."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Send
+from starlette.websockets import WebSocketClose
 
 from fastapi_simple_security._core import Refusal
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
@@ -56,6 +60,27 @@ def unavailable(scope_type: str, error: SecurityError) -> Exception:
     if scope_type == "websocket":
         return WebSocketException(1013, detail)
     return HTTPException(503, detail, {"Retry-After": "1", **NO_STORE})
+
+
+async def send_answer(
+    answer: Exception, scope: MutableMapping[str, Any], receive: Receive, send: Send
+) -> None:
+    """Sends an answer of this table where no exception handler does, as FastAPI's would.
+
+    Raises:
+        Exception: the answer itself, to what is neither a request nor a WebSocket.
+    """
+    respond = getattr(answer, "response", None)
+    if respond is not None:
+        # A problem of the resource API, which has a form of its own.
+        await respond()(scope, receive, send)
+    elif isinstance(answer, HTTPException) and scope["type"] == "http":
+        body = {"detail": answer.detail}
+        await JSONResponse(body, answer.status_code, answer.headers)(scope, receive, send)
+    elif isinstance(answer, WebSocketException):
+        await WebSocketClose(answer.code, answer.reason)(scope, receive, send)
+    else:
+        raise answer
 
 
 def repeated(request: Request) -> Iterator[str]:

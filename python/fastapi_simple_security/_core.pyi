@@ -1,7 +1,7 @@
 """The engine, written in Rust. Importing it opens nothing and starts no thread."""
 
-from collections.abc import Callable
-from typing import TypeAlias, final
+from collections.abc import Callable, MutableMapping
+from typing import Any, Literal, TypeAlias, final
 
 __all__ = [
     "CURSOR_PATTERN",
@@ -49,6 +49,9 @@ class Engine:
     def check(
         self, headers: list[tuple[bytes, bytes]], query_string: bytes
     ) -> VerifiedKey | Refusal: ...
+    def admit(
+        self, scope: MutableMapping[str, Any], mark: str, kind: type[str]
+    ) -> Literal[True] | Refusal | None: ...
     def check_admin(self, headers: list[tuple[bytes, bytes]]) -> Refusal | None: ...
 
 @final

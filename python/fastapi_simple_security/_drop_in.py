@@ -62,7 +62,7 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
         include_in_schema: whether the documentation shows the routes.
     """
     keys = _core.Keys(engine)
-    secret = AdminSecret(engine, _answers.secret_refused)
+    secret = AdminSecret(engine)
     router = APIRouter(
         lifespan=lifespan,
         include_in_schema=include_in_schema,

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -115,16 +115,16 @@ class SimpleSecurity(KeyHeader):
         """
         scope = connection.scope
         if self._verified in scope:
-            # Another dependency of this request has asked; it is counted once.
-            return ApiKey(scope[self._verified])
+            # Another dependency of this request has asked, or a middleware; it is counted once.
+            return cast(ApiKey, scope[self._verified])
         try:
             if not self._engine.is_open:
                 # Opening may take long, and this is the event loop.
                 await run_in_threadpool(self.open)
             checked = self._engine.check(scope["headers"], scope.get("query_string", b""))
             if isinstance(checked, VerifiedKey):
-                scope[self._verified] = checked
-                return ApiKey(checked)
+                scope[self._verified] = key = ApiKey(checked)
+                return key
             status = self._engine.refusal_status
         except SecurityError as error:
             raise _answers.unavailable(scope["type"], error) from error

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
@@ -31,14 +32,24 @@ impl<T> Sent<T> {
 
 /// The key of the header `api-key`.
 pub(crate) fn key_header<'py>(headers: &Bound<'py, PyList>) -> PyResult<Sent<Bound<'py, PyBytes>>> {
-    header(headers, API_KEY)
+    let [key] = find(headers, [API_KEY])?;
+    Ok(key)
 }
 
 /// The secret of the header `secret-key`.
 pub(crate) fn secret_header<'py>(
     headers: &Bound<'py, PyList>,
 ) -> PyResult<Sent<Bound<'py, PyBytes>>> {
-    header(headers, SECRET_KEY)
+    let [secret] = find(headers, [SECRET_KEY])?;
+    Ok(secret)
+}
+
+/// The key of the header `api-key`; `None` where a header `secret-key` is sent too.
+pub(crate) fn key_header_alone<'py>(
+    headers: &Bound<'py, PyList>,
+) -> PyResult<Option<Sent<Bound<'py, PyBytes>>>> {
+    let [key, secret] = find(headers, [API_KEY, SECRET_KEY])?;
+    Ok(matches!(secret, Sent::Nothing).then_some(key))
 }
 
 /// The key of the query parameter `api-key`. Bytes that are not UTF-8 become U+FFFD, which no
@@ -55,20 +66,30 @@ pub(crate) fn key_parameter(query_string: &[u8]) -> Sent<Cow<'_, str>> {
     sent
 }
 
-fn header<'py>(headers: &Bound<'py, PyList>, wanted: &str) -> PyResult<Sent<Bound<'py, PyBytes>>> {
-    let mut sent = Sent::Nothing;
+/// The headers of these names, in one go.
+#[inline]
+fn find<'py, const N: usize>(
+    headers: &Bound<'py, PyList>,
+    wanted: [&str; N],
+) -> PyResult<[Sent<Bound<'py, PyBytes>>; N]> {
+    let mut sent = [const { Sent::Nothing }; N];
     for pair in headers.iter() {
         // The specification allows any pair; all known servers send tuples.
-        let (name, value) = match pair.cast::<PyTuple>() {
-            Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
-            Err(_) => (pair.get_item(0)?, pair.get_item(1)?),
-        };
-        let name = name.cast::<PyBytes>().map_err(|_| not_bytes())?;
-        if name.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()) {
-            sent.add(value.cast_into::<PyBytes>().map_err(|_| not_bytes())?);
+        if let Ok(pair) = pair.cast::<PyTuple>() {
+            if let Some(place) = place(pair.get_borrowed_item(0)?, &wanted)? {
+                sent[place].add(pair.get_item(1)?.cast_into().map_err(|_| not_bytes())?);
+            }
+        } else if let Some(place) = place(pair.get_item(0)?.as_borrowed(), &wanted)? {
+            sent[place].add(pair.get_item(1)?.cast_into().map_err(|_| not_bytes())?);
         }
     }
     Ok(sent)
+}
+
+#[inline]
+fn place(name: Borrowed<'_, '_, PyAny>, wanted: &[&str]) -> PyResult<Option<usize>> {
+    let name = name.cast::<PyBytes>().map_err(|_| not_bytes())?;
+    Ok(wanted.iter().position(|each| name.as_bytes().eq_ignore_ascii_case(each.as_bytes())))
 }
 
 fn not_bytes() -> PyErr {

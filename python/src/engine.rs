@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyFileExistsError, PyLookupError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
+use pyo3::{IntoPyObjectExt, intern};
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::config::{Arguments, Settings};
 use simple_security::store::StoreError;
@@ -121,28 +122,49 @@ impl Engine {
         query_string: &[u8],
     ) -> PyResult<Bound<'py, PyAny>> {
         let header = credential::key_header(headers)?;
-        let parameter = credential::key_parameter(query_string);
-        if matches!(header, Sent::Repeated) || matches!(parameter, Sent::Repeated) {
-            return Refusal::Repeated.into_bound_py_any(py);
+        match self.first_good(py, &header, query_string)? {
+            Ok(verified) => verified.into_bound_py_any(py),
+            Err(refusal) => refusal.into_bound_py_any(py),
         }
-        let candidates = [
-            match &parameter {
-                Sent::Once(key) => key.as_bytes(),
-                _ => b"",
-            },
-            match &header {
-                Sent::Once(key) => key.as_bytes(),
-                _ => b"",
-            },
-        ];
-        let mut refusal = Refusal::NotPresented;
-        for presented in candidates.into_iter().filter(|presented| !presented.is_empty()) {
-            if let Some(verified) = self.verify(py, presented)? {
-                return verified.into_bound_py_any(py);
-            }
-            refusal = Refusal::Denied;
+    }
+
+    /// Lets a request in that has a good key, as `check` finds it: leaves the key in its scope
+    /// under `mark`, and as `api_key` in a state that is this request's own. `kind` is what the
+    /// key is made: a `str` with the attribute `_verified`. Gives back true, or a `Refusal`, or
+    /// `None` where more than the key decides: before the store is open, and for a request with a
+    /// header `secret-key`.
+    fn admit<'py>(
+        &self,
+        py: Python<'py>,
+        scope: &Bound<'py, PyDict>,
+        mark: &Bound<'py, PyString>,
+        kind: &Bound<'py, PyType>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if scope.contains(mark)? {
+            return true.into_bound_py_any(py).map(Some);
         }
-        refusal.into_bound_py_any(py)
+        let Some(headers) = scope.get_item(intern!(py, "headers"))? else { return Ok(None) };
+        let Some(header) = credential::key_header_alone(headers.cast()?)? else { return Ok(None) };
+        if !self.is_open() {
+            return Ok(None);
+        }
+        let query_string = scope.get_item(intern!(py, "query_string"))?;
+        let query_string = query_string.as_ref().map_or(Ok(&b""[..]), |query| query.extract())?;
+        let verified = match self.first_good(py, &header, query_string)? {
+            Ok(verified) => verified,
+            Err(refusal) => return refusal.into_bound_py_any(py).map(Some),
+        };
+        let key = new_text(py)?.call1((kind, &verified.key))?;
+        key.setattr(intern!(py, "_verified"), verified)?;
+        let state = intern!(py, "state");
+        let own = match scope.get_item(state)? {
+            Some(given) => given.cast_into::<PyDict>()?.copy()?,
+            None => PyDict::new(py),
+        };
+        own.set_item(intern!(py, "api_key"), &key)?;
+        scope.set_item(state, own)?;
+        scope.set_item(mark, key)?;
+        true.into_bound_py_any(py).map(Some)
     }
 
     /// Why a request may not change keys; `None` when it may.
@@ -169,6 +191,38 @@ impl Engine {
 }
 
 impl Engine {
+    /// The key of a request: of its query parameter first, then of its header.
+    #[inline]
+    fn first_good(
+        &self,
+        py: Python<'_>,
+        header: &Sent<Bound<'_, PyBytes>>,
+        query_string: &[u8],
+    ) -> PyResult<Result<VerifiedKey, Refusal>> {
+        let parameter = credential::key_parameter(query_string);
+        if matches!(header, Sent::Repeated) || matches!(parameter, Sent::Repeated) {
+            return Ok(Err(Refusal::Repeated));
+        }
+        let candidates = [
+            match &parameter {
+                Sent::Once(key) => key.as_bytes(),
+                _ => b"",
+            },
+            match header {
+                Sent::Once(key) => key.as_bytes(),
+                _ => b"",
+            },
+        ];
+        let mut refusal = Refusal::NotPresented;
+        for presented in candidates.into_iter().filter(|presented| !presented.is_empty()) {
+            if let Some(verified) = self.verify(py, presented)? {
+                return Ok(Ok(verified));
+            }
+            refusal = Refusal::Denied;
+        }
+        Ok(Err(refusal))
+    }
+
     /// The hot path: a cached key is verified here, with the GIL and without a wait.
     #[inline]
     fn verify(&self, py: Python<'_>, presented: &[u8]) -> PyResult<Option<VerifiedKey>> {
@@ -188,7 +242,11 @@ impl Engine {
         };
         match verdict {
             Ok(verified) => {
-                let key = PyString::new(py, &String::from_utf8_lossy(presented)).unbind();
+                let key = match std::str::from_utf8(presented) {
+                    Ok(key) => PyString::new(py, key),
+                    Err(_) => PyString::new(py, &String::from_utf8_lossy(presented)),
+                };
+                let key = key.unbind();
                 Ok(Some(VerifiedKey { key, verified }))
             }
             Err(Denied::Unavailable(error)) => Err(store_unavailable(py, &error)),
@@ -292,6 +350,15 @@ impl VerifiedKey {
     fn __repr__(&self) -> String {
         format!("VerifiedKey(id={:?})", self.id())
     }
+}
+
+/// `str.__new__`, which makes a `str` of a class of its own.
+fn new_text<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {
+    static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let new = NEW.get_or_try_init(py, || {
+        py.get_type::<PyString>().getattr(intern!(py, "__new__")).map(Bound::unbind)
+    });
+    new.map(|new| new.bind(py))
 }
 
 /// A thread that was forked in the middle of a call does not go on: it is not in the child.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -12,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import middleware_app
 import pytest
 from guarded_app import DENIED, NOT_PRESENTED, GuardedApp, request_raw
 from old_package import OldRow, write_old_file
@@ -32,6 +34,7 @@ KEYS = read("keys.json")
 REQUESTS = read("requests.json")
 DATES = read("dates.json")["dates"]
 NAMES = read("names.json")["names"]
+FACES = ["dependency", "middleware"]
 
 
 @pytest.fixture
@@ -61,6 +64,13 @@ def placeholders(keys: dict[str, str]) -> dict[str, str]:
 
 def fill(text: str, values: dict[str, str]) -> bytes:
     return re.sub(r"{(\w+)}", lambda found: values[found[1]], text).encode("latin-1")
+
+
+def behind(face: str, guarded: GuardedApp) -> GuardedApp:
+    """The app that is asked: its routes ask for the key themselves, or a middleware does."""
+    if face == "dependency":
+        return guarded
+    return dataclasses.replace(guarded, app=middleware_app.build_app(guarded.security))
 
 
 def answer_to(case: dict[str, Any], guarded: GuardedApp, values: dict[str, str]) -> tuple[Any, ...]:
@@ -94,8 +104,9 @@ def issue_all(guarded: GuardedApp, legacy: str) -> dict[str, str]:
     )
 
 
-def test_requests(guard: Callable[..., GuardedApp], legacy: str) -> None:
-    guarded = guard()
+@pytest.mark.parametrize("face", FACES)
+def test_requests(guard: Callable[..., GuardedApp], legacy: str, face: str) -> None:
+    guarded = behind(face, guard())
     values = issue_all(guarded, legacy)
     cases = [case for case in REQUESTS["cases"] if case["store"] == "up"]
     answers = [answer_to(case, guarded, values) for case in cases]
@@ -106,10 +117,11 @@ def test_requests(guard: Callable[..., GuardedApp], legacy: str) -> None:
     assert totals == {key: verified.count(key) for key in ("live", "second", "legacy")}
 
 
+@pytest.mark.parametrize("face", FACES)
 def test_requests_while_the_store_is_gone(
-    guard: Callable[..., GuardedApp], legacy: str, database: Path
+    guard: Callable[..., GuardedApp], legacy: str, database: Path, face: str
 ) -> None:
-    guarded = guard()
+    guarded = behind(face, guard())
     values = issue_all(guarded, legacy)
     database.rename(database.with_name("moved-away.db"))
     # What was read before may serve until its lease ends.

@@ -1,0 +1,205 @@
+"""The middleware that asks for a key at every door of an app but the open ones."""
+
+import asyncio
+import inspect
+import sys
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any, Literal, Optional
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Send
+
+from fastapi_simple_security import _answers, _middleware_docs
+from fastapi_simple_security._admin_routes import admin_secret_of
+from fastapi_simple_security._api_key import ApiKey
+from fastapi_simple_security._core import Refusal
+from fastapi_simple_security._errors import ConfigurationError, SecurityError
+from fastapi_simple_security._middleware_lifespan import run_lifespan
+from fastapi_simple_security._open_paths import OpenPaths
+
+if TYPE_CHECKING:
+    from fastapi_simple_security._security import SimpleSecurity
+
+Scope = MutableMapping[str, Any]
+Found = Literal[True] | Refusal | SecurityError | None
+
+
+class ApiKeyMiddleware:
+    """Asks for a key at every door of an app of FastAPI, Starlette or Litestar.
+
+    >>> app.add_middleware(ApiKeyMiddleware, open_paths=["/health"])
+
+    Guarded is all that comes through it: routes, mounted apps, static files, the documentation,
+    what is not found, every method, and WebSockets, which are refused before they are accepted.
+    A key is read as the dependency reads it, and refused with the same answers, before anything of
+    a body is read. The key of a request that was let in is `request.state.api_key`, an `ApiKey`.
+    `Depends` on the same instance inside does not ask or count again.
+
+    Two things need no key:
+
+    - An open path, if it is sent just as it is listed. `/health/`, `//health` and `/%68ealth` are
+      other paths. A good key that is sent all the same is counted.
+    - The routes of this instance's administrator, where the app has them. They ask for the admin
+      secret, and the middleware does so too.
+
+    The middleware that is added last is outermost. Add `CORSMiddleware` after this one: browsers
+    send no key when they ask for permission, and it answers them before the key is asked for.
+    Middleware inside must not lead a request elsewhere, by another path: an open path is compared
+    with what arrives here.
+
+    Args:
+        app: the app, or the next middleware; the framework gives it.
+        security: whose keys are good; the default instance, if none is given.
+        open_paths: the paths that need no key, as the app's routes have them: exact ones, no
+            patterns.
+
+    A wrong open path is told when the app starts, as a wrong setting is: Starlette makes its
+    middleware while it starts, and servers take an error then for an app that has no start. Where
+    no lifespan reaches it, as in Litestar, requests are answered 503 and the log says why.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        security: Optional["SimpleSecurity"] = None,
+        open_paths: Collection[str] = (),
+    ) -> None:
+        self.app = app
+        self.security = security or _default_security()
+        self._engine = self.security._engine
+        self._verified = self.security._verified
+        self._admit: Callable[..., Literal[True] | Refusal | None] = _undecided
+        self._wrong: ConfigurationError | None = None
+        try:
+            self._open_paths = OpenPaths(open_paths)
+        except ConfigurationError as error:
+            self._wrong = error
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Lets a request in, or refuses it.
+
+        This is the hot path: no coroutine stands between the server and the app.
+        """
+        try:
+            admitted = self._admit(scope, self._verified, ApiKey)
+        except SecurityError as error:
+            return self._decide(scope, receive, send, error)
+        if admitted is True:
+            return self.app(scope, receive, send)
+        return self._decide(scope, receive, send, admitted)
+
+    async def _decide(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        found: Found,
+    ) -> None:
+        """All that is not let in by its key at once."""
+        if self._admit is _undecided:
+            self._begin(scope)
+        if scope["type"] == "lifespan":
+            await run_lifespan(self.app, self._open, self.security.close, scope, receive, send)
+            return
+        try:
+            refusal = await self._refusal(scope, found)
+        except SecurityError as error:
+            refusal = _answers.unavailable(scope["type"], error)
+        if refusal is None:
+            await self.app(scope, receive, send)
+        else:
+            await _answers.send_answer(refusal, scope, receive, send)
+
+    async def _refusal(self, scope: Scope, found: Found) -> Exception | None:
+        """Why a request may not pass; `None` when it may."""
+        self._check()
+        if self._open_paths.lets_in(scope):
+            return None
+        if isinstance(found, SecurityError):
+            raise found
+        if found is None:
+            if not self._engine.is_open:
+                # Opening may take long, and this is the event loop.
+                await run_in_threadpool(self._engine.open)
+            found = self._engine.admit(scope, self._verified, ApiKey)
+        if found is True:
+            return None
+        # Before the key of a request that has an admin secret: what an administrator asks about a
+        # key is no use of it.
+        secret = admin_secret_of(scope, self._engine)
+        if secret is not None:
+            refused = self._engine.check_admin(scope["headers"])
+            return None if refused is None else secret.refused(refused)
+        if found is None:
+            found = self._admit_beside_secret(scope)
+        if found is True:
+            return None
+        status = self._engine.refusal_status
+        return _answers.key_refused(scope["type"], found or Refusal.NotPresented, status)
+
+    def _admit_beside_secret(self, scope: Scope) -> Literal[True] | Refusal | None:
+        """Admits a request by its key, whatever it has in `secret-key`."""
+        headers = [header for header in scope.get("headers", ()) if not _is_secret(header)]
+        alone = {**scope, "headers": headers}
+        found = self._engine.admit(alone, self._verified, ApiKey)
+        if found is True:
+            scope["state"], scope[self._verified] = alone["state"], alone[self._verified]
+        return found
+
+    def _open(self) -> None:
+        """What a wrong setting keeps from starting."""
+        self._check()
+        self.security.open()
+
+    def _check(self) -> None:
+        if self._wrong is not None:
+            # A new one: an error that is raised again keeps all tracebacks.
+            raise ConfigurationError(self._wrong.setting, self._wrong.problem)
+
+    def _begin(self, scope: Scope) -> None:
+        """What can only be done when the app is known, and is done once."""
+        _middleware_docs.show_in(scope.get("app"), _guards)
+        if self._wrong is None:
+            self._admit = self._engine.admit
+
+
+def _undecided(_scope: Scope, _mark: str, _class: type[ApiKey]) -> None:
+    """In place of the engine's `admit` until the first request has come."""
+
+
+def _is_secret(header: Iterable[bytes]) -> bool:
+    name, _ = header
+    return name.lower() == b"secret-key"
+
+
+def _default_security() -> "SimpleSecurity":
+    from fastapi_simple_security import api_key_security
+
+    return api_key_security
+
+
+def _guards(app: FastAPI) -> list[_middleware_docs.Guard]:
+    """The middleware of this kind that was added to an app, made or not."""
+    added: list[tuple[Any, dict[str, Any]]] = [
+        (each.cls, each.kwargs) for each in app.user_middleware
+    ]
+    return [
+        (
+            OpenPaths(arguments.get("open_paths", ())),
+            (arguments.get("security") or _default_security())._engine,
+        )
+        for kind, arguments in added
+        if isinstance(kind, type) and issubclass(kind, ApiKeyMiddleware)
+    ]
+
+
+_middleware_docs.show_in_all_apps(_guards)
+
+# A server that is handed the middleware itself asks whether it is called as a coroutine function
+# is. It is; only its code is not one.
+if sys.version_info >= (3, 12):
+    inspect.markcoroutinefunction(ApiKeyMiddleware.__call__)
+else:
+    ApiKeyMiddleware.__call__._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
