@@ -64,6 +64,7 @@ async fn all_pages(app: &Router, query: &str) -> Vec<String> {
         let page = get(app, &format!("/keys?{query}{cursor}")).await.body;
         let keys = page["keys"].as_array().expect("a list");
         met.extend(keys.iter().map(|key| text(&key["id"])));
+        assert!(met.len() < 10 * KEPT, "the pages do not end");
         match &page["next"] {
             Value::Null => return met,
             next => cursor = format!("&cursor={}", text(next)),
@@ -83,6 +84,7 @@ async fn the_last_page_says_so() {
         loop {
             let page = get(&app, &format!("/keys?limit={limit}{cursor}")).await.body;
             count += 1;
+            assert!(count <= pages, "the pages do not end, {limit} a page");
             let Some(next) = page["next"].as_str() else { break };
             cursor = format!("&cursor={next}");
         }

@@ -1,8 +1,9 @@
 //! What is read from the query, beyond the steps that every face shares.
 
+use http::Method;
 use serde_json::json;
 
-use super::{app, get, post, text, wrong};
+use super::{app, get, issue, post, request_with, send, text, wrong};
 use crate::Engine;
 
 #[tokio::test]
@@ -53,4 +54,27 @@ async fn a_limit_is_a_plain_number() {
     for limit in [1, 100, 1000] {
         assert_eq!(get(&app, &format!("/keys?limit={limit}")).await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn the_other_routes_have_no_parameters_and_change_nothing_where_there_is_one() {
+    let engine = Engine::new();
+    let app = app(&engine.keys);
+    let (id, _) = issue(&app).await;
+    let path = format!("/keys/{id}");
+    let before = get(&app, "/keys").await.body;
+    for (method, path, body) in [
+        (Method::POST, "/keys".to_owned(), ""),
+        (Method::GET, path.clone(), ""),
+        (Method::PATCH, path.clone(), r#"{"name": "x"}"#),
+        (Method::DELETE, path.clone(), ""),
+        (Method::POST, format!("{path}/revoke"), ""),
+        (Method::POST, format!("{path}/renew"), ""),
+    ] {
+        let sent = request_with(method.clone(), &format!("{path}?dry-run=true"), body);
+        let answer = send(&app, sent).await;
+        let expected = [("query".to_owned(), Some("dry-run".to_owned()))];
+        assert_eq!(wrong(&answer.body), expected, "{method} {path}");
+    }
+    assert_eq!(get(&app, "/keys").await.body, before);
 }
