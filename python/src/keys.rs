@@ -44,14 +44,13 @@ impl Keys {
         let new = NewKey { name, expires_at, never_expires };
         self.ask(py, |keys| {
             pollster::block_on(async {
-                let (id, plain) = match key {
-                    Some(key) => (keys.import(key, new).await?.id, None),
+                Ok(match key {
+                    Some(key) => (new_details(keys.import(key, new).await?), None),
                     None => {
                         let issued = keys.issue(new).await?;
-                        (issued.record.id, Some(issued.key.expose().to_owned()))
+                        (new_details(issued.record), Some(issued.key.expose().to_owned()))
                     }
-                };
-                Ok((details(keys.find(id).await?), plain))
+                })
             })
         })
     }
@@ -207,6 +206,12 @@ fn details(key: KeyDetails) -> Details {
         usage.total,
         usage.last_used_at.map(Timestamp::seconds),
     )
+}
+
+/// A key that was just made. It is not looked up: if that failed, the plain key would be lost.
+fn new_details(record: KeyRecord) -> Details {
+    let state = record.state(record.created_at);
+    details(KeyDetails { record, state, usage: Usage::default() })
 }
 
 fn log_row((record, usage): (KeyRecord, Usage)) -> LogRow {

@@ -18,7 +18,7 @@ use super::refused::Refused;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
     /// What people call it; none of it is invisible.
-    #[schema(value_type = String, required = false, max_length = 200, examples("shop"))]
+    #[schema(value_type = String, required = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("shop"))]
     pub(super) name: KeyName,
     /// From when on it is refused. `null`: never. Without it: the days that the settings say, from
     /// now.
@@ -35,7 +35,7 @@ pub(super) struct NewKey {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyEdit {
-    #[schema(value_type = String, required = false, max_length = 200, examples("shop"))]
+    #[schema(value_type = String, required = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("shop"))]
     pub(super) name: Option<KeyName>,
     /// From when on it is refused. `null`: never. Without it: as before.
     #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
