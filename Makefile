@@ -43,8 +43,8 @@ run: $(BUILT) ## Serve the example app on http://localhost:8080 (admin secret: T
 test: test-rust test-model test-python test-oldest ## Run every test
 
 .PHONY: test-rust
-test-rust: ## Test the engine
-	cargo test --locked -p simple-security --all-features
+test-rust: ## Test the engine and the program
+	cargo test --locked -p simple-security -p simple-security-server --all-features
 
 .PHONY: test-model
 test-model: ## Check the lease in every order that threads can run in
@@ -59,10 +59,12 @@ test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest Fast
 	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_openapi_schemes.py tests/test_resource*.py tests/test_vectors.py tests/test_websocket.py
 
 .PHONY: test-large
-test-large: $(BUILT) ## The campaigns: 1,000 revocations under load
+test-large: $(BUILT) ## The campaigns: 1,000 revocations under load, a bad line among a million
 	$(PYTEST) tests/test_revocation.py -s
+	cargo test --locked --release -p simple-security-server --test it -- one_bad_line
 
 test-large: export SIMPLE_SECURITY_REVOCATIONS := 1000
+test-large: export SIMPLE_SECURITY_KEYS := 1000000
 
 .PHONY: mutations
 mutations: ## Break each rule of the lease on purpose and see its test fail
@@ -72,7 +74,7 @@ mutations: ## Break each rule of the lease on purpose and see its test fail
 lint: $(SYNCED) ## Check formats, types and lints
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked -p simple-security --no-deps --all-features --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked -p simple-security -p simple-security-server --no-deps --all-features --quiet
 	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates
 	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates
 	cd python && .venv/bin/mypy
@@ -86,7 +88,7 @@ audit: ## Check licences and sources of the crates, and known faults where the n
 .PHONY: coverage
 coverage: $(BUILT) ## Measure which lines of Rust and Python the tests run
 	cargo llvm-cov --version >/dev/null 2>&1 || (rustup component add llvm-tools && cargo install --locked cargo-llvm-cov)
-	cargo llvm-cov --locked -p simple-security --all-features --summary-only
+	cargo llvm-cov --locked -p simple-security -p simple-security-server --all-features --summary-only
 	cd python && .venv/bin/python -m coverage run -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_migration*.py tests/test_vectors.py tests/test_websocket.py tests/test_api_key.py
 	cd python && .venv/bin/python -m coverage report
 
@@ -96,6 +98,11 @@ coverage: $(BUILT) ## Measure which lines of Rust and Python the tests run
 bench: $(BUILT) ## Measure what a verified request costs
 	cargo bench --locked -p simple-security --bench engine
 	$(PYTHON) bench/in_process.py
+
+.PHONY: bench-import
+bench-import: ## Measure the import, list and export of a million keys
+	cargo build --locked --release -p simple-security-server
+	python3 bench/import.py
 
 .PHONY: docs
 docs: $(BUILT) $(BROWSER) ## Write the table of settings and take the screenshots anew
