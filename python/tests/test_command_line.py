@@ -128,9 +128,9 @@ def test_both_programs_do_the_same(database: Path, binary: Path, canaries: set[s
             check=False,
         )
         expected = [
-            general(said).replace("FASTAPI_SIMPLE_SECURITY", "SIMPLE_SECURITY").replace(
-                "fastapi-simple-security", "simple-security"
-            )
+            general(said)
+            .replace("FASTAPI_SIMPLE_SECURITY", "SIMPLE_SECURITY")
+            .replace("fastapi-simple-security", "simple-security")
             for said in (ours.stdout, ours.stderr)
         ]
         assert [general(rust.stdout), general(rust.stderr)] == expected, arguments
@@ -141,9 +141,7 @@ def test_both_programs_do_the_same(database: Path, binary: Path, canaries: set[s
 
 
 def test_settings_are_those_of_the_package(database: Path) -> None:
-    wrong = program(
-        database, "keys", "list", FAST_API_SIMPLE_SECURITY_AUTOMATIC_EXPIRATION="soon"
-    )
+    wrong = program(database, "keys", "list", FAST_API_SIMPLE_SECURITY_AUTOMATIC_EXPIRATION="soon")
     assert wrong.returncode == 2
     assert wrong.stderr == (
         "error: FAST_API_SIMPLE_SECURITY_AUTOMATIC_EXPIRATION: "
@@ -160,7 +158,11 @@ def test_a_closed_pipe_is_no_traceback(database: Path, canaries: set[str]) -> No
     assert program(database, "keys", "import", "-", "--yes", text=rows).returncode == 0
     source = "from fastapi_simple_security._command_line import main; main()"
     head = subprocess.run(
-        ["bash", "-c", f'set -o pipefail; "{sys.executable}" -c "{source}" keys list --all | head -1'],
+        [
+            "bash",
+            "-c",
+            f'set -o pipefail; "{sys.executable}" -c "{source}" keys list --all | head -1',
+        ],
         env=servers.environment(database, None),
         capture_output=True,
         text=True,

@@ -110,7 +110,7 @@ fn what_is_wrong_with_a_line() {
             "the id in the key is another than the id that is given",
         ),
         (
-            format!("key\nan imported key of 32 characters\n"),
+            "key\nan imported key of 32 characters\n".to_owned(),
             2,
             "a key of your own has visible ASCII characters alone: no spaces, no control characters, no other letters",
         ),
