@@ -23,6 +23,7 @@ use crate::page::PageRequest;
 use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 use crate::sync::{Mutex, lock};
 
+mod bulk;
 mod connections;
 mod database;
 mod errors;
@@ -127,9 +128,7 @@ impl KeyStore for SqliteStore {
     }
 
     fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
-        self.write("adding keys", move |transaction| {
-            statements::insert_all(transaction, keys, existing)
-        })
+        self.write("adding keys", move |transaction| bulk::insert_all(transaction, keys, existing))
     }
 
     /// Read in place: a look-up by primary key takes some microseconds.

@@ -2,20 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use super::super::{
-    ChangeMark, Changed, Existing, Inserted, KeyChange, KeySource, Reading, StoreError, UsageBatch,
-};
+use super::super::{ChangeMark, Changed, KeyChange, Reading, UsageBatch};
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
 use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyState, StoredKey, Timestamp, Usage};
 
 /// How many rows of the change log are kept. A process that has slept through more forgets all
 /// that it has cached.
-const KEPT_CHANGES: i64 = 10_000;
-/// How much of the file is kept in memory while many keys are added, in KiB.
-const BULK_CACHE: i64 = 262_144;
-/// And else: what SQLite keeps when nothing is said.
-const USUAL_CACHE: i64 = 2_000;
+pub(super) const KEPT_CHANGES: i64 = 10_000;
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
 const KEPT_BATCHES: i64 = 86_400;
 
@@ -41,61 +35,6 @@ pub(super) fn insert(
             record.revoked_at.map(Timestamp::seconds),
         ))?;
     prune_changes(transaction)
-}
-
-/// Adds many keys: all, or none when the caller rolls back after an error.
-pub(super) fn insert_all(
-    transaction: &Transaction<'_>,
-    keys: KeySource,
-    existing: Existing,
-) -> rusqlite::Result<Inserted> {
-    // Digests come in no order, so that each goes to another page of the index. With the usual
-    // 2 MB of cache a million keys take many times as long, and others wait for all of it.
-    transaction.pragma_update(None, "cache_size", -BULK_CACHE)?;
-    let inserted = insert_each(transaction, keys, existing);
-    transaction.pragma_update(None, "cache_size", -USUAL_CACHE)?;
-    inserted
-}
-
-fn insert_each(
-    transaction: &Transaction<'_>,
-    keys: KeySource,
-    existing: Existing,
-) -> rusqlite::Result<Inserted> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires, revoked_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-    )?;
-    let mut done = Inserted::default();
-    for (position, key) in (0..).zip(keys) {
-        let StoredKey { digest, record, usage } = key?;
-        let added = insert.execute((
-            record.id.as_str(),
-            digest.as_bytes(),
-            record.name.as_str(),
-            record.created_at.seconds(),
-            record.expires_at.seconds(),
-            record.never_expires,
-            record.revoked_at.map(Timestamp::seconds),
-        ))?;
-        if added == 0 {
-            match existing {
-                Existing::Refuse => return Err(StoreError::DuplicateAt { position }.into()),
-                Existing::Skip => done.skipped += 1,
-            }
-            continue;
-        }
-        done.added += 1;
-        if usage != Usage::default() {
-            insert_usage(transaction, record.id, usage)?;
-        }
-        // The log never becomes longer than twice what is kept of it, in the file neither.
-        if done.added.is_multiple_of(KEPT_CHANGES as u64) {
-            prune_changes(transaction)?;
-        }
-    }
-    prune_changes(transaction)?;
-    Ok(done)
 }
 
 /// Adds the usage of a key that has none yet.
@@ -370,7 +309,7 @@ pub(super) fn add_usage(transaction: &Transaction<'_>, batch: &UsageBatch) -> ru
     Ok(())
 }
 
-fn prune_changes(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+pub(super) fn prune_changes(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "DELETE FROM key_changes WHERE position <= (SELECT max(position) FROM key_changes) - ?1",
