@@ -2,7 +2,11 @@
 //!
 //! Importing it opens nothing and starts no thread.
 
+use std::ffi::OsString;
+
 use pyo3::prelude::*;
+use simple_security::config::{Face, SETTINGS, Setting};
+use simple_security_server::{Program, run};
 
 mod credential;
 mod engine;
@@ -20,7 +24,7 @@ mod _core {
     #[pymodule_export]
     use super::keys::Keys;
     #[pymodule_export]
-    use super::{hide_docs, settings};
+    use super::{hide_docs, main, settings};
 
     use pyo3::prelude::*;
 
@@ -38,13 +42,33 @@ fn hide_docs() -> bool {
     simple_security::config::hide_docs()
 }
 
-/// All settings: variable, other spelling, argument, default and meaning of each.
+/// The program `fastapi-simple-security`: does what the arguments say, without the name of the program,
+/// and gives back the exit code.
+///
+/// It is for a process of its own, which does not fork meanwhile.
 #[pyfunction]
-#[allow(clippy::type_complexity, reason = "one row of a table")]
-fn settings() -> Vec<(&'static str, Option<&'static str>, &'static str, &'static str, &'static str)>
-{
-    simple_security::config::SETTINGS
-        .iter()
-        .map(|s| (s.variable, s.other_spelling, s.argument, s.default, s.meaning))
-        .collect()
+fn main(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
+    py.detach(|| run(arguments, Program::Python))
+}
+
+/// A setting: the variables of the package and of the program `simple-security`, the other spelling
+/// of the first, argument, default, meaning.
+type SettingRow = (
+    Option<String>,
+    Option<String>,
+    Option<&'static str>,
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
+/// All settings.
+#[pyfunction]
+fn settings() -> Vec<SettingRow> {
+    let row = |setting: &Setting| {
+        let [package, program] = [Face::FastApi, Face::Program].map(|face| setting.variable(face));
+        let Setting { other_spelling, argument, default, meaning, .. } = *setting;
+        (package, program, other_spelling, argument, default, meaning)
+    };
+    SETTINGS.iter().map(row).collect()
 }

@@ -5,11 +5,11 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use super::super::{ChangeMark, Changed, KeyChange, Reading, UsageBatch};
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
-use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyState, Timestamp, Usage};
+use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyState, StoredKey, Timestamp, Usage};
 
 /// How many rows of the change log are kept. A process that has slept through more forgets all
 /// that it has cached.
-const KEPT_CHANGES: i64 = 10_000;
+pub(super) const KEPT_CHANGES: i64 = 10_000;
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
 const KEPT_BATCHES: i64 = 86_400;
 
@@ -35,6 +35,19 @@ pub(super) fn insert(
             record.revoked_at.map(Timestamp::seconds),
         ))?;
     prune_changes(transaction)
+}
+
+/// Adds the usage of a key that has none yet.
+pub(super) fn insert_usage(
+    transaction: &Transaction<'_>,
+    id: KeyId,
+    usage: Usage,
+) -> rusqlite::Result<()> {
+    let total = i64::try_from(usage.total).unwrap_or(i64::MAX);
+    transaction
+        .prepare_cached("INSERT INTO key_usage (id, total, last_used_at) VALUES (?1, ?2, ?3)")?
+        .execute((id.as_str(), total, usage.last_used_at.map(Timestamp::seconds)))
+        .map(drop)
 }
 
 /// Changes single fields and gives back the record as it was before.
@@ -98,7 +111,7 @@ pub(super) fn page(
     connection: &Connection,
     request: &PageRequest,
     now: Timestamp,
-) -> rusqlite::Result<Vec<(KeyRecord, Usage)>> {
+) -> rusqlite::Result<Vec<StoredKey>> {
     let (created_at, id) = match &request.after {
         Some(cursor) => (cursor.created_at.seconds(), cursor.id.as_str()),
         // Before all that there is.
@@ -115,14 +128,17 @@ pub(super) fn page(
                 now.seconds(),
                 request.limit,
             ),
-            |row| Ok((record(row)?, usage_columns(row, 6)?)),
+            |row| {
+                let digest = KeyDigest::from_bytes(row.get(8)?);
+                Ok(StoredKey { digest, record: record(row)?, usage: usage_columns(row, 6)? })
+            },
         )?
         .collect()
 }
 
 fn page_query() -> String {
     format!(
-        "SELECT {COLUMNS}, coalesce(u.total, 0), u.last_used_at
+        "SELECT {COLUMNS}, coalesce(u.total, 0), u.last_used_at, k.digest
          FROM api_keys AS k LEFT JOIN key_usage AS u USING (id)
          WHERE (k.created_at, k.id) < (?1, ?2)
              AND (?3 IS NULL OR instr(k.name, ?3) > 0)
@@ -293,7 +309,7 @@ pub(super) fn add_usage(transaction: &Transaction<'_>, batch: &UsageBatch) -> ru
     Ok(())
 }
 
-fn prune_changes(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+pub(super) fn prune_changes(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "DELETE FROM key_changes WHERE position <= (SELECT max(position) FROM key_changes) - ?1",
