@@ -15,7 +15,9 @@ impl Handle {
         loop {
             let page = self.page(&request, now);
             let Some((last, _)) = page.last() else { return pages };
-            request.after = Some(Cursor::of(last));
+            let next = Cursor::of(last);
+            assert!(request.after.is_none_or(|after| next < after), "the pages do not go on");
+            request.after = Some(next);
             pages.push(page);
         }
     }
@@ -110,6 +112,8 @@ pub(super) fn keys_that_come_and_go_do_not_shift_the_pages(place: &dyn Place) {
     }
     let (done, writing) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
+        // Also where a comparison fails: the scope waits for the writer.
+        let _stop = SetWhenDropped(&done);
         scope.spawn(|| {
             for turn in 0.. {
                 let odd = (turn * 2 + 1) % 60;
@@ -140,6 +144,13 @@ pub(super) fn keys_that_come_and_go_do_not_shift_the_pages(place: &dyn Place) {
             sorted.reverse();
             assert_eq!(sorted, expected, "round {round}: one is lost or met twice: {met:?}");
         }
-        done.store(true, Ordering::SeqCst);
     });
+}
+
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

@@ -29,6 +29,7 @@ fn all(keys: &ApiKeys, limit: u32) -> (Vec<KeyId>, Vec<usize>) {
         let page = page(keys, PageRequest { after, limit, ..PageRequest::default() });
         ids.extend(page.keys.iter().map(|key| key.record.id));
         sizes.push(page.keys.len());
+        assert!(sizes.len() < 100, "the pages do not end");
         // As it comes back from a client.
         after = page.next.map(|next| next.to_string().parse().expect("a cursor"));
         if after.is_none() {
