@@ -12,12 +12,13 @@
 use std::borrow::Cow;
 use std::mem;
 
-use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, Uri};
+use http::{HeaderMap, Uri};
 
-static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-static API_KEY: HeaderName = HeaderName::from_static("api-key");
+const AUTHORIZATION: &str = "authorization";
+const X_API_KEY: &str = "x-api-key";
+/// The name of a header and of the parameter.
+const API_KEY: &str = "api-key";
 const SCHEME: &[u8] = b"bearer";
 
 /// How often something that may be there once is there.
@@ -29,20 +30,31 @@ pub(crate) enum Sent<'a> {
 }
 
 /// The credential of a request. Without `query`, that is not read.
+///
+/// One pass over the headers: three look-ups take longer, unless there are very many.
 #[inline]
 pub(crate) fn read<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Sent<'a> {
-    let sent =
-        bearer(headers).beside(header(headers, &X_API_KEY)).beside(header(headers, &API_KEY));
-    match query {
-        Some(query) => sent.beside(parameter(query)),
-        None => sent,
+    let mut sent = query.map_or(Sent::Nothing, parameter);
+    let mut seen = [false; 3];
+    for (name, value) in headers {
+        let (source, value) = match name.as_str() {
+            AUTHORIZATION => (0, token(value.as_bytes()).unwrap_or_default()),
+            X_API_KEY => (1, value.as_bytes()),
+            API_KEY => (2, value.as_bytes()),
+            _ => continue,
+        };
+        if mem::replace(&mut seen[source], true) {
+            return Sent::Repeated;
+        }
+        sent = sent.beside(Cow::Borrowed(value));
     }
+    sent
 }
 
 /// Removes the headers that can carry a credential.
 pub(crate) fn strip_headers(headers: &mut HeaderMap) {
-    headers.remove(&X_API_KEY);
-    headers.remove(&API_KEY);
+    headers.remove(X_API_KEY);
+    headers.remove(API_KEY);
     if headers.get(AUTHORIZATION).is_some_and(|value| token(value.as_bytes()).is_some()) {
         headers.remove(AUTHORIZATION);
     }
@@ -51,9 +63,8 @@ pub(crate) fn strip_headers(headers: &mut HeaderMap) {
 /// Removes the query parameter, and leaves all else as it was written.
 pub(crate) fn strip_query(uri: &mut Uri) {
     let Some(query) = uri.query() else { return };
-    let is_ours = |piece: &&str| {
-        form_urlencoded::parse(piece.as_bytes()).any(|(name, _)| is_parameter(&name))
-    };
+    let is_ours =
+        |piece: &&str| form_urlencoded::parse(piece.as_bytes()).any(|(name, _)| name == API_KEY);
     if !query.split('&').any(|piece| is_ours(&piece)) {
         return;
     }
@@ -71,36 +82,12 @@ pub(crate) fn strip_query(uri: &mut Uri) {
 
 impl<'a> Sent<'a> {
     #[inline]
-    fn of(value: Cow<'a, [u8]>) -> Self {
-        if value.is_empty() { Self::Nothing } else { Self::Once(value) }
-    }
-
-    #[inline]
-    fn beside(self, other: Self) -> Self {
-        match (self, other) {
-            (sent, Self::Nothing) | (Self::Nothing, sent) => sent,
+    fn beside(self, value: Cow<'a, [u8]>) -> Self {
+        match self {
+            sent if value.is_empty() => sent,
+            Self::Nothing => Self::Once(value),
             _ => Self::Repeated,
         }
-    }
-}
-
-#[inline]
-fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Sent<'a> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Sent::Nothing,
-        (Some(value), None) => Sent::of(Cow::Borrowed(value.as_bytes())),
-        _ => Sent::Repeated,
-    }
-}
-
-#[inline]
-fn bearer(headers: &HeaderMap) -> Sent<'_> {
-    match header(headers, &AUTHORIZATION) {
-        Sent::Once(Cow::Borrowed(value)) => {
-            token(value).map_or(Sent::Nothing, |token| Sent::of(Cow::Borrowed(token)))
-        }
-        sent => sent,
     }
 }
 
@@ -118,18 +105,17 @@ fn token(value: &[u8]) -> Option<&[u8]> {
 
 /// Bytes that are not UTF-8 become U+FFFD, which no key has.
 fn parameter(query: &str) -> Sent<'_> {
-    let mut values =
-        form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| is_parameter(name));
+    let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == API_KEY);
     match (values.next(), values.next()) {
         (None, _) => Sent::Nothing,
-        (Some((_, Cow::Borrowed(value))), None) => Sent::of(Cow::Borrowed(value.as_bytes())),
-        (Some((_, Cow::Owned(value))), None) => Sent::of(Cow::Owned(value.into_bytes())),
+        (Some((_, Cow::Borrowed(value))), None) => {
+            Sent::Nothing.beside(Cow::Borrowed(value.as_bytes()))
+        }
+        (Some((_, Cow::Owned(value))), None) => {
+            Sent::Nothing.beside(Cow::Owned(value.into_bytes()))
+        }
         _ => Sent::Repeated,
     }
-}
-
-fn is_parameter(name: &str) -> bool {
-    name == API_KEY.as_str()
 }
 
 #[cfg(test)]

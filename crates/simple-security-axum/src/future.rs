@@ -55,10 +55,12 @@ where
         Self { stage: Stage::Called { future } }
     }
 
+    #[cold]
     pub(crate) fn refused(response: Response<Bytes>) -> Self {
         Self { stage: Stage::refused(response) }
     }
 
+    #[cold]
     pub(crate) fn asking(
         answer: Answer,
         inner: S,

@@ -79,6 +79,7 @@ impl Policy {
     }
 
     /// The answer to a request that may not pass.
+    #[cold]
     pub(crate) fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
         refusal.respond(&self.challenges)
     }
