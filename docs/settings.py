@@ -18,15 +18,29 @@ that names it; where no lifespan runs, each request is answered 503 until it is 
 |---|---|---|---|
 """
 
+PROGRAM = """
+## The program simple-security
+
+It reads the same settings by variables with a prefix of their own. Where [a command](command-line.md)
+has a flag for one, the flag goes before the variable. `fastapi-simple-security`, which comes with the
+Python package, reads the variables above.
+
+| variable | default | meaning |
+|---|---|---|
+"""
+
 
 def page() -> str:
     """The whole page."""
-    rows = []
-    for variable, other_spelling, argument, default, meaning in _core.settings():
-        variables = f"`{variable}`" + (f" or `{other_spelling}`" if other_spelling else "")
+    package, program = [], []
+    for variable, of_program, other_spelling, argument, default, meaning in _core.settings():
         shown = default if " " in default else f"`{default}`"
-        rows.append(f"| {variables} | `{argument}` | {shown} | {meaning} |\n")
-    return HEAD + "".join(rows)
+        if variable:
+            variables = f"`{variable}`" + (f" or `{other_spelling}`" if other_spelling else "")
+            package.append(f"| {variables} | `{argument}` | {shown} | {meaning} |\n")
+        if of_program:
+            program.append(f"| `{of_program}` | {shown} | {meaning} |\n")
+    return HEAD + "".join(package) + PROGRAM + "".join(program)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 //! Importing it opens nothing and starts no thread.
 
 use pyo3::prelude::*;
+use simple_security::config::{Face, SETTINGS, Setting};
 
 mod credential;
 mod engine;
@@ -38,13 +39,24 @@ fn hide_docs() -> bool {
     simple_security::config::hide_docs()
 }
 
-/// All settings: variable, other spelling, argument, default and meaning of each.
+/// A setting: the variables of the package and of the program `simple-security`, the other spelling
+/// of the first, argument, default, meaning.
+type SettingRow = (
+    Option<String>,
+    Option<String>,
+    Option<&'static str>,
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
+/// All settings.
 #[pyfunction]
-#[allow(clippy::type_complexity, reason = "one row of a table")]
-fn settings() -> Vec<(&'static str, Option<&'static str>, &'static str, &'static str, &'static str)>
-{
-    simple_security::config::SETTINGS
-        .iter()
-        .map(|s| (s.variable, s.other_spelling, s.argument, s.default, s.meaning))
-        .collect()
+fn settings() -> Vec<SettingRow> {
+    let row = |setting: &Setting| {
+        let [package, program] = [Face::FastApi, Face::Program].map(|face| setting.variable(face));
+        let Setting { other_spelling, argument, default, meaning, .. } = *setting;
+        (package, program, other_spelling, argument, default, meaning)
+    };
+    SETTINGS.iter().map(row).collect()
 }

@@ -11,6 +11,9 @@ use crate::keys::OpenError;
 use crate::random::{self, BASE62};
 use crate::store::{KeyStore, StoreError};
 
+/// A secret of fewer characters is accepted with a warning.
+const SHORT: usize = 16;
+
 /// The digest of the admin secret. The secret itself is not kept.
 pub struct AdminSecret(KeyDigest);
 
@@ -51,6 +54,13 @@ pub(crate) fn agree(
     settings: &Settings,
 ) -> Result<(Option<AdminSecret>, Option<SecretString>), OpenError> {
     if let Some(secret) = &settings.admin_secret {
+        let length = secret.expose_secret().len();
+        if length < SHORT {
+            tracing::warn!(
+                "the admin secret in {} is short ({length} characters); {SHORT} random ones or more are hard to guess",
+                settings.secret_setting
+            );
+        }
         return Ok((Some(AdminSecret::set(secret)), None));
     }
     let generated = generate()?;

@@ -7,13 +7,36 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::key::KeyFormat;
 
+/// Who reads the settings. Each has a prefix of its own for the variables, so that two of them can
+/// share an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// The Python package, with the prefix of the package that it takes the place of.
+    FastApi,
+    /// The program `simple-security`.
+    Program,
+}
+
+impl Face {
+    /// What the variables begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::FastApi => "FASTAPI_SIMPLE_SECURITY_",
+            Self::Program => "SIMPLE_SECURITY_",
+        }
+    }
+}
+
 /// One setting as its reader knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// The environment variable.
-    pub variable: &'static str,
-    /// Another spelling of it that works too.
+    /// The environment variable, after the prefix of a face.
+    name: &'static str,
+    /// Another spelling of the whole variable that works too, where the prefix is that of
+    /// [`Face::FastApi`].
     pub other_spelling: Option<&'static str>,
+    /// Who has it.
+    faces: &'static [Face],
     /// The argument that sets it from code.
     pub argument: &'static str,
     /// What holds when nobody sets it.
@@ -22,44 +45,59 @@ pub struct Setting {
     pub meaning: &'static str,
 }
 
+impl Setting {
+    /// The environment variable of a face; `None` where the face has no such setting.
+    pub fn variable(&self, face: Face) -> Option<String> {
+        self.faces.contains(&face).then(|| format!("{}{}", face.prefix(), self.name))
+    }
+}
+
+const EVERY_FACE: &[Face] = &[Face::FastApi, Face::Program];
+
 const SECRET: Setting = Setting {
-    variable: "FASTAPI_SIMPLE_SECURITY_SECRET",
+    name: "SECRET",
     other_spelling: None,
+    faces: EVERY_FACE,
     argument: "secret",
     default: "generated at start and printed once",
     meaning: "The admin secret, which the admin routes expect in the header `secret-key`",
 };
 const DB_LOCATION: Setting = Setting {
-    variable: "FASTAPI_SIMPLE_SECURITY_DB_LOCATION",
+    name: "DB_LOCATION",
     other_spelling: None,
+    faces: EVERY_FACE,
     argument: "db_location",
     default: "sqlite.db",
     meaning: "The database file: a path, or a URL such as `sqlite:///keys.db` (four slashes for an absolute path)",
 };
 const AUTOMATIC_EXPIRATION: Setting = Setting {
-    variable: "FASTAPI_SIMPLE_SECURITY_AUTOMATIC_EXPIRATION",
+    name: "AUTOMATIC_EXPIRATION",
     other_spelling: Some("FAST_API_SIMPLE_SECURITY_AUTOMATIC_EXPIRATION"),
+    faces: EVERY_FACE,
     argument: "automatic_expiration",
     default: "15",
     meaning: "Days until a new or renewed key expires, 1 to 36500",
 };
 const HIDE_DOCS: Setting = Setting {
-    variable: "FASTAPI_SIMPLE_SECURITY_HIDE_DOCS",
+    name: "HIDE_DOCS",
     other_spelling: None,
+    faces: &[Face::FastApi],
     argument: "hide_docs",
     default: "not set",
     meaning: "If present, whatever its value, the admin routes are not shown in `/docs`",
 };
 const KEY_PREFIX: Setting = Setting {
-    variable: "FASTAPI_SIMPLE_SECURITY_KEY_PREFIX",
+    name: "KEY_PREFIX",
     other_spelling: None,
+    faces: EVERY_FACE,
     argument: "key_prefix",
     default: "fss",
     meaning: "What new keys start with, such as `acme` or `acme_live`",
 };
 const REFUSAL_STATUS: Setting = Setting {
-    variable: "FASTAPI_SIMPLE_SECURITY_REFUSAL_STATUS",
+    name: "REFUSAL_STATUS",
     other_spelling: None,
+    faces: &[Face::FastApi],
     argument: "refusal_status",
     default: "403",
     meaning: "The status of a request without a good key: 403, or 401 with `WWW-Authenticate`",
@@ -133,22 +171,31 @@ impl Default for EngineSettings {
 }
 
 impl Settings {
-    /// Reads all settings: from the arguments, else from the environment, else the defaults.
+    /// Reads all settings: from the arguments, else from the environment, else the defaults. The
+    /// variables are those of [`Face::FastApi`].
     ///
     /// # Errors
     /// [`ConfigurationError`] names the first one that is wrong.
     pub fn load(arguments: &Arguments) -> Result<Self, ConfigurationError> {
+        Self::load_for(Face::FastApi, arguments)
+    }
+
+    /// The same, by the variables of a face.
+    ///
+    /// # Errors
+    /// Those of [`Settings::load`].
+    pub fn load_for(face: Face, arguments: &Arguments) -> Result<Self, ConfigurationError> {
         let secret = match &arguments.secret {
             Some(secret) => Found { name: SECRET.argument.to_owned(), text: Some(secret.clone()) },
             None => {
-                let found = environment(&SECRET)?;
+                let found = environment(&SECRET, face)?;
                 Found { name: found.name, text: found.text.map(SecretString::from) }
             }
         };
-        let location = find(&DB_LOCATION, arguments.db_location.as_deref())?;
-        let days = find(&AUTOMATIC_EXPIRATION, arguments.automatic_expiration.as_deref())?;
-        let prefix = find(&KEY_PREFIX, arguments.key_prefix.as_deref())?;
-        let status = find(&REFUSAL_STATUS, arguments.refusal_status.as_deref())?;
+        let location = find(&DB_LOCATION, face, arguments.db_location.as_deref())?;
+        let days = find(&AUTOMATIC_EXPIRATION, face, arguments.automatic_expiration.as_deref())?;
+        let prefix = find(&KEY_PREFIX, face, arguments.key_prefix.as_deref())?;
+        let status = find(&REFUSAL_STATUS, face, arguments.refusal_status.as_deref())?;
         Ok(Self {
             admin_secret: check_secret(&secret)?,
             secret_setting: secret.name,
@@ -165,7 +212,7 @@ impl Settings {
 
 /// Whether the admin routes are to be left out of the documentation.
 pub fn hide_docs() -> bool {
-    variable(HIDE_DOCS.variable).is_some()
+    HIDE_DOCS.variable(Face::FastApi).is_some_and(|name| variable(&name).is_some())
 }
 
 /// What was set, and how the one who set it calls it.
@@ -180,14 +227,21 @@ impl<T> Found<T> {
     }
 }
 
-fn find(setting: &Setting, argument: Option<&str>) -> Result<Found<String>, ConfigurationError> {
+fn find(
+    setting: &Setting,
+    face: Face,
+    argument: Option<&str>,
+) -> Result<Found<String>, ConfigurationError> {
     match argument {
         Some(text) => Ok(Found { name: setting.argument.to_owned(), text: Some(text.to_owned()) }),
-        None => environment(setting),
+        None => environment(setting, face),
     }
 }
 
-fn environment(setting: &Setting) -> Result<Found<String>, ConfigurationError> {
+fn environment(setting: &Setting, face: Face) -> Result<Found<String>, ConfigurationError> {
+    let Some(name) = setting.variable(face) else {
+        return Ok(Found { name: setting.argument.to_owned(), text: None });
+    };
     let read = |name: &str| -> Result<Found<String>, ConfigurationError> {
         let found = Found { name: name.to_owned(), text: None };
         match variable(name).map(std::ffi::OsString::into_string) {
@@ -196,8 +250,9 @@ fn environment(setting: &Setting) -> Result<Found<String>, ConfigurationError> {
             Some(Err(_)) => Err(found.wrong("it is not valid UTF-8; set it anew".to_owned())),
         }
     };
-    let first = read(setting.variable)?;
-    let Some(other) = setting.other_spelling else { return Ok(first) };
+    let first = read(&name)?;
+    let other = setting.other_spelling.filter(|_| face == Face::FastApi);
+    let Some(other) = other else { return Ok(first) };
     let other = read(other)?;
     match (&first.text, &other.text) {
         (Some(a), Some(b)) if a != b => Err(first.wrong(format!(
@@ -228,13 +283,6 @@ fn check_secret(found: &Found<SecretString>) -> Result<Option<SecretString>, Con
             "the admin secret must be ASCII without spaces around it, because it travels in an HTTP header"
                 .to_owned(),
         ));
-    }
-    if text.len() < 16 {
-        tracing::warn!(
-            "the admin secret in {} is short ({} characters); 16 random ones or more are hard to guess",
-            found.name,
-            text.len()
-        );
     }
     Ok(Some(secret.clone()))
 }
@@ -305,6 +353,19 @@ mod tests {
         assert_eq!((days("1"), days("36500"), days(" 15 ")), (Some(1), Some(36_500), Some(15)));
         for wrong in ["0", "-1", "36501", "1.5", "", "soon", "99999999999999999999"] {
             assert_eq!(days(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_face_has_variables_of_its_own() {
+        let variables = |face| SETTINGS.map(|setting| setting.variable(face));
+        let secret = |prefix: &str| Some(format!("{prefix}SIMPLE_SECURITY_SECRET"));
+        assert_eq!(variables(Face::FastApi)[0], secret("FASTAPI_"));
+        assert_eq!(variables(Face::Program)[0], secret(""));
+        assert_eq!(HIDE_DOCS.variable(Face::Program), None);
+        for face in EVERY_FACE {
+            let names: Vec<_> = variables(*face).into_iter().flatten().collect();
+            assert!(names.iter().all(|name| name.starts_with(face.prefix())), "{names:?}");
         }
     }
 

@@ -123,6 +123,12 @@ pub enum InvalidImport {
     /// It would be taken for a mistyped key of ours.
     #[error("a key of your own cannot start with {0}, which is how the keys of this service start")]
     OurPrefix(String),
+    /// It starts as our keys do, and is none.
+    #[error(transparent)]
+    NotOurs(Malformed),
+    /// It is a key of ours, and the id that comes with it is not the one that is part of it.
+    #[error("the id in the key is another than the id that is given")]
+    OtherId,
 }
 
 /// How the keys of one deployment look: their prefix.
@@ -214,6 +220,30 @@ impl KeyFormat {
         }
         Ok(KeyDigest::of(key.as_bytes()))
     }
+
+    /// The digest of a key that was in use elsewhere: a whole one of ours, with the id that is
+    /// part of it, or one of the caller's own.
+    ///
+    /// # Errors
+    /// [`InvalidImport`] says why the text cannot be such a key.
+    pub fn import_used(&self, key: &str) -> Result<(KeyDigest, Option<KeyId>), InvalidImport> {
+        let Some(rest) = key.strip_prefix(&self.start) else {
+            return self.import(key).map(|digest| (digest, None));
+        };
+        let digest = self.parse(key.as_bytes()).map_err(InvalidImport::NotOurs)?;
+        let id = rest.get(..KeyId::LENGTH).and_then(|id| id.parse().ok());
+        Ok((digest, id))
+    }
+}
+
+/// Whether a text has in it what looks like a whole key of ours, of any prefix: as
+/// [`KEY_PATTERN`] has it, without regard to what stands around.
+pub fn holds_a_key(text: &[u8]) -> bool {
+    const REST: usize = KeyId::LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH;
+    text.windows(REST + 2).any(|found| {
+        let [last, b'_', rest @ ..] = found else { return false };
+        matches!(last, b'a'..=b'z' | b'0'..=b'9') && has_shape(rest)
+    })
 }
 
 impl Default for KeyFormat {
@@ -276,6 +306,39 @@ mod tests {
             wrong[position] = if wrong[position] == b'a' { b'b' } else { b'a' };
             assert!(format.parse(&wrong).is_err(), "position {position}");
         }
+    }
+
+    #[test]
+    fn a_key_of_ours_is_taken_back_with_its_id() {
+        let format = KeyFormat::default();
+        let (key, id) = format.generate().expect("random bytes");
+        let digest = KeyDigest::of(key.expose().as_bytes());
+        assert_eq!(format.import_used(key.expose()), Ok((digest, Some(id))));
+        assert_eq!(format.import(key.expose()), Err(InvalidImport::OurPrefix("fss_".to_owned())));
+        let cut = format.import_used(&key.expose()[..54]);
+        assert_eq!(cut, Err(InvalidImport::NotOurs(Malformed::Shape)));
+        let wrong = format!(
+            "{}{}",
+            &key.expose()[..54],
+            if key.expose().ends_with('a') { 'b' } else { 'a' }
+        );
+        assert_eq!(format.import_used(&wrong), Err(InvalidImport::NotOurs(Malformed::Checksum)));
+        let other = KeyFormat::new("acme").expect("a prefix").import_used(key.expose());
+        assert_eq!(other, Ok((digest, None)), "of another service it is a key like any other");
+        assert_eq!(format.import_used("short"), Err(InvalidImport::Length(5)));
+    }
+
+    #[test]
+    fn a_key_in_a_text_is_noticed() {
+        let format = KeyFormat::new("acme_live").expect("a prefix");
+        let (key, id) = format.generate().expect("random bytes");
+        for text in ["", " ", "--name=", "é", "x_"] {
+            assert!(holds_a_key(format!("{text}{}{text}", key.expose()).as_bytes()), "{text}");
+        }
+        assert!(!holds_a_key(id.as_str().as_bytes()));
+        assert!(!holds_a_key(&key.expose().as_bytes()[..key.expose().len() - 1]));
+        assert!(!holds_a_key(b"0b6c1b9e-52f7-4c1d-8a4e-6f9d3c2b1a07"));
+        assert!(!holds_a_key(b"a_0123456789a_"));
     }
 
     #[test]

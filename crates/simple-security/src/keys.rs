@@ -18,9 +18,11 @@ use crate::usage::Flusher;
 use crate::verify::{Denied, LatestTime, VerifiedKey, Verifier};
 
 mod changes;
+mod moving;
 mod showing;
 
 pub use changes::{IssuedKey, RenewedKey};
+pub use moving::{UsedKey, UsedKeyText};
 
 /// The keys of one deployment: the engine that all faces ask.
 ///
@@ -102,6 +104,28 @@ impl ApiKeys {
         settings: &Settings,
     ) -> Result<(Self, Option<SecretString>), OpenError> {
         let (admin, generated) = admin::agree(&*store, settings)?;
+        Ok((Self::start(store, clock, settings, admin)?, generated))
+    }
+
+    /// The same for a program that takes no admin requests, such as a command line: it knows no
+    /// admin secret and takes no part in agreeing on one.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn without_admin_secret(
+        store: Arc<dyn KeyStore>,
+        clock: Arc<dyn Clock>,
+        settings: &Settings,
+    ) -> Result<Self, OpenError> {
+        Self::start(store, clock, settings, None)
+    }
+
+    fn start(
+        store: Arc<dyn KeyStore>,
+        clock: Arc<dyn Clock>,
+        settings: &Settings,
+        admin: Option<AdminSecret>,
+    ) -> Result<Self, OpenError> {
         let engine = settings.engine;
         let flusher = Flusher::start(
             random::bytes()?,
@@ -117,15 +141,14 @@ impl ApiKeys {
             clock,
             latest: LatestTime::default(),
         });
-        let keys = Self {
+        Ok(Self {
             lookup: Lookup::new(Arc::clone(&verifier), Arc::clone(&store)),
             verifier,
             store,
             flusher: Mutex::new(flusher),
             automatic_expiration: settings.automatic_expiration,
             admin,
-        };
-        Ok((keys, generated))
+        })
     }
 
     /// Verifies what a client has presented, and counts it when it is accepted.
@@ -175,8 +198,8 @@ impl ApiKeys {
         self.store.resume();
     }
 
-    /// What admin requests are compared with; `None` where no secret is set on a store that many
-    /// machines share, and no admin request may pass.
+    /// What admin requests are compared with; `None` where there is none, and no admin request may
+    /// pass: no secret is set on a store that many machines share, or none is wanted.
     pub fn admin_secret(&self) -> Option<&AdminSecret> {
         self.admin.as_ref()
     }

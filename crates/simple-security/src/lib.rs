@@ -22,12 +22,12 @@ mod verify;
 pub use admin::AdminSecret;
 pub use key::{
     InvalidImport, InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, MAX_KEY_LENGTH, Malformed,
-    PlainKey,
+    PlainKey, holds_a_key,
 };
-pub use keys::{ApiKeys, IssuedKey, KeyError, OpenError, RenewedKey};
+pub use keys::{ApiKeys, IssuedKey, KeyError, OpenError, RenewedKey, UsedKey, UsedKeyText};
 pub use page::{Cursor, InvalidCursor, KeyDetails, KeyFilter, Page, PageRequest};
 pub use record::{
     InvalidKeyId, InvalidKeyName, InvalidKeyState, KeyEdit, KeyId, KeyName, KeyRecord,
-    KeyReference, KeyState, NewKey, Timestamp, Usage,
+    KeyReference, KeyState, NewKey, StoredKey, Timestamp, Usage,
 };
 pub use verify::{Denied, VerifiedKey};

@@ -264,6 +264,17 @@ pub struct Usage {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// All that a store keeps of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// What it is looked up by.
+    pub digest: KeyDigest,
+    /// What is known of it.
+    pub record: KeyRecord,
+    /// How often it was accepted.
+    pub usage: Usage,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

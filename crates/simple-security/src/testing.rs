@@ -8,11 +8,15 @@ use std::sync::Arc;
 
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
-use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::record::{
+    KeyEdit, KeyId, KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage,
+};
 use crate::store::{
-    ChangeMark, Changed, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
+    ChangeMark, Changed, Existing, Inserted, KeyChange, KeyStore, Reading, StoreError, StoreFuture,
+    UsageBatch,
 };
 
+mod bulk;
 mod counts;
 mod log;
 mod model;
@@ -62,6 +66,12 @@ pub const CHECKS: &[Check] = checks![
     records::a_handle_that_knows_old_fields_does_not_write_them_back,
     records::one_of_many_insertions_at_once_wins,
     records::keys_are_listed_last_used_first,
+    bulk::many_keys_are_added_with_their_usage,
+    bulk::many_keys_are_added_or_none,
+    bulk::a_key_that_exists_stays_as_it_is,
+    bulk::a_source_that_fails_adds_nothing,
+    bulk::many_keys_are_read_in_the_log_or_anything_is,
+    bulk::two_sources_at_once_are_added_one_after_the_other,
     pages::a_page_has_the_newest_keys_first,
     pages::pages_that_follow_each_other_have_every_key_once,
     pages::a_page_has_the_keys_that_pass_its_filter,
@@ -119,6 +129,14 @@ impl Handle {
         record
     }
 
+    fn try_insert_all(
+        &self,
+        keys: Vec<Result<StoredKey, StoreError>>,
+        existing: Existing,
+    ) -> Result<Inserted, StoreError> {
+        self.wait(self.store.insert_all(Box::new(keys.into_iter()), existing))
+    }
+
     #[track_caller]
     fn find(&self, key: KeyReference) -> Option<KeyRecord> {
         self.wait(self.store.find(key)).expect("find")
@@ -142,7 +160,8 @@ impl Handle {
     /// The keys of a page, at the instant `now`.
     #[track_caller]
     fn page(&self, request: &PageRequest, now: i64) -> Vec<(KeyRecord, Usage)> {
-        self.wait(self.store.page(request, at(now))).expect("page")
+        let keys = self.wait(self.store.page(request, at(now))).expect("page");
+        keys.into_iter().map(|key| (key.record, key.usage)).collect()
     }
 
     #[track_caller]
@@ -196,6 +215,10 @@ fn id(number: u32) -> KeyId {
 
 fn digest(number: u32) -> KeyDigest {
     KeyDigest::of(format!("key {number}").as_bytes())
+}
+
+fn stored(number: u32) -> StoredKey {
+    StoredKey { digest: digest(number), record: record(number), usage: Usage::default() }
 }
 
 fn record(number: u32) -> KeyRecord {

@@ -148,7 +148,7 @@ impl ApiKeys {
     /// Waits until no process can use an answer from before a change that is committed: the
     /// lease, a thousandth more for clocks that do not run alike, and a millisecond for the time
     /// between reading the clock and reading the log.
-    async fn wait_for_all(&self) {
+    pub(super) async fn wait_for_all(&self) {
         let lease = self.store.lease();
         let bound = lease + lease / 1000 + Duration::from_millis(1);
         self.verifier.clock.sleep(bound).await;

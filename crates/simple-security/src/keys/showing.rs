@@ -3,7 +3,7 @@
 use super::{ApiKeys, KeyError};
 use crate::key::KeyDigest;
 use crate::page::{Cursor, KeyDetails, Page, PageRequest};
-use crate::record::{KeyId, KeyRecord, KeyReference, Usage};
+use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Usage};
 use crate::store::StoreError;
 
 impl ApiKeys {
@@ -39,17 +39,30 @@ impl ApiKeys {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn page(&self, mut request: PageRequest) -> Result<Page, KeyError> {
+    pub async fn page(&self, request: PageRequest) -> Result<Page, KeyError> {
+        let (keys, next) = self.stored_page(request).await?;
+        let details = |key: StoredKey| self.details((key.record, key.usage));
+        Ok(Page { keys: keys.into_iter().map(details).collect(), next })
+    }
+
+    /// The keys of a page as they are stored, and where the next page begins.
+    pub(super) async fn stored_page(
+        &self,
+        mut request: PageRequest,
+    ) -> Result<(Vec<StoredKey>, Option<Cursor>), KeyError> {
         let flushed = self.flush().await;
         let limit = request.limit.clamp(1, PageRequest::MAX_LIMIT);
         // One more than is shown, to know whether there is another page.
         request.limit = limit + 1;
-        let mut rows = self.store.page(&request, self.now()).await?;
-        self.add_pending(flushed, &mut rows, |record| record.id);
+        let rows = self.store.page(&request, self.now()).await?;
+        let mut rows: Vec<_> =
+            rows.into_iter().map(|key| ((key.digest, key.record), key.usage)).collect();
+        self.add_pending(flushed, &mut rows, |(_, record)| record.id);
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| more).map(|(record, _)| Cursor::of(record));
-        Ok(Page { keys: rows.into_iter().map(|row| self.details(row)).collect(), next })
+        let next = rows.last().filter(|_| more).map(|((_, record), _)| Cursor::of(record));
+        let stored = |((digest, record), usage)| StoredKey { digest, record, usage };
+        Ok((rows.into_iter().map(stored).collect(), next))
     }
 
     /// All keys with their usage: last used first, never used last, then by age and id.

@@ -6,12 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{
-    ChangeMark, Changed, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
+    ChangeMark, Changed, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, StoreError,
+    StoreFuture, UsageBatch,
 };
 use crate::key::KeyDigest;
 use crate::page::{Cursor, PageRequest};
 use crate::random;
-use crate::record::{KeyId, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 
 /// Keeps everything until it is dropped. Nothing is written anywhere.
 ///
@@ -70,6 +71,26 @@ impl State {
             KeyReference::Digest(digest) => self.ids.get(&digest).copied(),
         }
     }
+
+    /// `false` where the id or the digest is taken.
+    fn insert(&mut self, StoredKey { digest, record, usage }: StoredKey) -> bool {
+        if self.keys.contains_key(&record.id) || self.ids.contains_key(&digest) {
+            return false;
+        }
+        self.ids.insert(digest, record.id);
+        self.keys.insert(record.id, (digest, record, usage));
+        self.changes.push(digest);
+        true
+    }
+
+    /// Undoes the last insertions.
+    fn take_back(&mut self, added: &[(KeyDigest, KeyId)]) {
+        for (digest, id) in added {
+            self.ids.remove(digest);
+            self.keys.remove(id);
+        }
+        self.changes.truncate(self.changes.len() - added.len());
+    }
 }
 
 impl KeyStore for MemoryStore {
@@ -79,13 +100,34 @@ impl KeyStore for MemoryStore {
 
     fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
         self.with(|state| {
-            if state.keys.contains_key(&record.id) || state.ids.contains_key(&digest) {
-                return Err(StoreError::Duplicate);
+            let key = StoredKey { digest, record: record.clone(), usage: Usage::default() };
+            if state.insert(key) { Ok(()) } else { Err(StoreError::Duplicate) }
+        })
+    }
+
+    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
+        self.with(|state| {
+            let mut done = Inserted::default();
+            let mut added = Vec::new();
+            for (position, key) in (0..).zip(keys) {
+                let inserted = key.and_then(|key| {
+                    let (digest, id) = (key.digest, key.record.id);
+                    match (state.insert(key), existing) {
+                        (true, _) => added.push((digest, id)),
+                        (false, Existing::Skip) => done.skipped += 1,
+                        (false, Existing::Refuse) => {
+                            return Err(StoreError::DuplicateAt { position });
+                        }
+                    }
+                    Ok(())
+                });
+                if let Err(error) = inserted {
+                    state.take_back(&added);
+                    return Err(error);
+                }
             }
-            state.keys.insert(record.id, (digest, record.clone(), Usage::default()));
-            state.ids.insert(digest, record.id);
-            state.changes.push(digest);
-            Ok(())
+            done.added = added.len() as u64;
+            Ok(done)
         })
     }
 
@@ -123,14 +165,15 @@ impl KeyStore for MemoryStore {
         &'a self,
         request: &'a PageRequest,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>> {
+    ) -> StoreFuture<'a, Vec<StoredKey>> {
         self.with(|state| {
-            let rows = state.keys.values().map(|(_, record, usage)| (record, usage));
+            let rows = state.keys.values();
             let mut rows: Vec<_> =
-                rows.filter(|(record, _)| request.asks_for(record, now)).collect();
-            rows.sort_by_key(|(record, _)| std::cmp::Reverse(Cursor::of(record)));
+                rows.filter(|(_, record, _)| request.asks_for(record, now)).cloned().collect();
+            rows.sort_by_key(|(_, record, _)| std::cmp::Reverse(Cursor::of(record)));
             rows.truncate(request.limit as usize);
-            Ok(rows.into_iter().map(|(record, usage)| (record.clone(), *usage)).collect())
+            let stored = |(digest, record, usage)| StoredKey { digest, record, usage };
+            Ok(rows.into_iter().map(stored).collect())
         })
     }
 

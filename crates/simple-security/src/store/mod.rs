@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
-use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 
 mod memory;
 #[cfg(feature = "sqlite")]
@@ -15,7 +15,7 @@ mod sqlite;
 
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, read_old_keys};
 
 /// What a store gives back: an embedded one has done the work when it is first polled.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -36,6 +36,16 @@ pub trait KeyStore: Send + Sync + 'static {
     /// [`StoreError::Duplicate`] when the id or the digest is taken.
     fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()>;
 
+    /// Adds many keys with their usage in one transaction: all of them, or none. What they
+    /// replace there is nothing: a key that exists stays as it is.
+    ///
+    /// Other writers wait meanwhile, so the keys should be there when they are asked for.
+    ///
+    /// # Errors
+    /// [`StoreError::DuplicateAt`] when the id or the digest of one is taken, also by one before
+    /// it, unless `existing` says that it is left out; or the first error that `keys` gives.
+    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted>;
+
     /// The record of a key, as the last commit before the call left it, or a later one.
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>>;
 
@@ -47,13 +57,13 @@ pub trait KeyStore: Send + Sync + 'static {
     /// Removes a key and its usage, for ever. `false` when there is no such key.
     fn delete(&self, id: KeyId) -> StoreFuture<'_, bool>;
 
-    /// The records that a request asks for, with their usage, by the order of a
-    /// [`Cursor`](crate::Cursor): at most `request.limit` of them. `now` tells which have expired.
+    /// The keys that a request asks for, by the order of a [`Cursor`](crate::Cursor): at most
+    /// `request.limit` of them. `now` tells which have expired.
     fn page<'a>(
         &'a self,
         request: &'a PageRequest,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>>;
+    ) -> StoreFuture<'a, Vec<StoredKey>>;
 
     /// All records with their usage, last used first, never used last, then by age and id.
     fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>>;
@@ -85,6 +95,27 @@ pub trait KeyStore: Send + Sync + 'static {
 
     /// Ends one [`KeyStore::suspend`].
     fn resume(&self) {}
+}
+
+/// Where a store gets many keys from, one by one. After an error nothing more is asked for.
+pub type KeySource = Box<dyn Iterator<Item = Result<StoredKey, StoreError>> + Send>;
+
+/// What becomes of a key that is to be added, where its id or its digest is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Nothing is added.
+    Refuse,
+    /// It is left out.
+    Skip,
+}
+
+/// How many keys were added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Inserted {
+    /// Those that are new.
+    pub added: u64,
+    /// Those that were left out.
+    pub skipped: u64,
 }
 
 /// One change of the state of a key.
@@ -196,6 +227,24 @@ pub enum StoreError {
         /// The other tables.
         tables: String,
     },
+    /// There is no file, and none was to be made.
+    #[error("{} does not exist", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is one of the old package, and was not to be taken over.
+    #[error("{} is a database of fastapi_simple_security 1.x; it was left as it is. Start the new version of the application on it, or import it into a new database", path.display())]
+    OldFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has no table of the old package.
+    #[error("{} has no keys of fastapi_simple_security 1.x", path.display())]
+    NoOldTable {
+        /// The file.
+        path: PathBuf,
+    },
     /// A newer version of this software has written the file.
     #[error("{} was written by a newer version (schema {found}, this one knows up to {known}); it was left as it is. Install the newer version", path.display())]
     NewerSchema {
@@ -259,6 +308,12 @@ pub enum StoreError {
     /// The id or the digest of a new record is taken.
     #[error("a key with this id or this text exists already")]
     Duplicate,
+    /// The id or the digest of one of many new keys is taken. None of them was added.
+    #[error("the key at position {position} exists already")]
+    DuplicateAt {
+        /// Which of them, counted from 0.
+        position: u64,
+    },
     /// Machines that share a store have no way to share a generated secret.
     #[error(
         "machines that share a store cannot share a generated admin secret; set FASTAPI_SIMPLE_SECURITY_SECRET"

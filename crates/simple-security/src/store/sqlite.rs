@@ -12,16 +12,21 @@ use rusqlite::Transaction;
 use rustix::fs::FlockOperation;
 
 use self::database::File;
+pub use self::old_keys::read_old_keys;
 use self::side_lock::SideFile;
-use super::{ChangeMark, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch};
+use super::{
+    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, StoreError,
+    StoreFuture, UsageBatch,
+};
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
-use crate::record::{KeyId, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 use crate::sync::{Mutex, lock};
 
 mod connections;
 mod database;
 mod errors;
+mod old_keys;
 mod old_table;
 mod open;
 mod place;
@@ -51,7 +56,23 @@ impl SqliteStore {
         Self::open_with_timeout(path, WRITE_TIMEOUT)
     }
 
-    /// The same, with the time that a change waits for those of other processes before it fails
+    /// Opens the database that is there, for one who wants to use it and not to begin one: none is
+    /// made, and no file of the old package taken over.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] and [`StoreError::OldFile`], or those of [`SqliteStore::open`].
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        let resolved = place::resolve(path)?;
+        if !resolved.exists() {
+            return Err(StoreError::Missing { path: resolved });
+        }
+        if open::is_old(&resolved, WRITE_TIMEOUT) {
+            return Err(StoreError::OldFile { path: resolved });
+        }
+        Self::open(&resolved)
+    }
+
+    /// [`SqliteStore::open`] with the time that a change waits for those of others before it fails
     /// with [`StoreError::Busy`]: 10 seconds unless said otherwise.
     ///
     /// # Errors
@@ -105,6 +126,12 @@ impl KeyStore for SqliteStore {
         })
     }
 
+    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
+        self.write("adding keys", move |transaction| {
+            statements::insert_all(transaction, keys, existing)
+        })
+    }
+
     /// Read in place: a look-up by primary key takes some microseconds.
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
         Box::pin(std::future::ready(self.0.file.look_up(|reader| match key {
@@ -125,7 +152,7 @@ impl KeyStore for SqliteStore {
         &'a self,
         request: &'a PageRequest,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>> {
+    ) -> StoreFuture<'a, Vec<StoredKey>> {
         let request = request.clone();
         self.blocking(move |inner| {
             inner.file.list("listing keys", |reader| statements::page(reader, &request, now))

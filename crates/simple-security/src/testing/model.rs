@@ -10,12 +10,15 @@ use super::{Handle, Place, at, digest, id, name_of, record, renew, revoke};
 use crate::key::KeyDigest;
 use crate::page::{Cursor, KeyFilter, PageRequest};
 use crate::random;
-use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, KeyState, Timestamp, Usage};
-use crate::store::{ChangeMark, Changed, KeyChange, StoreError};
+use crate::record::{
+    KeyEdit, KeyId, KeyRecord, KeyReference, KeyState, StoredKey, Timestamp, Usage,
+};
+use crate::store::{ChangeMark, Changed, Existing, Inserted, KeyChange, StoreError};
 
 #[derive(Debug, Clone)]
 enum Call {
     Insert { id: u32, digest: u32, created: i64 },
+    InsertAll { keys: Vec<(u32, u32, u64)>, skip: bool },
     FindId(u32),
     FindDigest(u32),
     Change(u32, KeyChange),
@@ -44,6 +47,27 @@ impl Model {
             self.log.push((digest, true));
         }
         !taken
+    }
+
+    /// Where the position of the first that is taken is given back, nothing has changed.
+    fn insert_all(&mut self, keys: &[StoredKey], skip: bool) -> Result<Inserted, u64> {
+        let (before, log) = (self.keys.clone(), self.log.len());
+        let mut done = Inserted::default();
+        for (position, key) in (0..).zip(keys) {
+            if self.insert(key.digest, &key.record) {
+                done.added += 1;
+                if let Some((.., usage)) = self.keys.get_mut(&key.record.id) {
+                    *usage = key.usage;
+                }
+            } else if skip {
+                done.skipped += 1;
+            } else {
+                self.keys = before;
+                self.log.truncate(log);
+                return Err(position);
+            }
+        }
+        Ok(done)
     }
 
     fn change(&mut self, id: KeyId, change: KeyChange) -> Option<KeyRecord> {
@@ -146,6 +170,22 @@ fn compare(reader: &mut Reader, model: &mut Model, call: Call) -> Result<(), Tes
             };
             prop_assert_eq!(inserted, model.insert(digest(key), &record));
         }
+        Call::InsertAll { keys, skip } => {
+            let all = keys.into_iter().map(|(id, key, total)| {
+                let last_used_at = (total > 0).then(|| at(5));
+                let usage = Usage { total, last_used_at };
+                StoredKey { digest: digest(key), record: record(id), usage }
+            });
+            let all: Vec<_> = all.collect();
+            let existing = if skip { Existing::Skip } else { Existing::Refuse };
+            let inserted =
+                match handle.try_insert_all(all.iter().cloned().map(Ok).collect(), existing) {
+                    Ok(inserted) => Ok(inserted),
+                    Err(StoreError::DuplicateAt { position }) => Err(position),
+                    Err(error) => return Err(TestCaseError::fail(error.to_string())),
+                };
+            prop_assert_eq!(inserted, model.insert_all(&all, skip));
+        }
         Call::FindId(number) => {
             let expected = model.keys.get(&id(number)).map(|(_, record, _)| record.clone());
             prop_assert_eq!(handle.find_id(number), expected);
@@ -203,6 +243,8 @@ fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         3 => (key.clone(), key.clone(), seconds.clone())
             .prop_map(|(id, digest, created)| Call::Insert { id, digest, created }),
+        2 => (proptest::collection::vec((key.clone(), key.clone(), 0..3_u64), 0..4), any::<bool>())
+            .prop_map(|(keys, skip)| Call::InsertAll { keys, skip }),
         1 => key.clone().prop_map(Call::FindId),
         1 => key.clone().prop_map(Call::FindDigest),
         2 => (key.clone(), seconds.clone())

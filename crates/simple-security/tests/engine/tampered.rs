@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use simple_security::store::{
-    ChangeMark, KeyChange, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
+    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, StoreError,
+    StoreFuture, UsageBatch,
 };
-use simple_security::{KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, Timestamp, Usage};
+use simple_security::{
+    KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
+};
 use tokio::sync::oneshot;
 
 /// When a batch of counts fails.
@@ -122,6 +125,13 @@ impl KeyStore for Tampered {
         })
     }
 
+    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
+        Box::pin(async move {
+            self.refuse_if_down()?;
+            self.inner().insert_all(keys, existing).await
+        })
+    }
+
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
         Box::pin(async move {
             self.finds.fetch_add(1, Ordering::SeqCst);
@@ -152,7 +162,7 @@ impl KeyStore for Tampered {
         &'a self,
         request: &'a PageRequest,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>> {
+    ) -> StoreFuture<'a, Vec<StoredKey>> {
         Box::pin(async move {
             self.refuse_if_down()?;
             self.inner().page(request, now).await

@@ -13,11 +13,12 @@ use loom::thread::{self, Thread};
 use simple_security::clock::{Clock, Uptime};
 use simple_security::config::{Arguments, Settings};
 use simple_security::store::{
-    ChangeMark, KeyChange, KeyStore, MemoryStore, Reading, StoreError, StoreFuture, UsageBatch,
+    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, MemoryStore, Reading,
+    StoreError, StoreFuture, UsageBatch,
 };
 use simple_security::{
-    ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, PageRequest, Timestamp,
-    Usage, VerifiedKey,
+    ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, PageRequest, StoredKey,
+    Timestamp, Usage, VerifiedKey,
 };
 
 /// The key that all models are about.
@@ -206,6 +207,10 @@ impl KeyStore for ModelStore {
         self.asked(move |now| done(now.insert(KeyDigest::of(KEY), record)))
     }
 
+    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
+        self.asked(move |now| done(now.insert_all(keys, existing)))
+    }
+
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
         self.asked(move |now| done(now.find(key)))
     }
@@ -222,7 +227,7 @@ impl KeyStore for ModelStore {
         &'a self,
         request: &'a PageRequest,
         time: Timestamp,
-    ) -> StoreFuture<'a, Vec<(KeyRecord, Usage)>> {
+    ) -> StoreFuture<'a, Vec<StoredKey>> {
         self.asked(move |now| done(now.page(request, time)))
     }
 

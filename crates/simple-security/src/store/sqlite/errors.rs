@@ -7,10 +7,24 @@ use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 
 use super::super::StoreError;
 
+/// In a transaction all errors are SQLite's; ours are carried through as they are.
+impl From<StoreError> for rusqlite::Error {
+    fn from(error: StoreError) -> Self {
+        Self::ToSqlConversionFailure(error.into())
+    }
+}
+
 /// What an error of SQLite means for the database at `path`.
 ///
 /// Codes: <https://sqlite.org/rescode.html>.
 pub(super) fn translate(path: &Path, doing: &str, error: rusqlite::Error) -> StoreError {
+    let error = match error {
+        rusqlite::Error::ToSqlConversionFailure(error) => match error.downcast::<StoreError>() {
+            Ok(ours) => return *ours,
+            Err(error) => rusqlite::Error::ToSqlConversionFailure(error),
+        },
+        error => error,
+    };
     let path = path.to_owned();
     let code = error.sqlite_error_code();
     let is_duplicate = error.sqlite_extended_error_code().is_some_and(|code| {

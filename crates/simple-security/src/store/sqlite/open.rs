@@ -72,20 +72,8 @@ pub(super) fn inspect(
             source: Some(io::Error::from(error).into()),
         })?;
     if path.exists() {
-        // With a log or a journal of others beside the file, only to read: else they could be
-        // played back when this connection is closed. Without, also to write: else the log and the
-        // index that SQLite makes in order to read would be left behind.
-        let others = ["wal", "journal"].iter().any(|file| beside(path, file).exists());
-        let access = match others {
-            true => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            false => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        };
-        let connection = Connection::open_with_flags(path, access | FLAGS)
-            .and_then(|connection| {
-                connection.busy_timeout(timeout)?;
-                Ok(connection)
-            })
-            .map_err(|error| translate(path, "opening the database", error))?;
+        let connection =
+            look(path, timeout).map_err(|error| translate(path, "opening the database", error))?;
         match contents(&connection, path) {
             Ok(Contents::Ours { schema }) if schema == newest() => return Ok(Inspected::Newest),
             // A journal of an interrupted write can only be played back by a writer.
@@ -94,6 +82,27 @@ pub(super) fn inspect(
         }
     }
     Ok(Inspected::Other)
+}
+
+/// Whether the file is one of the old package. Nothing is changed.
+pub(super) fn is_old(path: &Path, timeout: Duration) -> bool {
+    let opened = look(path, timeout);
+    opened.is_ok_and(|opened| matches!(contents(&opened, path), Ok(Contents::OldTable)))
+}
+
+/// Opens a file that may be anybody's, to look into it and leave it as it is.
+pub(super) fn look(path: &Path, timeout: Duration) -> rusqlite::Result<Connection> {
+    // With a log or a journal of others beside the file, only to read: else they could be
+    // played back when this connection is closed. Without, also to write: else the log and the
+    // index that SQLite makes in order to read would be left behind.
+    let others = ["wal", "journal"].iter().any(|file| beside(path, file).exists());
+    let access = match others {
+        true => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        false => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let connection = Connection::open_with_flags(path, access | FLAGS)?;
+    connection.busy_timeout(timeout)?;
+    Ok(connection)
 }
 
 /// Opens the writer and brings the file up to the newest schema. The second value says which files
@@ -171,7 +180,9 @@ fn connect(path: &Path, timeout: Duration) -> rusqlite::Result<Connection> {
          PRAGMA cell_size_check = ON;
          PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON;
-         PRAGMA synchronous = FULL;",
+         PRAGMA synchronous = FULL;
+         -- The log that many keys at once have needed is made shorter when it is begun anew.
+         PRAGMA journal_size_limit = 16777216;",
     )?;
     Ok(connection)
 }

@@ -2,14 +2,20 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use super::super::{ChangeMark, Changed, KeyChange, Reading, UsageBatch};
+use super::super::{
+    ChangeMark, Changed, Existing, Inserted, KeyChange, KeySource, Reading, StoreError, UsageBatch,
+};
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
-use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyState, Timestamp, Usage};
+use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyState, StoredKey, Timestamp, Usage};
 
 /// How many rows of the change log are kept. A process that has slept through more forgets all
 /// that it has cached.
 const KEPT_CHANGES: i64 = 10_000;
+/// How much of the file is kept in memory while many keys are added, in KiB.
+const BULK_CACHE: i64 = 262_144;
+/// And else: what SQLite keeps when nothing is said.
+const USUAL_CACHE: i64 = 2_000;
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
 const KEPT_BATCHES: i64 = 86_400;
 
@@ -35,6 +41,74 @@ pub(super) fn insert(
             record.revoked_at.map(Timestamp::seconds),
         ))?;
     prune_changes(transaction)
+}
+
+/// Adds many keys: all, or none when the caller rolls back after an error.
+pub(super) fn insert_all(
+    transaction: &Transaction<'_>,
+    keys: KeySource,
+    existing: Existing,
+) -> rusqlite::Result<Inserted> {
+    // Digests come in no order, so that each goes to another page of the index. With the usual
+    // 2 MB of cache a million keys take many times as long, and others wait for all of it.
+    transaction.pragma_update(None, "cache_size", -BULK_CACHE)?;
+    let inserted = insert_each(transaction, keys, existing);
+    transaction.pragma_update(None, "cache_size", -USUAL_CACHE)?;
+    inserted
+}
+
+fn insert_each(
+    transaction: &Transaction<'_>,
+    keys: KeySource,
+    existing: Existing,
+) -> rusqlite::Result<Inserted> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires, revoked_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+    )?;
+    let mut done = Inserted::default();
+    for (position, key) in (0..).zip(keys) {
+        let StoredKey { digest, record, usage } = key?;
+        let added = insert.execute((
+            record.id.as_str(),
+            digest.as_bytes(),
+            record.name.as_str(),
+            record.created_at.seconds(),
+            record.expires_at.seconds(),
+            record.never_expires,
+            record.revoked_at.map(Timestamp::seconds),
+        ))?;
+        if added == 0 {
+            match existing {
+                Existing::Refuse => return Err(StoreError::DuplicateAt { position }.into()),
+                Existing::Skip => done.skipped += 1,
+            }
+            continue;
+        }
+        done.added += 1;
+        if usage != Usage::default() {
+            insert_usage(transaction, record.id, usage)?;
+        }
+        // The log never becomes longer than twice what is kept of it, in the file neither.
+        if done.added.is_multiple_of(KEPT_CHANGES as u64) {
+            prune_changes(transaction)?;
+        }
+    }
+    prune_changes(transaction)?;
+    Ok(done)
+}
+
+/// Adds the usage of a key that has none yet.
+pub(super) fn insert_usage(
+    transaction: &Transaction<'_>,
+    id: KeyId,
+    usage: Usage,
+) -> rusqlite::Result<()> {
+    let total = i64::try_from(usage.total).unwrap_or(i64::MAX);
+    transaction
+        .prepare_cached("INSERT INTO key_usage (id, total, last_used_at) VALUES (?1, ?2, ?3)")?
+        .execute((id.as_str(), total, usage.last_used_at.map(Timestamp::seconds)))
+        .map(drop)
 }
 
 /// Changes single fields and gives back the record as it was before.
@@ -98,7 +172,7 @@ pub(super) fn page(
     connection: &Connection,
     request: &PageRequest,
     now: Timestamp,
-) -> rusqlite::Result<Vec<(KeyRecord, Usage)>> {
+) -> rusqlite::Result<Vec<StoredKey>> {
     let (created_at, id) = match &request.after {
         Some(cursor) => (cursor.created_at.seconds(), cursor.id.as_str()),
         // Before all that there is.
@@ -115,14 +189,17 @@ pub(super) fn page(
                 now.seconds(),
                 request.limit,
             ),
-            |row| Ok((record(row)?, usage_columns(row, 6)?)),
+            |row| {
+                let digest = KeyDigest::from_bytes(row.get(8)?);
+                Ok(StoredKey { digest, record: record(row)?, usage: usage_columns(row, 6)? })
+            },
         )?
         .collect()
 }
 
 fn page_query() -> String {
     format!(
-        "SELECT {COLUMNS}, coalesce(u.total, 0), u.last_used_at
+        "SELECT {COLUMNS}, coalesce(u.total, 0), u.last_used_at, k.digest
          FROM api_keys AS k LEFT JOIN key_usage AS u USING (id)
          WHERE (k.created_at, k.id) < (?1, ?2)
              AND (?3 IS NULL OR instr(k.name, ?3) > 0)

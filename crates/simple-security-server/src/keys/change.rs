@@ -1,0 +1,192 @@
+//! `keys show`, `keys revoke`, `keys renew` and `keys delete`
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::Args;
+use simple_security::{ApiKeys, KeyDetails};
+
+use super::issue::Expiry;
+use super::named::Named;
+use super::shown::{self, line};
+use super::{Absent, wait};
+use crate::dates;
+use crate::failure::{Failure, output};
+use crate::output::{standard_output, visible};
+
+/// Show what is known of a key.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  PROGRAM keys show Gh29RPWKBo4
+  PROGRAM keys show - < file-with-a-key")]
+pub(super) struct Show {
+    /// The id of the key, or `-`: the id or the whole key on the standard input.
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Print an object in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Revoke keys. When the command ends, no request that begins is let in by them.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  PROGRAM keys revoke Gh29RPWKBo4
+  PROGRAM keys revoke - < file-with-a-key-on-each-line")]
+pub(super) struct Revoke {
+    /// The ids of the keys, or `-`: an id or a whole key on each line of the standard input.
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+}
+
+/// Give a key a new date of expiry, and take back its revocation.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  PROGRAM keys renew Gh29RPWKBo4
+  PROGRAM keys renew Gh29RPWKBo4 --expires-at 2030-01-31T12:00:00Z")]
+pub(super) struct Renew {
+    /// The id of the key, or `-`: the id or the whole key on the standard input.
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    expiry: Expiry,
+}
+
+/// Remove a key and its usage, for ever. To keep them, revoke it.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  PROGRAM keys delete Gh29RPWKBo4
+  PROGRAM keys delete Gh29RPWKBo4 --yes")]
+pub(super) struct Delete {
+    /// The id of the key, or `-`: the id or the whole key on the standard input.
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Show {
+    pub(super) fn run(
+        self,
+        open: impl Fn(Absent) -> Result<ApiKeys, Failure>,
+    ) -> Result<(), Failure> {
+        let named = Named::one(&self.id)?;
+        let keys = open(Absent::Refuse)?;
+        let key = wait(keys.find(named.id(&keys)?)).map_err(|error| named.failure(error))?;
+        print(&match self.json {
+            true => line(&shown::KeyDetails::from(key)),
+            false => for_people(&key),
+        })
+    }
+}
+
+impl Revoke {
+    pub(super) fn run(
+        self,
+        open: impl Fn(Absent) -> Result<ApiKeys, Failure>,
+    ) -> Result<(), Failure> {
+        let named = Named::each(&self.ids)?;
+        let keys = open(Absent::Refuse)?;
+        // One that fails keeps none of the others from being revoked.
+        let mut failures = Vec::new();
+        let mut output = standard_output();
+        for named in &named {
+            let revoked = named
+                .id(&keys)
+                .and_then(|id| wait(keys.revoke(id)).map_err(|error| named.failure(error)));
+            match revoked {
+                // That it cannot be printed keeps none either.
+                Ok(record) => drop(writeln!(output, "revoked {}", record.id)),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        let _ = output.flush();
+        let last = failures.pop();
+        for failure in failures {
+            failure.report();
+        }
+        last.map_or(Ok(()), Err)
+    }
+}
+
+impl Renew {
+    pub(super) fn run(
+        self,
+        open: impl Fn(Absent) -> Result<ApiKeys, Failure>,
+    ) -> Result<(), Failure> {
+        let expires_at = self.expiry.date()?;
+        let named = Named::one(&self.id)?;
+        let keys = open(Absent::Refuse)?;
+        // A date that is given is meant: the key expires then. Without one, a key that never expires
+        // stays so.
+        let never_expires = match (self.expiry.never_expires, expires_at) {
+            (true, _) => Some(true),
+            (false, Some(_)) => Some(false),
+            (false, None) => None,
+        };
+        let renewed = wait(keys.renew(named.id(&keys)?, expires_at, never_expires))
+            .map_err(|error| named.failure(error))?;
+        let until = renewed
+            .record
+            .expiry()
+            .map_or("for ever".to_owned(), |expiry| format!("until {}", dates::show(expiry)));
+        let before = if renewed.was_revoked { ", it was revoked before" } else { "" };
+        print(&format!("renewed {} {until}{before}\n", renewed.record.id))
+    }
+}
+
+impl Delete {
+    pub(super) fn run(
+        self,
+        open: impl Fn(Absent) -> Result<ApiKeys, Failure>,
+    ) -> Result<(), Failure> {
+        if !self.yes && (self.id == "-" || !io::stdin().is_terminal()) {
+            let text = "there is nobody to ask whether to delete it for ever; say --yes";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        let named = Named::one(&self.id)?;
+        let keys = open(Absent::Refuse)?;
+        let key = wait(keys.find(named.id(&keys)?)).map_err(|error| named.failure(error))?;
+        if !self.yes && !confirmed(&key)? {
+            return Err(Failure::Refused("nothing was deleted".to_owned()));
+        }
+        wait(keys.delete(key.record.id)).map_err(|error| named.failure(error))?;
+        print(&format!("deleted {}\n", key.record.id))
+    }
+}
+
+fn confirmed(key: &KeyDetails) -> Result<bool, Failure> {
+    let question = format!("{}Delete it and its usage for ever? [y/N] ", for_people(key));
+    let mut answer = String::new();
+    io::stderr()
+        .lock()
+        .write_all(question.as_bytes())
+        .and_then(|()| io::stdin().read_line(&mut answer))
+        .map_err(|error| Failure::Refused(format!("nobody could be asked: {error}")))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn for_people(KeyDetails { record, state, usage }: &KeyDetails) -> String {
+    let never = || "never".to_owned();
+    let date = |date: Option<_>| date.map_or_else(never, dates::show);
+    format!(
+        "id         {}\nname       {}\nstate      {}\ncreated    {}\nexpires    {}\nrevoked    {}\nlast used  {}\ntotal      {}\n",
+        record.id,
+        visible(record.name.as_str()),
+        state.as_str(),
+        dates::show(record.created_at),
+        date(record.expiry()),
+        date(record.revoked_at),
+        date(usage.last_used_at),
+        usage.total,
+    )
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = standard_output();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(output)
+}

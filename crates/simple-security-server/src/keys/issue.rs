@@ -1,0 +1,95 @@
+//! `keys issue`
+
+use std::io::Write as _;
+
+use clap::Args;
+use simple_security::{ApiKeys, KeyName, NewKey, Timestamp};
+
+use super::shown::{IssuedKey, line};
+use super::{Absent, wait};
+use crate::dates;
+use crate::failure::Failure;
+use crate::output::{standard_output, visible};
+
+/// Make a key, and print it this once.
+///
+/// The standard output has the key and nothing else.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  PROGRAM keys issue --name shop
+  KEY=$(PROGRAM keys issue --name shop --expires-at 2030-01-31T12:00:00Z)
+  PROGRAM keys issue --name shop --never-expires --json")]
+pub(super) struct Issue {
+    /// What people call it.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    #[command(flatten)]
+    expiry: Expiry,
+    /// Print an object with `id`, `key` and all that is known of the key.
+    #[arg(long)]
+    json: bool,
+}
+
+/// When a key expires. Without either: after the days that the settings give.
+#[derive(Args)]
+pub(super) struct Expiry {
+    /// From when on it is refused, such as 2030-01-31T12:00:00Z.
+    #[arg(long, value_name = "DATE", conflicts_with = "never_expires")]
+    expires_at: Option<String>,
+    /// It is never refused for its age.
+    #[arg(long)]
+    pub(super) never_expires: bool,
+}
+
+impl Expiry {
+    pub(super) fn date(&self) -> Result<Option<Timestamp>, Failure> {
+        let read = |text: &String| {
+            dates::read(text)
+                .ok_or_else(|| Failure::Usage(format!("--expires-at: {}", dates::WANTED)))
+        };
+        self.expires_at.as_ref().map(read).transpose()
+    }
+}
+
+impl Issue {
+    pub(super) fn run(
+        self,
+        open: impl Fn(Absent) -> Result<ApiKeys, Failure>,
+    ) -> Result<(), Failure> {
+        let name =
+            KeyName::new(&self.name).map_err(|error| Failure::Usage(format!("--name: {error}")))?;
+        let expires_at = self.expiry.date()?;
+        let new = NewKey { name, expires_at, never_expires: self.expiry.never_expires };
+        let keys = open(Absent::Make)?;
+        let issued = wait(keys.issue(new))?;
+        let id = issued.record.id;
+        let for_people = format!("{}. It is not shown again.\n", described(&issued.record));
+        let text = match self.json {
+            true => line(&IssuedKey::new(issued.record, &issued.key)),
+            false => format!("{}\n", issued.key.expose()),
+        };
+        let mut output = standard_output();
+        output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(|error| {
+            Failure::Refused(format!(
+                "the key could not be printed ({error}), so nobody has it; delete it: keys delete {id} --yes"
+            ))
+        })?;
+        if !self.json {
+            // That the key was printed counts; this is for convenience.
+            let _ = std::io::stderr().lock().write_all(for_people.as_bytes());
+        }
+        Ok(())
+    }
+}
+
+fn described(record: &simple_security::KeyRecord) -> String {
+    let name = match record.name.as_str() {
+        "" => String::new(),
+        name => format!(" for {}", visible(name)),
+    };
+    let until = record.expiry().map_or("which never expires".to_owned(), |expiry| {
+        format!("which expires at {}", dates::show(expiry))
+    });
+    format!("issued the key {}{name}, {until}", record.id)
+}

@@ -1,0 +1,82 @@
+//! The program `simple-security`, as a library: so that the Python package can bring the same program
+//! under a name of its own.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use simple_security::config::Face;
+
+mod dates;
+mod failure;
+mod keys;
+mod log;
+mod output;
+mod usage;
+
+use failure::Failure;
+
+/// By which name the program was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// `simple-security`, which reads the variables of [`Face::Program`].
+    Binary,
+    /// `fastapi-simple-security`, which comes with the Python package and reads its variables.
+    Python,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "simple-security",
+            Self::Python => "fastapi-simple-security",
+        }
+    }
+
+    fn face(self) -> Face {
+        match self {
+            Self::Binary => Face::Program,
+            Self::Python => Face::FastApi,
+        }
+    }
+}
+
+/// Keys for APIs, on the command line.
+#[derive(Parser)]
+#[command(version, disable_help_subcommand = true, after_help = usage::EXIT_CODES)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Keys(keys::Keys),
+}
+
+/// Does what the arguments say, without the name of the program, and gives back the exit code: 0
+/// done, 1 refused or failed, 2 wrong usage or settings.
+///
+/// What was asked for goes to the standard output, all else to the standard error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, program: Program) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let done = tracing::subscriber::with_default(log::ToStandardError, || {
+        let command_line = parse(&arguments, program)?;
+        match command_line.command {
+            Command::Keys(keys) => keys.run(program),
+        }
+    });
+    match done {
+        Ok(()) => 0,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn parse(arguments: &[OsString], program: Program) -> Result<CommandLine, Failure> {
+    usage::refuse_keys(arguments)?;
+    let command = CommandLine::command().name(program.name()).bin_name(program.name());
+    let named = std::iter::once(OsString::from(program.name()));
+    command
+        .try_get_matches_from(named.chain(arguments.iter().cloned()))
+        .and_then(|matches| CommandLine::from_arg_matches(&matches))
+        .map_err(|error| usage::explain(&error, arguments, program))
+}

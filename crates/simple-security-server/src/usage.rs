@@ -1,0 +1,50 @@
+//! What is said about arguments: help, and what is wrong with them. No text shows a key.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use clap::error::ErrorKind;
+use simple_security::holds_a_key;
+
+use crate::Program;
+use crate::failure::Failure;
+
+/// The end of the help of each command that has no examples.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings.";
+
+/// What stands in texts of help for the name of the program, and for the prefix of its variables.
+const PROGRAM: &str = "PROGRAM";
+const PREFIX: &str = "PREFIX_";
+
+/// From which length on an argument may be somebody's key: a shorter one is none that is taken in.
+const SHORTEST_KEY: usize = 32;
+
+/// Why a key is refused as an argument.
+pub(crate) const KEYS_ARE_SEEN: &str = "a key on the command line is seen by all users in the list of \
+    processes and stays in the history of the shell; give its id, or `-` and the key on the standard \
+    input";
+
+/// Refuses arguments that hold a key of ours, whatever they are arguments to.
+pub(crate) fn refuse_keys(arguments: &[OsString]) -> Result<(), Failure> {
+    match arguments.iter().any(|argument| holds_a_key(argument.as_bytes())) {
+        true => Err(Failure::Usage(KEYS_ARE_SEEN.to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// The help that was asked for, or what is wrong with the arguments.
+pub(crate) fn explain(error: &clap::Error, arguments: &[OsString], program: Program) -> Failure {
+    let mut text = error.render().to_string();
+    for argument in arguments.iter().filter_map(|argument| argument.to_str()) {
+        let value = argument.split_once('=').map_or(argument, |(_, value)| value);
+        if value.len() >= SHORTEST_KEY {
+            text = text.replace(value, "(hidden)");
+        }
+    }
+    let text = text.replace(PROGRAM, program.name()).replace(PREFIX, program.face().prefix());
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Failure::Shown { text, code: 0 },
+        _ => Failure::Shown { text, code: 2 },
+    }
+}

@@ -1,0 +1,109 @@
+//! The verbs that move many keys: from another place to this one, and out of it.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{ApiKeys, KeyError};
+use crate::key::{self, InvalidImport, KeyDigest};
+use crate::page::{Cursor, PageRequest};
+use crate::record::{KeyId, KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::store::{Existing, Inserted, KeySource};
+
+/// A key that was in use elsewhere, with what is known of it there.
+#[derive(Debug)]
+pub struct UsedKey {
+    /// The key.
+    pub text: UsedKeyText,
+    /// Its public handle. `None`: the one in a key of ours, else a new one.
+    pub id: Option<KeyId>,
+    /// What people call it.
+    pub name: KeyName,
+    /// When it was made; `None`: now.
+    pub created_at: Option<Timestamp>,
+    /// From when on it is refused; `None`: the days that the settings give, from now.
+    pub expires_at: Option<Timestamp>,
+    /// It is never refused for its age.
+    pub never_expires: bool,
+    /// When it was revoked, if it is.
+    pub revoked_at: Option<Timestamp>,
+    /// How often it was accepted.
+    pub usage: Usage,
+}
+
+/// What is there of a key that was in use elsewhere.
+#[derive(Debug)]
+pub enum UsedKeyText {
+    /// All of it.
+    Plain(SecretString),
+    /// Its digest, taken as it is: nobody can tell what it is the digest of.
+    Digest(KeyDigest),
+}
+
+impl ApiKeys {
+    /// What a store would keep of a key that was in use elsewhere. No store is asked.
+    ///
+    /// # Errors
+    /// [`KeyError::InvalidImport`] says what is wrong with the key.
+    pub fn take_in(&self, used: UsedKey) -> Result<StoredKey, KeyError> {
+        let (digest, id) = match &used.text {
+            UsedKeyText::Plain(key) => self.verifier.format.import_used(key.expose_secret())?,
+            UsedKeyText::Digest(digest) => (*digest, None),
+        };
+        let id = match (id, used.id) {
+            (Some(inside), Some(given)) if inside != given => {
+                return Err(InvalidImport::OtherId.into());
+            }
+            (Some(id), _) | (None, Some(id)) => id,
+            (None, None) => key::generate_id()?,
+        };
+        let now = self.now();
+        let record = KeyRecord {
+            id,
+            name: used.name,
+            created_at: used.created_at.unwrap_or(now),
+            expires_at: used.expires_at.unwrap_or(now.plus_days(self.automatic_expiration)),
+            never_expires: used.never_expires,
+            revoked_at: used.revoked_at,
+        };
+        Ok(StoredKey { digest, record, usage: used.usage })
+    }
+
+    /// Whether there is a key with the id or the digest of this one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn has(&self, key: &StoredKey) -> Result<bool, KeyError> {
+        let by_digest = self.store.find(KeyReference::Digest(key.digest)).await?;
+        Ok(by_digest.is_some() || self.store.find(KeyReference::Id(key.record.id)).await?.is_some())
+    }
+
+    /// Adds many keys at once: all of them, or none. A key that exists is not touched, so that no
+    /// import can take back a revocation.
+    ///
+    /// When it returns, every process accepts them. Until then others can make and change no keys,
+    /// so `keys` should be quick: checked, and at hand.
+    ///
+    /// # Errors
+    /// Those of [`KeyStore::insert_all`](crate::store::KeyStore::insert_all).
+    pub async fn import_all(
+        &self,
+        keys: KeySource,
+        existing: Existing,
+    ) -> Result<Inserted, KeyError> {
+        let inserted = self.store.insert_all(keys, existing).await?;
+        self.wait_for_all().await;
+        Ok(inserted)
+    }
+
+    /// Some keys as they are stored, the newest first, and the place of the next ones, with the
+    /// promise of [`ApiKeys::page`].
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn export(
+        &self,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<(Vec<StoredKey>, Option<Cursor>), KeyError> {
+        self.stored_page(PageRequest { after, limit, ..PageRequest::default() }).await
+    }
+}
