@@ -20,6 +20,8 @@ BROWSER := python/tests/browser/node_modules/installed
 WHEEL := target/wheels/built
 RUST := $(shell git ls-files -co --exclude-standard 'crates/*.rs' 'crates/*.sql' 'crates/*Cargo.toml' 'python/src/*.rs' python/Cargo.toml Cargo.lock)
 PACKAGE := $(shell git ls-files -co --exclude-standard python/fastapi_simple_security python/README.md python/LICENSE python/pyproject.toml)
+# The crates whose tests are in Rust.
+CRATES := -p simple-security -p simple-security-axum
 # The model of the lease is compiled apart: its flag reaches every crate.
 MODEL := RUSTFLAGS="--cfg loom_model" CARGO_TARGET_DIR=target/model cargo test --locked -p simple-security --profile=model --no-default-features
 
@@ -43,8 +45,8 @@ run: $(BUILT) ## Serve the example app on http://localhost:8080 (admin secret: T
 test: test-rust test-model test-python test-oldest ## Run every test
 
 .PHONY: test-rust
-test-rust: ## Test the engine
-	cargo test --locked -p simple-security --all-features
+test-rust: ## Test the engine and the layer for axum
+	cargo test --locked $(CRATES) --all-features
 
 .PHONY: test-model
 test-model: ## Check the lease in every order that threads can run in
@@ -73,7 +75,7 @@ lint: $(SYNCED) ## Check formats, types and lints
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	cargo clippy --locked -p simple-security-axum --all-targets --no-default-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked -p simple-security --no-deps --all-features --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(CRATES) --no-deps --all-features --quiet
 	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates
 	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates
 	cd python && .venv/bin/mypy
@@ -87,7 +89,7 @@ audit: ## Check licences and sources of the crates, and known faults where the n
 .PHONY: coverage
 coverage: $(BUILT) ## Measure which lines of Rust and Python the tests run
 	cargo llvm-cov --version >/dev/null 2>&1 || (rustup component add llvm-tools && cargo install --locked cargo-llvm-cov)
-	cargo llvm-cov --locked -p simple-security --all-features --summary-only
+	cargo llvm-cov --locked $(CRATES) --all-features --summary-only
 	cd python && .venv/bin/python -m coverage run -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_migration*.py tests/test_vectors.py tests/test_websocket.py tests/test_api_key.py
 	cd python && .venv/bin/python -m coverage report
 
@@ -97,6 +99,9 @@ coverage: $(BUILT) ## Measure which lines of Rust and Python the tests run
 bench: $(BUILT) ## Measure what a verified request costs
 	cargo bench --locked -p simple-security --bench engine
 	$(PYTHON) bench/in_process.py
+	command -v wrk >/dev/null || (apt-get update -qq && apt-get install -y -qq wrk) || (echo "\`make bench\` needs wrk: install it as root, on Debian and Ubuntu by \`apt-get install wrk\`" >&2; exit 1)
+	cargo build --locked --release -p simple-security-axum --example axum_server
+	$(PYTHON) bench/axum.py
 
 .PHONY: docs
 docs: $(BUILT) $(BROWSER) ## Write the table of settings and take the screenshots anew

@@ -11,7 +11,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use simple_security::ApiKeys;
 use simple_security::config::{Arguments, Settings};
-use simple_security_axum::{ApiKey, RequireApiKeyLayer};
+use simple_security_axum::utoipa::openapi::{Info, OpenApi, Paths};
+use simple_security_axum::{ApiKey, RequireApiKeyLayer, admin_router, openapi};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,8 +21,10 @@ fn app(keys: Arc<ApiKeys>) -> Router {
     Router::new()
         .route("/secure", get(secure))
         .route("/whoami", get(whoami))
-        .layer(RequireApiKeyLayer::new(keys))
+        .layer(RequireApiKeyLayer::new(Arc::clone(&keys)))
         .route("/unsecured", get(unsecured))
+        .route("/openapi.json", get(description))
+        .nest("/auth", admin_router(keys))
 }
 
 async fn unsecured() -> Json<Value> {
@@ -34,6 +37,12 @@ async fn secure() -> Json<Value> {
 
 async fn whoami(key: ApiKey) -> Json<Value> {
     Json(json!({"id": key.id().as_str(), "name": key.name()}))
+}
+
+/// The description of the routes under `/auth`. It is no secret.
+async fn description() -> Json<OpenApi> {
+    let app = OpenApi::new(Info::new("An app with API keys", "1.0.0"), Paths::new());
+    Json(app.nest("/auth", openapi()))
 }
 
 #[tokio::main]

@@ -22,3 +22,6 @@ pub use future::ResponseFuture;
 pub use layer::RequireApiKeyLayer;
 pub use refusal::{InvalidRealm, Refusal};
 pub use service::RequireApiKey;
+/// The crate whose types [`openapi`] gives.
+#[cfg(feature = "admin")]
+pub use utoipa;

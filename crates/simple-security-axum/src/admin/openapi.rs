@@ -16,7 +16,7 @@ use crate::problem::Problem;
 /// [`OpenApi::nest`]:
 ///
 /// ```
-/// use utoipa::openapi::{Info, OpenApi, Paths};
+/// use simple_security_axum::utoipa::openapi::{Info, OpenApi, Paths};
 ///
 /// let description = OpenApi::new(Info::new("my app", "1.0"), Paths::new())
 ///     .nest("/auth", simple_security_axum::openapi());

@@ -1,0 +1,90 @@
+//! The server that `bench/axum.py` measures: one handler, with and without the layer.
+//!
+//! - `/open`: the handler alone.
+//! - `/ours`: behind `RequireApiKeyLayer`.
+//! - `/hash`: behind the least that a check by hand does: a header, one SHA-256, one look-up in a
+//!   map behind a lock, and the name handed on. Nothing is counted, and nothing is ever revoked.
+//! - `/used`: how often the key was counted, outside of all that.
+//!
+//! It prints its port and the key, and ends when its standard input does.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io::Read;
+use std::sync::{Arc, RwLock};
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::{Json, Router, routing::get};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use simple_security::config::{Arguments, Settings};
+use simple_security::{ApiKeys, NewKey};
+use simple_security_axum::RequireApiKeyLayer;
+use tokio::net::TcpListener;
+
+type Known = Arc<RwLock<HashMap<[u8; 32], Name>>>;
+
+#[derive(Clone)]
+#[allow(dead_code, reason = "a handler may ask for it, as it may for an `ApiKey`")]
+struct Name(Arc<str>);
+
+async fn handler() -> Json<Value> {
+    Json(json!({"message": "This is a secure endpoint"}))
+}
+
+async fn by_hand(
+    State(known): State<Known>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, StatusCode> {
+    let key = request.headers().get("x-api-key").ok_or(StatusCode::UNAUTHORIZED)?;
+    let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    let name = known.read().ok().and_then(|known| known.get(&digest).cloned());
+    request.extensions_mut().insert(name.ok_or(StatusCode::UNAUTHORIZED)?);
+    Ok(next.run(request).await)
+}
+
+#[allow(clippy::print_stdout, reason = "the client reads it")]
+fn main() -> Result<(), Box<dyn Error>> {
+    let location = std::env::args().nth(1).ok_or("the argument is the path of a new database")?;
+    let settings = Settings::load(&Arguments {
+        secret: Some("only for this measurement".into()),
+        db_location: Some(location),
+        ..Arguments::default()
+    })?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        let keys = Arc::new(ApiKeys::open(&settings)?.0);
+        let issued = keys.issue(NewKey { never_expires: true, ..NewKey::default() }).await?;
+        let digest = Sha256::digest(issued.key.expose().as_bytes()).into();
+        let known: Known = Arc::new(RwLock::new(HashMap::from([(digest, Name("bench".into()))])));
+
+        let ours = Router::new()
+            .route("/ours", get(handler))
+            .layer(RequireApiKeyLayer::new(Arc::clone(&keys)));
+        let hash =
+            Router::new().route("/hash", get(handler)).layer(from_fn_with_state(known, by_hand));
+        let (counting, id) = (Arc::clone(&keys), issued.record.id);
+        let used = async move || match counting.usage(id).await {
+            Ok(usage) => Ok(usage.total.to_string()),
+            Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
+        };
+        let app = Router::new()
+            .route("/open", get(handler))
+            .merge(ours)
+            .merge(hash)
+            .route("/used", get(used));
+
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        println!("{} {}", listener.local_addr()?.port(), issued.key.expose());
+        let server = runtime.spawn(async move { axum::serve(listener, app).await });
+        tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+        server.abort();
+        keys.close();
+        Ok(())
+    })
+}
