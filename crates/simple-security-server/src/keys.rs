@@ -29,7 +29,6 @@ mod shown;
 /// may use it meanwhile: what is changed here holds for all of them when the command ends. What they have
 /// counted is seen here a second later.
 #[derive(Args)]
-#[command(after_help = crate::usage::EXIT_CODES)]
 pub(crate) struct Keys {
     #[command(flatten)]
     flags: Flags,
@@ -39,6 +38,7 @@ pub(crate) struct Keys {
 
 /// Settings that go before those of the environment. There is none for a secret: others would see it.
 #[derive(Args)]
+#[command(next_help_heading = "Settings")]
 struct Flags {
     /// The database file: a path, or a URL such as sqlite:///keys.db.
     #[arg(long, global = true, value_name = "FILE")]

@@ -42,7 +42,7 @@ impl Program {
 
 /// Keys for APIs, on the command line.
 #[derive(Parser)]
-#[command(version, disable_help_subcommand = true, after_help = usage::EXIT_CODES)]
+#[command(version, disable_help_subcommand = true)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,

@@ -9,9 +9,8 @@ use simple_security::holds_a_key;
 use crate::Program;
 use crate::failure::Failure;
 
-/// The end of the help of each command that has no examples.
-pub(crate) const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings.";
+/// The end of each help.
+const EXIT_CODES: &str = "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage or settings.\n";
 
 /// What stands in texts of help for the name of the program, and for the prefix of its variables.
 const PROGRAM: &str = "PROGRAM";
@@ -44,7 +43,8 @@ pub(crate) fn explain(error: &clap::Error, arguments: &[OsString], program: Prog
     }
     let text = text.replace(PROGRAM, program.name()).replace(PREFIX, program.face().prefix());
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Failure::Shown { text, code: 0 },
+        ErrorKind::DisplayVersion => Failure::Shown { text, code: 0 },
+        ErrorKind::DisplayHelp => Failure::Shown { text: text + EXIT_CODES, code: 0 },
         _ => Failure::Shown { text, code: 2 },
     }
 }

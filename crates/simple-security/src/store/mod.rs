@@ -228,7 +228,7 @@ pub enum StoreError {
         tables: String,
     },
     /// There is no file, and none was to be made.
-    #[error("{} does not exist", path.display())]
+    #[error("{} does not exist; name the file that the application uses", path.display())]
     Missing {
         /// The file.
         path: PathBuf,

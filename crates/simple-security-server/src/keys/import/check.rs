@@ -9,7 +9,7 @@ use std::fmt;
 
 use simple_security::clock::{Clock as _, SystemClock};
 use simple_security::store::{Existing, KeySource};
-use simple_security::{ApiKeys, KeyState, StoredKey};
+use simple_security::{ApiKeys, KeyId, KeyState, StoredKey};
 
 use super::super::wait;
 use super::faults::Faults;
@@ -23,8 +23,9 @@ pub(super) struct Check<'a> {
     existing: Existing,
     progress: &'a Progress,
     faults: Faults,
-    /// The line of each id and of each digest. Half a digest is enough to tell two of them apart.
-    seen: HashMap<[u8; 16], u64>,
+    /// The line of each digest and of each id: some 110 bytes of memory for each key.
+    digests: HashMap<[u8; 32], u32>,
+    ids: HashMap<KeyId, u32>,
     taken: u64,
     checked: Checked,
 }
@@ -48,8 +49,16 @@ impl<'a> Check<'a> {
     ) -> Result<Self, Failure> {
         let spool = Spool::new()?;
         let checked = Checked { spool, active: 0, expired: 0, revoked: 0, skipped: 0 };
-        let (faults, seen) = (Faults::new(unit), HashMap::new());
-        Ok(Self { keys, existing, progress, faults, seen, taken: 0, checked })
+        Ok(Self {
+            keys,
+            existing,
+            progress,
+            faults: Faults::new(unit),
+            digests: HashMap::new(),
+            ids: HashMap::new(),
+            taken: 0,
+            checked,
+        })
     }
 
     /// Checks one more key, or notes what is wrong with its line.
@@ -68,7 +77,8 @@ impl<'a> Check<'a> {
             }
         };
         if let Some(before) = self.seen_before(line, &key) {
-            self.faults.add(line, format!("it has the key or the id of {before}"));
+            let unit = self.faults.unit();
+            self.faults.add(line, format!("it has the key or the id of {unit} {before}"));
         } else if wait(self.keys.has(&key))? {
             match self.existing {
                 Existing::Skip => self.checked.skipped += 1,
@@ -98,15 +108,11 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The line that has the same id or the same digest.
-    fn seen_before(&mut self, line: u64, key: &StoredKey) -> Option<u64> {
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&key.digest.as_bytes()[..16]);
-        // Eleven letters and digits and five zeros: no digest is like that, but by a chance of 2^-60.
-        let mut id = [0; 16];
-        id[..11].copy_from_slice(key.record.id.as_str().as_bytes());
-        let by_digest = self.seen.insert(digest, line);
-        let by_id = self.seen.insert(id, line);
+    /// The line that has the same digest or the same id.
+    fn seen_before(&mut self, line: u64, key: &StoredKey) -> Option<u32> {
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        let by_digest = self.digests.insert(*key.digest.as_bytes(), line);
+        let by_id = self.ids.insert(key.record.id, line);
         by_digest.or(by_id)
     }
 }

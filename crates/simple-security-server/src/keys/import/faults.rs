@@ -18,6 +18,11 @@ impl Faults {
         Self { unit, told: Vec::new(), all: 0 }
     }
 
+    /// What a line is called.
+    pub(super) fn unit(&self) -> &'static str {
+        self.unit
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.all == 0
     }

@@ -1,0 +1,170 @@
+//! Issue, show, revoke, renew, delete.
+
+use serde_json::{Value, json};
+use simple_security::config::{Arguments, Face, Settings};
+use simple_security::{ApiKeys, Denied};
+
+use super::{Desk, Done};
+
+/// An application on the same database.
+fn application(desk: &Desk) -> ApiKeys {
+    let arguments = Arguments {
+        secret: Some("an admin secret of 31 characters".into()),
+        db_location: desk.database().to_str().map(str::to_owned),
+        automatic_expiration: Some("15".to_owned()),
+        key_prefix: Some("fss".to_owned()),
+        refusal_status: Some("403".to_owned()),
+    };
+    let settings = Settings::load_for(Face::Program, &arguments).expect("settings");
+    ApiKeys::open(&settings).expect("an engine").0
+}
+
+fn verified(keys: &ApiKeys, key: &str) -> Result<(), &'static str> {
+    match pollster::block_on(keys.verify(key.as_bytes())) {
+        Ok(_) => Ok(()),
+        Err(Denied::Revoked(_)) => Err("revoked"),
+        Err(Denied::Unknown) => Err("unknown"),
+        Err(_) => Err("something else"),
+    }
+}
+
+#[test]
+fn a_key_is_printed_alone_and_told_of_elsewhere() {
+    let desk = Desk::new();
+    let done =
+        desk.run(&["keys", "issue", "--name", "shop", "--expires-at", "2222-01-31T12:00:00Z"]);
+    let key = done.printed.strip_suffix('\n').expect("a line");
+    let id = &key[4..15];
+    let said = format!(
+        "issued the key {id} for shop, which expires at 2222-01-31T12:00:00Z. It is not shown again.\n"
+    );
+    assert_eq!((done.code, done.said.as_str(), key.len()), (0, said.as_str(), 55));
+    assert_eq!(verified(&application(&desk), key), Ok(()));
+    let never = desk.run(&["keys", "issue", "--never-expires"]);
+    assert!(never.said.ends_with(", which never expires. It is not shown again.\n"), "{never:?}");
+}
+
+#[test]
+fn json_has_the_members_of_the_resource_api() {
+    let desk = Desk::new();
+    let printed = desk.print(&[
+        "keys",
+        "issue",
+        "--name",
+        "shop",
+        "--expires-at",
+        "2222-01-31T12:00:00+02:00",
+        "--json",
+    ]);
+    let issued: Value = serde_json::from_str(&printed).expect("an object");
+    let created = issued["created_at"].clone();
+    let mut details = json!({
+        "id": issued["id"], "name": "shop", "state": "active", "created_at": created,
+        "expires_at": "2222-01-31T10:00:00Z", "revoked_at": null,
+        "usage": {"total": 0, "last_used_at": null},
+    });
+    let id = issued["id"].as_str().expect("an id");
+    assert_eq!(desk.shown(id), details);
+    assert_eq!(
+        serde_json::from_str::<Value>(&desk.print(&["keys", "list", "--json"])).expect("an object"),
+        details
+    );
+    let order = [
+        "id",
+        "name",
+        "state",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "usage",
+        "total",
+        "last_used_at",
+        "key",
+    ];
+    let places: Vec<_> =
+        order.map(|name| printed.find(&format!("\"{name}\":")).expect(name)).into();
+    assert!(places.is_sorted(), "{printed}");
+    details["key"] = issued["key"].clone();
+    assert_eq!(issued, details);
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json"));
+    let described: Value = serde_json::from_str(&text.expect("the file")).expect("JSON");
+    let required = &described["components"]["schemas"]["IssuedKey"]["required"];
+    let mut required: Vec<_> = required
+        .as_array()
+        .expect("names")
+        .iter()
+        .map(|name| name.as_str().expect("a name"))
+        .collect();
+    required.sort();
+    let members: Vec<_> =
+        issued.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(members, required);
+}
+
+#[test]
+fn what_is_changed_holds_for_an_application_that_runs() {
+    let desk = Desk::new();
+    let keys = application(&desk);
+    let (key, id) = desk.issue(&[]);
+    assert_eq!(verified(&keys, &key), Ok(()));
+    assert_eq!(desk.print(&["keys", "revoke", &id]), format!("revoked {id}\n"));
+    assert_eq!(verified(&keys, &key), Err("revoked"));
+    assert_eq!(desk.print(&["keys", "revoke", &id]), format!("revoked {id}\n"), "once more");
+    let renewed = desk.print(&["keys", "renew", &id, "--expires-at", "2222-01-31T12:00:00Z"]);
+    assert_eq!(
+        renewed,
+        format!("renewed {id} until 2222-01-31T12:00:00Z, it was revoked before\n")
+    );
+    assert_eq!(verified(&keys, &key), Ok(()));
+    assert_eq!(
+        desk.print(&["keys", "renew", &id, "--never-expires"]),
+        format!("renewed {id} for ever\n")
+    );
+    assert_eq!(desk.print(&["keys", "renew", &id]), format!("renewed {id} for ever\n"));
+    let renewed = desk.print(&["keys", "renew", &id, "--expires-at", "2222-01-31T12:00:00Z"]);
+    assert_eq!(renewed, format!("renewed {id} until 2222-01-31T12:00:00Z\n"), "a date is meant");
+    pollster::block_on(keys.flush()).expect("counted");
+    assert_eq!(desk.shown(&id)["usage"]["total"], 2);
+    assert_eq!(desk.print(&["keys", "delete", &id, "--yes"]), format!("deleted {id}\n"));
+    assert_eq!(verified(&keys, &key), Err("unknown"));
+}
+
+#[test]
+fn a_whole_key_is_read_from_the_standard_input() {
+    let desk = Desk::new();
+    let issued: Vec<_> = (0..4).map(|_| desk.issue(&[])).collect();
+    let input = format!("{}\n\n{}\r\n{}", issued[0].0, issued[1].1, issued[2].0);
+    let revoked = desk.feed(&["keys", "revoke", "-"], &input);
+    let printed: String = issued[..3].iter().map(|(_, id)| format!("revoked {id}\n")).collect();
+    assert_eq!(revoked, Done { code: 0, printed, said: String::new() });
+    let (key, id) = &issued[3];
+    let shown = desk.feed(&["keys", "show", "-"], key);
+    assert!(
+        shown.printed.starts_with(&format!("id         {id}\nname       \nstate      active\n")),
+        "{shown:?}"
+    );
+    assert!(
+        desk.feed(&["keys", "renew", "-"], key).printed.starts_with(&format!("renewed {id} until"))
+    );
+    assert_eq!(
+        desk.feed(&["keys", "delete", "-", "--yes"], key).printed,
+        format!("deleted {id}\n")
+    );
+    let rest = desk.print(&["keys", "list", "--json"]);
+    assert!(rest.lines().count() == 3 && rest.lines().all(|line| line.contains("revoked")));
+}
+
+#[test]
+fn the_command_line_knows_no_admin_secret() {
+    let desk = Desk::new();
+    desk.issue(&[]);
+    let secrets = |desk: &Desk| -> i64 {
+        let connection = rusqlite::Connection::open(desk.database()).expect("the database");
+        let query = "SELECT count(*) FROM settings WHERE name = 'admin_secret_digest'";
+        connection.query_row(query, [], |row| row.get(0)).expect("a count")
+    };
+    assert_eq!(secrets(&desk), 0, "it makes none");
+    let output = desk.command(&["keys", "list"]).env("SIMPLE_SECURITY_SECRET", "short").output();
+    assert_eq!(super::done(output.expect("a process")).said, "", "and has no opinion on one");
+}
