@@ -21,7 +21,7 @@ WHEEL := target/wheels/built
 RUST := $(shell git ls-files -co --exclude-standard 'crates/*.rs' 'crates/*.sql' 'crates/*Cargo.toml' 'python/src/*.rs' python/Cargo.toml Cargo.lock)
 PACKAGE := $(shell git ls-files -co --exclude-standard python/fastapi_simple_security python/README.md python/LICENSE python/pyproject.toml)
 # The crates whose tests are in Rust.
-CRATES := -p simple-security -p simple-security-axum
+CRATES := -p simple-security -p simple-security-axum -p simple-security-server
 # The model of the lease is compiled apart: its flag reaches every crate.
 MODEL := RUSTFLAGS="--cfg loom_model" CARGO_TARGET_DIR=target/model cargo test --locked -p simple-security --profile=model --no-default-features
 
@@ -45,7 +45,7 @@ run: $(BUILT) ## Serve the example app on http://localhost:8080 (admin secret: T
 test: test-rust test-model test-python test-oldest ## Run every test
 
 .PHONY: test-rust
-test-rust: ## Test the engine and the layer for axum
+test-rust: ## Test the engine, the layer for axum and the program
 	cargo test --locked $(CRATES) --all-features
 
 .PHONY: test-model
@@ -61,10 +61,12 @@ test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest Fast
 	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_openapi_schemes.py tests/test_resource*.py tests/test_vectors.py tests/test_websocket.py
 
 .PHONY: test-large
-test-large: $(BUILT) ## The campaigns: 1,000 revocations under load
+test-large: $(BUILT) ## The campaigns: 1,000 revocations under load, a bad line among a million
 	$(PYTEST) tests/test_revocation.py -s
+	cargo test --locked --release -p simple-security-server --test it -- one_bad_line
 
 test-large: export SIMPLE_SECURITY_REVOCATIONS := 1000
+test-large: export SIMPLE_SECURITY_KEYS := 1000000
 
 .PHONY: mutations
 mutations: ## Break each rule of the lease on purpose and see its test fail
@@ -102,6 +104,11 @@ bench: $(BUILT) ## Measure what a verified request costs
 	command -v wrk >/dev/null || (apt-get update -qq && apt-get install -y -qq wrk) || (echo "\`make bench\` needs wrk: install it as root, on Debian and Ubuntu by \`apt-get install wrk\`" >&2; exit 1)
 	cargo build --locked --release -p simple-security-axum --example axum_server
 	$(PYTHON) bench/axum.py
+
+.PHONY: bench-import
+bench-import: ## Measure the import, list and export of a million keys
+	cargo build --locked --release -p simple-security-server
+	python3 bench/import.py
 
 .PHONY: docs
 docs: $(BUILT) $(BROWSER) ## Write the table of settings and take the screenshots anew

@@ -21,9 +21,9 @@ that names it; where no lifespan runs, each request is answered 503 until it is 
 PROGRAM = """
 ## The program simple-security
 
-It reads the same settings by variables with a prefix of their own. Where [a command](command-line.md)
-has a flag for one, the flag goes before the variable. `fastapi-simple-security`, which comes with the
-Python package, reads the variables above.
+It reads the same settings by variables with a prefix of their own. Where [a
+command](command-line.md) has a flag for one, the flag goes before the variable.
+`fastapi-simple-security`, which comes with the Python package, reads the variables above.
 
 | variable | default | meaning |
 |---|---|---|

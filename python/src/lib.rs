@@ -2,8 +2,11 @@
 //!
 //! Importing it opens nothing and starts no thread.
 
+use std::ffi::OsString;
+
 use pyo3::prelude::*;
 use simple_security::config::{Face, SETTINGS, Setting};
+use simple_security_server::{Program, run};
 
 mod credential;
 mod engine;
@@ -21,7 +24,7 @@ mod _core {
     #[pymodule_export]
     use super::keys::Keys;
     #[pymodule_export]
-    use super::{hide_docs, settings};
+    use super::{hide_docs, main, settings};
 
     use pyo3::prelude::*;
 
@@ -37,6 +40,15 @@ mod _core {
 #[pyfunction]
 fn hide_docs() -> bool {
     simple_security::config::hide_docs()
+}
+
+/// The program `fastapi-simple-security`: does what the arguments say, without the name of the program,
+/// and gives back the exit code.
+///
+/// It is for a process of its own, which does not fork meanwhile.
+#[pyfunction]
+fn main(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
+    py.detach(|| run(arguments, Program::Python))
 }
 
 /// A setting: the variables of the package and of the program `simple-security`, the other spelling

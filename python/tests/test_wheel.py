@@ -130,6 +130,14 @@ def test_the_two_lines_work(installed: Installed, canaries: set[str]) -> None:
     )
 
 
+def test_the_program_is_installed(installed: Installed, canaries: set[str]) -> None:
+    program = installed.python.with_name("fastapi-simple-security")
+    environment = servers.environment(installed.directory / "keys.db", SECRET)
+    key = run([str(program), "keys", "issue", "--name", "shell"], env=environment).strip()
+    canaries.add(key)
+    assert key[4:15] in run([str(program), "keys", "list"], env=environment)
+
+
 def test_the_import_opens_nothing_and_starts_no_thread(installed: Installed) -> None:
     before, after = installed.python_says(IMPORT_ALONE)
     assert after == before

@@ -50,8 +50,8 @@ fn one_bad_line_among_many_is_named_and_nothing_is_imported() {
     desk.write("keys.csv", &file);
     let progress = desk.run(&["keys", "import", &path, "--yes", "--progress"]);
     assert_eq!(progress.printed, format!("imported {keys} keys, skipped 0\n"));
-    assert!(progress.said.starts_with("checked 100000 keys\n"), "{progress:?}");
-    assert!(progress.said.ends_with(&format!("written {} keys\n", keys / 100_000 * 100_000)));
+    assert!(progress.said.starts_with("checked 20000 keys\n"), "{progress:?}");
+    assert!(progress.said.ends_with(&format!("written {} keys\n", keys / 20_000 * 20_000)));
     assert_eq!(count(&desk.database()), keys + 1);
 }
 
@@ -110,7 +110,7 @@ fn what_is_wrong_with_a_line() {
             "the id in the key is another than the id that is given",
         ),
         (
-            format!("key\nan imported key of 32 characters\n"),
+            "key\nan imported key of 32 characters\n".to_owned(),
             2,
             "a key of your own has visible ASCII characters alone: no spaces, no control characters, no other letters",
         ),

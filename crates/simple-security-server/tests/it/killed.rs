@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 
 use super::{Desk, count};
 
-const KEYS: u32 = 300_000;
+const KEYS: u32 = 60_000;
 
 #[test]
 fn an_import_that_is_killed_leaves_nothing() {
@@ -15,7 +15,7 @@ fn an_import_that_is_killed_leaves_nothing() {
         .chain((0..KEYS).map(|number| format!("{number:064x}\n")))
         .collect();
     let path = desk.write("keys.csv", &file);
-    for point in ["checked 200000", "written 100000", "written 200000", "written 300000"] {
+    for point in ["checked 40000", "written 20000", "written 40000", "written 60000"] {
         let arguments = ["keys", "import", &path, "--yes", "--progress"];
         let mut process = desk.command(&arguments).spawn().expect("a process");
         let mut said = BufReader::new(process.stderr.take().expect("what it says")).lines();
@@ -25,7 +25,7 @@ fn an_import_that_is_killed_leaves_nothing() {
         assert!(reached, "{point}");
         // The last point is so near to the end that it may have come to it.
         if status.success() {
-            assert_eq!((point, count(&desk.database())), ("written 300000", KEYS + 1));
+            assert_eq!((point, count(&desk.database())), ("written 60000", KEYS + 1));
             return;
         }
         assert_eq!(desk.print(&["keys", "export"]), before, "{point}");

@@ -36,8 +36,8 @@ pub trait KeyStore: Send + Sync + 'static {
     /// [`StoreError::Duplicate`] when the id or the digest is taken.
     fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()>;
 
-    /// Adds many keys with their usage in one transaction: all of them, or none. What they
-    /// replace there is nothing: a key that exists stays as it is.
+    /// Adds many keys with their usage in one transaction: all of them, or none. A key that exists
+    /// stays as it is.
     ///
     /// Other writers wait meanwhile, so the keys should be there when they are asked for.
     ///

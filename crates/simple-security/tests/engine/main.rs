@@ -21,6 +21,7 @@ mod expiring;
 mod failing;
 mod hiding;
 mod issuing;
+mod moving;
 mod revoking;
 mod runtimes;
 mod showing;

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 #[path = "../places/rounds.rs"]
 mod rounds;
 
+mod bulk;
 mod child;
 mod killed;
 mod locked;

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 /// After how many keys it is said.
-const STEP: u64 = 100_000;
+const STEP: u64 = 20_000;
 
 /// Says it on the standard error, where somebody looks at it or wants it said.
 #[derive(Clone, Copy)]

@@ -137,6 +137,10 @@ pub(super) fn open_writer(
         }
     }
     old_table::finish_cleaning(&writer, path);
+    // Each statement that fires a trigger keeps a journal of its own, so that it can fail alone. In
+    // files these cost more than all else of adding a key. (Only from here on: cleaning, above,
+    // copies the whole database to a temporary one.)
+    writer.pragma_update(None, "temp_store", "MEMORY").map_err(failed)?;
     if let Some(moved) = moved {
         moved.report(path);
     }

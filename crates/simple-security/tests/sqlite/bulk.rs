@@ -1,0 +1,51 @@
+//! What many keys at once leave behind.
+
+use simple_security::store::{Existing, KeyStore, SqliteStore};
+use simple_security::{KeyDigest, KeyName, KeyRecord, StoredKey, Timestamp, Usage};
+
+use super::{Folder, by_hand, wait};
+
+/// No multiple of how many changes are kept.
+const KEYS: u32 = 125_000;
+
+fn key(number: u32) -> StoredKey {
+    let record = KeyRecord {
+        id: format!("{number:011}").parse().expect("an id"),
+        name: KeyName::new("one of many").expect("a name"),
+        created_at: Timestamp::from_seconds(0),
+        expires_at: Timestamp::MAX,
+        never_expires: false,
+        revoked_at: None,
+    };
+    StoredKey {
+        digest: KeyDigest::of(&number.to_le_bytes()),
+        record,
+        usage: Usage { total: 1, last_used_at: None },
+    }
+}
+
+#[test]
+fn neither_log_stays_long() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(&folder.database()).expect("the store");
+    // Somebody else, so that the write-ahead log is not removed.
+    let other = SqliteStore::open(&folder.database()).expect("the store");
+    let keys = Box::new((0..KEYS).map(|number| Ok(key(number))));
+    let inserted = wait(store.insert_all(keys, Existing::Refuse)).expect("added");
+    assert_eq!(inserted.added, KEYS.into());
+    let count = |table: &str| -> u32 {
+        let query = format!("SELECT count(*) FROM {table}");
+        by_hand(&folder.database()).query_row(&query, [], |row| row.get(0)).expect("a count")
+    };
+    assert_eq!(count("key_changes"), 10_000);
+    let log = || {
+        let mut path = folder.database().into_os_string();
+        path.push("-wal");
+        std::fs::metadata(path).expect("the log").len() >> 20
+    };
+    assert!(log() > 20, "{} MiB are too few to see anything", log());
+    let one = key(KEYS);
+    wait(other.insert(one.digest, &one.record)).expect("added");
+    assert!(log() <= 17, "the write-ahead log has {} MiB", log());
+    assert_eq!((count("api_keys"), count("key_usage")), (KEYS + 1, KEYS));
+}
