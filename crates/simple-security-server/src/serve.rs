@@ -21,6 +21,7 @@ mod access;
 mod answers;
 mod body;
 mod connections;
+mod docs;
 mod forwarded;
 mod health;
 mod identity;

@@ -57,7 +57,6 @@ pub(crate) struct Serving {
     pub(crate) log_level: Level,
     pub(crate) log_format: LogFormat,
     pub(crate) admin: bool,
-    #[allow(dead_code, reason = "the documentation comes next")]
     pub(crate) docs: bool,
 }
 
