@@ -27,6 +27,7 @@ mod health;
 mod identity;
 mod lines;
 mod pace;
+mod percent;
 mod process;
 mod routes;
 mod secret;
@@ -34,6 +35,7 @@ mod settings;
 mod stop;
 
 use answers::Answers;
+use lines::Writer;
 use settings::{Serving, ServingFlags};
 use stop::Stop;
 
@@ -59,24 +61,29 @@ impl Serve {
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
         process::guard();
         let serving = Serving::load(program.face(), self.serving)?;
-        let settings = secret::load(program.face(), self.flags.arguments(), &serving)?;
-        // Before the database is touched: who cannot be reached has nothing to do there.
-        let listener = listen(serving.listen)?;
         let lines = lines::start(serving.log_level, serving.log_format)?;
-        let (keys, generated) = open(&settings, &serving)?;
-        let keys = Arc::new(keys);
-        let runtime = runtime().map_err(|error| {
-            Failure::Refused(format!("the threads of the server cannot be started: {error}"))
-        })?;
-        if let Some(secret) = generated {
-            show(&secret);
-        }
-        let served = runtime.block_on(serve(listener, &serving, Arc::clone(&keys)));
-        runtime.shutdown_timeout(LAST_CHANGES);
-        keys.close();
+        let served = serve(program, self.flags, &serving, lines.writer());
         lines.close();
         served
     }
+}
+
+fn serve(program: Program, flags: Flags, serving: &Serving, log: Writer) -> Result<(), Failure> {
+    let settings = secret::load(program.face(), flags.arguments(), serving)?;
+    // Before the database is touched: who cannot be reached has nothing to do there.
+    let listener = listen(serving.listen)?;
+    let runtime = runtime().map_err(|error| {
+        Failure::Refused(format!("the threads of the server cannot be started: {error}"))
+    })?;
+    let (keys, generated) = open(&settings, serving)?;
+    let keys = Arc::new(keys);
+    if let Some(secret) = generated {
+        show(&secret);
+    }
+    let answered = runtime.block_on(answer(listener, serving, log, Arc::clone(&keys)));
+    runtime.shutdown_timeout(LAST_CHANGES);
+    keys.close();
+    answered
 }
 
 /// Takes the address. Connections wait there until they are taken in.
@@ -133,16 +140,17 @@ fn show(secret: &SecretString) {
     );
 }
 
-async fn serve(
+async fn answer(
     listener: TcpListener,
     serving: &Serving,
+    log: Writer,
     keys: Arc<ApiKeys>,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::Refused(format!("the server failed: {error}"));
     let mut stop = Stop::watch().map_err(failed)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let answers = Arc::new(Answers::new(keys, serving));
+    let answers = Arc::new(Answers::new(keys, serving, log));
     // Who started it and closed the output does not want to know.
     let mut output = io::stdout().lock();
     let _ = writeln!(output, "listening on http://{address}").and_then(|()| output.flush());

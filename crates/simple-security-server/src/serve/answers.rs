@@ -18,13 +18,14 @@ use tower::{Layer as _, Service as _, ServiceExt as _};
 use super::access::Access;
 use super::body::TimelyBody;
 use super::identity::Identity;
+use super::lines::Writer;
 use super::routes;
 use super::settings::Serving;
 
 /// Its whole path. What is below it is something else: a proxy that adds the client's path to ours
 /// would let the client choose what is asked.
-const VERIFY: &str = "/verify";
-const VERIFY_NGINX: &str = "/verify/nginx";
+pub(super) const VERIFY: &str = "/verify";
+pub(super) const VERIFY_NGINX: &str = "/verify/nginx";
 
 /// Why a request was refused, where the status alone cannot tell.
 static ERROR: HeaderName = HeaderName::from_static("x-api-key-error");
@@ -40,11 +41,11 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn new(keys: Arc<ApiKeys>, serving: &Serving) -> Self {
+    pub(super) fn new(keys: Arc<ApiKeys>, serving: &Serving, log: Writer) -> Self {
         Self {
             guard: RequireApiKeyLayer::new(Arc::clone(&keys)).layer(Identity),
             routes: routes::all(keys, serving),
-            access: Access::new(serving.trusted_proxies.clone()),
+            access: Access::new(serving, log),
         }
     }
 
@@ -61,7 +62,7 @@ impl Answers {
             _ => self.route(request).await.map(Either::Right),
         };
         if let Some(line) = line {
-            line.end(&response);
+            self.access.end(&line, &response);
         }
         response
     }

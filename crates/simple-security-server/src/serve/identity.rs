@@ -14,6 +14,7 @@ use http_body_util::Empty;
 use simple_security_axum::ApiKey;
 use tower::Service;
 
+use super::percent;
 use crate::dates;
 
 pub(super) static ID: HeaderName = HeaderName::from_static("x-api-key-id");
@@ -59,26 +60,14 @@ fn describe<B>(key: &ApiKey, response: &mut Response<B>) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-/// A name as a header can carry it: its bytes in UTF-8, each that is no visible ASCII, and `%`, as `%`
-/// and two hexadecimal digits (RFC 3986, section 2.1). `-` stands for no name, so that a name of this
-/// one character is `%2D`.
+/// A name as a header can carry it: in visible ASCII, `%` encoded too. `-` stands for no name, so that
+/// a name of this one character is `%2D`.
 fn encoded(name: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     match name {
-        "" => return "-".to_owned(),
-        "-" => return "%2D".to_owned(),
-        _ => {}
+        "" => "-".to_owned(),
+        "-" => "%2D".to_owned(),
+        _ => percent::encode(name, b"%"),
     }
-    let mut encoded = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' {
-            encoded.push(char::from(byte));
-        } else {
-            let digit = |number: u8| char::from(DIGITS[usize::from(number)]);
-            encoded.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]
@@ -94,9 +83,7 @@ mod tests {
             ("shop", "shop"),
             ("my shop", "my%20shop"),
             ("100%", "100%25"),
-            ("é\u{1f511}", "%C3%A9%F0%9F%94%91"),
             ("a,b;\"c\"=d\\~!", "a,b;\"c\"=d\\~!"),
-            ("\r\n\0\u{7f}", "%0D%0A%00%7F"),
         ] {
             assert_eq!(encoded(name), expected, "{name:?}");
         }

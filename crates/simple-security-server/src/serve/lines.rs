@@ -75,6 +75,11 @@ pub(super) fn start(level: Level, format: LogFormat) -> Result<Lines, Failure> {
 }
 
 impl Lines {
+    /// For lines that are no events of tracing.
+    pub(super) fn writer(&self) -> Writer {
+        Writer(Arc::clone(&self.shared))
+    }
+
     /// Writes what is left.
     pub(super) fn close(self) {
         lock(&self.shared).closed = true;
@@ -115,8 +120,24 @@ fn lock(shared: &Shared) -> MutexGuard<'_, Waiting> {
     shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Adds lines to those that wait.
 #[derive(Clone)]
-struct Writer(Arc<Shared>);
+pub(super) struct Writer(Arc<Shared>);
+
+impl Writer {
+    /// Adds one, whole, with its end.
+    pub(super) fn add(&self, line: &[u8]) {
+        let mut waiting = lock(&self.0);
+        if waiting.bytes.len() + line.len() > MAX_WAITING {
+            waiting.left_out += 1;
+        } else {
+            waiting.bytes.extend_from_slice(line);
+        }
+        if mem::take(&mut waiting.sleeps) || waiting.bytes.len() >= MAX_WAITING / 2 {
+            self.0.changed.notify_one();
+        }
+    }
+}
 
 impl<'a> MakeWriter<'a> for Writer {
     type Writer = Self;
@@ -127,17 +148,9 @@ impl<'a> MakeWriter<'a> for Writer {
 }
 
 impl Write for Writer {
-    /// One line, whole: the formatter hands it over at once.
+    /// The formatter hands a line over at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut waiting = lock(&self.0);
-        if waiting.bytes.len() + line.len() > MAX_WAITING {
-            waiting.left_out += 1;
-        } else {
-            waiting.bytes.extend_from_slice(line);
-        }
-        if mem::take(&mut waiting.sleeps) || waiting.bytes.len() >= MAX_WAITING / 2 {
-            self.0.changed.notify_one();
-        }
+        self.add(line);
         Ok(line.len())
     }
 
