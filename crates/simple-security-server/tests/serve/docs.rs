@@ -19,6 +19,7 @@ fn the_page_has_all_that_it_needs() {
         .collect();
     assert_eq!(files, ["swagger-ui.css", "swagger-ui-bundle.js", "page.js"]);
     assert!(!page.body.contains("//") && !page.body.contains("<style"), "{}", page.body);
+    assert_eq!(page.body.matches("<script").count(), page.body.matches("<script src=").count());
     assert!(!page.body.contains(" style=") && !page.body.contains(" on"), "{}", page.body);
     let script = server.get("/docs/page.js", &[]);
     assert!(script.body.contains("validatorUrl: null"), "{}", script.body);

@@ -15,6 +15,7 @@ use simple_security::{ApiKeys, KeyId, KeyName, NewKey};
 use tempfile::TempDir;
 
 mod admin;
+mod browser;
 mod docs;
 mod forged;
 mod health;
