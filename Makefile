@@ -105,6 +105,9 @@ bench: $(BUILT) ## Measure what a verified request costs
 	command -v wrk >/dev/null || (apt-get update -qq && apt-get install -y -qq wrk) || (echo "\`make bench\` needs wrk: install it as root, on Debian and Ubuntu by \`apt-get install wrk\`" >&2; exit 1)
 	cargo build --locked --release -p simple-security-axum --example axum_server
 	$(PYTHON) bench/axum.py
+	command -v nginx >/dev/null || (apt-get update -qq && apt-get install -y -qq nginx-light) || (echo "\`make bench\` needs nginx: install it as root, on Debian and Ubuntu by \`apt-get install nginx-light\`" >&2; exit 1)
+	cargo build --locked --release -p simple-security-server
+	$(PYTHON) bench/server.py
 
 .PHONY: bench-import
 bench-import: ## Measure the import, list and export of a million keys

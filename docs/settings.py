@@ -22,8 +22,8 @@ PROGRAM = """
 ## The program simple-security
 
 It reads the same settings by variables with a prefix of their own. Where [a
-command](command-line.md) has a flag for one, the flag goes before the variable.
-`fastapi-simple-security`, which comes with the Python package, reads the variables above.
+command](command-line.md) or [the server](server.md) has a flag for one, the flag goes before the
+variable. `fastapi-simple-security`, which comes with the Python package, reads the variables above.
 
 | variable | default | meaning |
 |---|---|---|

@@ -39,7 +39,7 @@ pub(crate) struct Keys {
 /// Settings that go before those of the environment. There is none for a secret: others would see it.
 #[derive(Args)]
 #[command(next_help_heading = "Settings")]
-struct Flags {
+pub(crate) struct Flags {
     /// The database file: a path, or a URL such as sqlite:///keys.db.
     #[arg(long, global = true, value_name = "FILE")]
     db_location: Option<String>,
@@ -65,7 +65,7 @@ enum Verb {
 
 /// What is done with a database that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Absent {
+pub(crate) enum Absent {
     /// It is made.
     Make,
     /// Nothing can be done without it.
@@ -74,15 +74,21 @@ enum Absent {
     Empty,
 }
 
+impl Flags {
+    /// What they say, for the reader of the settings.
+    pub(crate) fn arguments(self) -> Arguments {
+        Arguments {
+            db_location: self.db_location,
+            automatic_expiration: self.automatic_expiration,
+            key_prefix: self.key_prefix,
+            ..Arguments::default()
+        }
+    }
+}
+
 impl Keys {
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
-        let arguments = Arguments {
-            db_location: self.flags.db_location,
-            automatic_expiration: self.flags.automatic_expiration,
-            key_prefix: self.flags.key_prefix,
-            ..Arguments::default()
-        };
-        let settings = Settings::load_for(program.face(), &arguments)?;
+        let settings = Settings::load_for(program.face(), &self.flags.arguments())?;
         let open = |absent| open(&settings, absent);
         match self.verb {
             Verb::Issue(issue) => issue.run(open),
@@ -100,13 +106,21 @@ impl Keys {
 /// Opens the database. One of the old package is never taken over here: there is no way back, and the
 /// old version may still run on it.
 fn open(settings: &Settings, absent: Absent) -> Result<ApiKeys, Failure> {
-    let store = open_store(&settings.location, absent).map_err(|error| {
-        Failure::Refused(format!("{}: {error}", flag_of(&settings.location_setting)))
-    })?;
+    let store = open_store(settings, absent)?;
     Ok(ApiKeys::without_admin_secret(store, Arc::new(SystemClock), settings)?)
 }
 
-fn open_store(path: &Path, absent: Absent) -> Result<Arc<dyn KeyStore>, StoreError> {
+/// The store alone.
+pub(crate) fn open_store(
+    settings: &Settings,
+    absent: Absent,
+) -> Result<Arc<dyn KeyStore>, Failure> {
+    open_file(&settings.location, absent).map_err(|error| {
+        Failure::Refused(format!("{}: {error}", flag_of(&settings.location_setting)))
+    })
+}
+
+fn open_file(path: &Path, absent: Absent) -> Result<Arc<dyn KeyStore>, StoreError> {
     match (SqliteStore::open_existing(path), absent) {
         (Err(StoreError::Missing { .. }), Absent::Make) => Ok(Arc::new(SqliteStore::open(path)?)),
         (Err(StoreError::Missing { .. }), Absent::Empty) => Ok(Arc::new(MemoryStore::new()?)),

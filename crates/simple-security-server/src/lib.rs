@@ -11,6 +11,8 @@ mod failure;
 mod keys;
 mod log;
 mod output;
+#[cfg(feature = "serve")]
+mod serve;
 mod usage;
 
 use failure::Failure;
@@ -51,6 +53,8 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     Keys(keys::Keys),
+    #[cfg(feature = "serve")]
+    Serve(serve::Serve),
 }
 
 /// Does what the arguments say, without the name of the program, and gives back the exit code: 0
@@ -59,11 +63,12 @@ enum Command {
 /// What was asked for goes to the standard output, all else to the standard error.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, program: Program) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let done = tracing::subscriber::with_default(log::ToStandardError, || {
-        let command_line = parse(&arguments, program)?;
-        match command_line.command {
-            Command::Keys(keys) => keys.run(program),
+    let done = parse(&arguments, program).and_then(|command_line| match command_line.command {
+        Command::Keys(keys) => {
+            tracing::subscriber::with_default(log::ToStandardError, || keys.run(program))
         }
+        #[cfg(feature = "serve")]
+        Command::Serve(serve) => serve.run(program),
     });
     match done {
         Ok(()) => 0,

@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::key::KeyFormat;
 
+pub mod serving;
+
 /// Who reads the settings. Each has a prefix of its own for the variables, so that two of them can
 /// share an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,8 +106,26 @@ const REFUSAL_STATUS: Setting = Setting {
 };
 
 /// All settings, in the order in which the documentation shows them.
-pub const SETTINGS: [Setting; 6] =
-    [SECRET, DB_LOCATION, AUTOMATIC_EXPIRATION, HIDE_DOCS, KEY_PREFIX, REFUSAL_STATUS];
+pub const SETTINGS: [Setting; 15] = {
+    let [listen, file, proxies, connections, grace, level, format, admin, docs] = serving::ALL;
+    [
+        SECRET,
+        DB_LOCATION,
+        AUTOMATIC_EXPIRATION,
+        HIDE_DOCS,
+        KEY_PREFIX,
+        REFUSAL_STATUS,
+        listen,
+        file,
+        proxies,
+        connections,
+        grace,
+        level,
+        format,
+        admin,
+        docs,
+    ]
+};
 
 /// A setting is wrong. The text names it and says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -216,18 +236,26 @@ pub fn hide_docs() -> bool {
 }
 
 /// What was set, and how the one who set it calls it.
-struct Found<T> {
-    name: String,
-    text: Option<T>,
+#[derive(Debug, Clone)]
+pub struct Found<T> {
+    /// The variable or the argument.
+    pub name: String,
+    /// `None`: nobody has set it.
+    pub text: Option<T>,
 }
 
 impl<T> Found<T> {
-    fn wrong(&self, problem: String) -> ConfigurationError {
+    /// The error that says what is wrong with it, and what to do.
+    pub fn wrong(&self, problem: String) -> ConfigurationError {
         ConfigurationError { setting: self.name.clone(), problem }
     }
 }
 
-fn find(
+/// What the argument says, else the variable of the face.
+///
+/// # Errors
+/// When the variable is no UTF-8, or its two spellings say different things.
+pub fn find(
     setting: &Setting,
     face: Face,
     argument: Option<&str>,

@@ -170,6 +170,15 @@ impl ApiKeys {
         self.verifier.verify_cached(presented)
     }
 
+    /// Asks the store what has changed, as a call that verifies does once in a lease. Where this
+    /// succeeds, keys can be verified now.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn read_changes(&self) -> Result<(), Arc<StoreError>> {
+        self.lookup.read_changes(self.verifier.clock.uptime()).await
+    }
+
     /// Writes all that was counted before the call.
     ///
     /// # Errors

@@ -1,0 +1,160 @@
+//! `serve`: answers proxies that ask whether a request may pass, and takes in the administrator.
+
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use simple_security::ApiKeys;
+use simple_security::clock::SystemClock;
+use simple_security::config::Settings;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::Program;
+use crate::failure::Failure;
+use crate::keys::{Absent, Flags, open_store};
+
+mod access;
+mod answers;
+mod body;
+mod connections;
+mod docs;
+mod forwarded;
+mod health;
+mod identity;
+mod lines;
+mod pace;
+mod percent;
+mod process;
+mod routes;
+mod secret;
+mod settings;
+mod stop;
+
+use answers::Answers;
+use lines::Writer;
+use settings::{Serving, ServingFlags};
+use stop::Stop;
+
+/// How long the end waits for changes that the store has under way, when nobody waits for their
+/// answer any more.
+const LAST_CHANGES: Duration = Duration::from_secs(5);
+
+/// Serve the keys of a database: to proxies that ask whether a request may pass, and to the administrator.
+///
+/// `/verify` answers 200 for a good key and says whose it is, `/verify/nginx` does so in the way of nginx's
+/// auth_request. `/auth` has the routes of the administrator, behind the header secret-key. The secret comes from
+/// the variable PREFIX_SECRET or from a file; without one a secret is generated at the start and printed once.
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(flatten)]
+    serving: ServingFlags,
+}
+
+impl Serve {
+    /// Serves until it is told to stop.
+    pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
+        process::guard();
+        let serving = Serving::load(program.face(), self.serving)?;
+        let lines = lines::start(serving.log_level, serving.log_format)?;
+        let served = serve(program, self.flags, &serving, lines.writer());
+        lines.close();
+        served
+    }
+}
+
+fn serve(program: Program, flags: Flags, serving: &Serving, log: Writer) -> Result<(), Failure> {
+    let settings = secret::load(program.face(), flags.arguments(), serving)?;
+    // Before the database is touched: who cannot be reached has nothing to do there.
+    let listener = listen(serving.listen)?;
+    let runtime = runtime().map_err(|error| {
+        Failure::Refused(format!("the threads of the server cannot be started: {error}"))
+    })?;
+    let (keys, generated) = open(&settings, serving)?;
+    let keys = Arc::new(keys);
+    if let Some(secret) = generated {
+        show(&secret);
+    }
+    let answered = runtime.block_on(answer(listener, serving, log, Arc::clone(&keys)));
+    runtime.shutdown_timeout(LAST_CHANGES);
+    keys.close();
+    answered
+}
+
+/// Takes the address. Connections wait there until they are taken in.
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let refused = |error: io::Error| {
+        let problem = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program listens there; stop it, or choose another port".to_owned()
+            }
+            io::ErrorKind::PermissionDenied => {
+                "this user may not listen there; choose a port from 1024 on".to_owned()
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address; 127.0.0.1 is always there".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        Failure::Refused(format!("--listen: {address}: {problem}"))
+    };
+    let listener = TcpListener::bind(address).map_err(refused)?;
+    listener.set_nonblocking(true).map_err(refused)?;
+    Ok(listener)
+}
+
+/// Opens the engine. A database of the old package is not taken over: there is no way back, and the
+/// old version may still run on it.
+fn open(
+    settings: &Settings,
+    serving: &Serving,
+) -> Result<(ApiKeys, Option<SecretString>), Failure> {
+    let store = open_store(settings, Absent::Make)?;
+    let clock = Arc::new(SystemClock);
+    if serving.admin {
+        Ok(ApiKeys::with_store(store, clock, settings)?)
+    } else {
+        Ok((ApiKeys::without_admin_secret(store, clock, settings)?, None))
+    }
+}
+
+/// With one core, or when bound to one, there is nobody to hand work to.
+fn runtime() -> io::Result<Runtime> {
+    match available_parallelism().map_or(1, usize::from) {
+        1 => Builder::new_current_thread().enable_all().build(),
+        cores => Builder::new_multi_thread().worker_threads(cores).enable_all().build(),
+    }
+}
+
+fn show(secret: &SecretString) {
+    // There is nobody else to tell.
+    let _ = writeln!(
+        io::stderr().lock(),
+        "generated admin secret, shown this once: {}",
+        secret.expose_secret()
+    );
+}
+
+async fn answer(
+    listener: TcpListener,
+    serving: &Serving,
+    log: Writer,
+    keys: Arc<ApiKeys>,
+) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::Refused(format!("the server failed: {error}"));
+    let mut stop = Stop::watch().map_err(failed)?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let answers = Arc::new(Answers::new(keys, serving, log));
+    // Who started it and closed the output does not want to know.
+    let mut output = io::stdout().lock();
+    let _ = writeln!(output, "listening on http://{address}").and_then(|()| output.flush());
+    drop(output);
+    connections::serve(listener, answers, serving, &mut stop).await;
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Connections: how many, how long, and how they end.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+
+use super::answers::Answers;
+use super::pace::{Pace, Paced};
+use super::settings::Serving;
+use super::stop::Stop;
+
+/// The longest block of headers, in bytes. A longer one is answered 431 (RFC 6585, section 5).
+const MAX_HEADERS: usize = 16 * 1024;
+
+/// How many requests one connection of HTTP/2 may have under way.
+const MAX_STREAMS: u32 = 128;
+
+/// How much of their bodies may wait to be read. No route takes more.
+const WINDOW: u32 = 65_535;
+
+/// How long to wait when the system has no more open files to give.
+const OUT_OF_FILES: Duration = Duration::from_millis(100);
+
+/// Serves until it is time to stop, then finishes what is under way, for as long as is set. A second
+/// signal ends the wait.
+pub(super) async fn serve(
+    listener: TcpListener,
+    answers: Arc<Answers>,
+    serving: &Serving,
+    stop: &mut Stop,
+) {
+    let places = Arc::new(Semaphore::new(serving.max_connections));
+    let connections = GracefulShutdown::new();
+    let server = Arc::new(builder());
+    tokio::select! {
+        () = accept(&listener, &places, &connections, &server, &answers) => {}
+        () = stop.next() => {}
+    }
+    // From now on nobody is taken in.
+    drop(listener);
+    tracing::info!("stopping: finishing what is under way");
+    tokio::select! {
+        () = connections.shutdown() => {}
+        () = sleep(serving.grace) => tracing::warn!("some requests were not finished in time"),
+        () = stop.next() => tracing::warn!("told to stop at once"),
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    connections: &GracefulShutdown,
+    server: &Arc<Builder<TokioExecutor>>,
+    answers: &Arc<Answers>,
+) {
+    loop {
+        // First the place: who finds none waits in the queue of the operating system.
+        let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let server = Arc::clone(server);
+                let answers = Arc::clone(answers);
+                tokio::spawn(connection(
+                    stream,
+                    peer,
+                    place,
+                    connections.watcher(),
+                    server,
+                    answers,
+                ));
+            }
+            Err(error) if is_of_the_client(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection can be taken in");
+                sleep(OUT_OF_FILES).await;
+            }
+        }
+    }
+}
+
+/// The client has gone before we came to it.
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+    watcher: Watcher,
+    server: Arc<Builder<TokioExecutor>>,
+    answers: Arc<Answers>,
+) {
+    // An answer is small, and nothing follows it.
+    let _ = stream.set_nodelay(true);
+    let pace = Arc::new(Pace::default());
+    let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
+    let address: IpAddr = peer.ip();
+    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let under_way = pace.begin(request.version());
+        let answers = Arc::clone(&answers);
+        async move {
+            let response = answers.answer(request, address).await;
+            drop(under_way);
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    });
+    let served = watcher.watch(server.serve_connection(io, service)).await;
+    if let Err(error) = served {
+        tracing::debug!(error = &*error, client = %address, "a connection has ended early");
+    }
+    drop(place);
+}
+
+/// HTTP/1.1, and HTTP/2 in clear text for those who know that it is spoken here.
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        // The time is kept in `pace.rs`, which tells a client that sends from one that rests.
+        .header_read_timeout(None)
+        .max_buf_size(MAX_HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(30)))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .max_header_list_size(MAX_HEADERS as u32)
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
+    builder
+}

@@ -1,0 +1,91 @@
+//! Whose key it was: the headers of an answer that lets a request pass.
+//!
+//! Each of them is on each such answer, and none is ever empty. A proxy that copies them over those
+//! of the client then leaves none of the client's in place; some copy only what has a value.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::CACHE_CONTROL;
+use http::{HeaderName, HeaderValue, Request, Response};
+use http_body_util::Empty;
+use simple_security_axum::ApiKey;
+use tower::Service;
+
+use super::percent;
+use crate::dates;
+
+pub(super) static ID: HeaderName = HeaderName::from_static("x-api-key-id");
+static NAME: HeaderName = HeaderName::from_static("x-api-key-name");
+static EXPIRES_AT: HeaderName = HeaderName::from_static("x-api-key-expires-at");
+
+/// What is said where there is nothing to say.
+const NOTHING: HeaderValue = HeaderValue::from_static("-");
+
+/// What stands behind the layer: it tells who has passed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identity;
+
+impl<B> Service<Request<B>> for Identity {
+    type Response = Response<Empty<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mut response = Response::new(Empty::new());
+        // The layer lets nobody in without one.
+        match request.extensions().get::<ApiKey>() {
+            Some(key) => describe(key, &mut response),
+            None => *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR,
+        }
+        ready(Ok(response))
+    }
+}
+
+fn describe<B>(key: &ApiKey, response: &mut Response<B>) {
+    let headers = response.headers_mut();
+    // What is said here is ASCII without control characters. If ever it were not, it is not said.
+    let value = |text: &str| HeaderValue::from_str(text).unwrap_or(NOTHING);
+    headers.insert(ID.clone(), value(key.id().as_str()));
+    headers.insert(NAME.clone(), value(&encoded(key.name())));
+    let expires_at = key.expires_at().map_or(NOTHING, |moment| value(&dates::show(moment)));
+    headers.insert(EXPIRES_AT.clone(), expires_at);
+    // An answer that is kept would let a revoked key pass.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// A name as a header can carry it: in visible ASCII, `%` encoded too. `-` stands for no name, so that
+/// a name of this one character is `%2D`.
+fn encoded(name: &str) -> String {
+    match name {
+        "" => "-".to_owned(),
+        "-" => "%2D".to_owned(),
+        _ => percent::encode(name, b"%"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_encoded() {
+        for (name, expected) in [
+            ("", "-"),
+            ("-", "%2D"),
+            ("--", "--"),
+            ("shop", "shop"),
+            ("my shop", "my%20shop"),
+            ("100%", "100%25"),
+            ("a,b;\"c\"=d\\~!", "a,b;\"c\"=d\\~!"),
+        ] {
+            assert_eq!(encoded(name), expected, "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Whose key it was: on every answer that lets a request pass, and in ASCII.
+
+use simple_security::{KeyName, NewKey, Timestamp};
+
+use crate::{Desk, wait};
+
+#[test]
+fn the_headers_say_whose_key_it_was() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    for (name, expected) in [
+        ("", "-"),
+        ("-", "%2D"),
+        ("shop", "shop"),
+        ("my shop, 100%", "my%20shop,%20100%25"),
+        ("é🔑", "%C3%A9%F0%9F%94%91"),
+        ("%0d%0aX-Api-Key-Id: x", "%250d%250aX-Api-Key-Id:%20x"),
+    ] {
+        let (key, id) = desk.issue(name);
+        for path in ["/verify", "/verify/nginx", "/verify?a=b"] {
+            let answer = server.get(path, &[&format!("x-api-key: {key}")]);
+            assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{name:?}");
+            assert_eq!(answer.header("x-api-key-id"), Some(id.as_str()), "{name:?}");
+            assert_eq!(answer.header("x-api-key-name"), Some(expected), "{name:?}");
+            assert_eq!(answer.header("x-api-key-expires-at"), Some("-"), "{name:?}");
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{name:?}");
+        }
+    }
+    let longest = "\u{1f511}".repeat(KeyName::MAX_LENGTH);
+    let (key, _) = desk.issue(&longest);
+    let answer = server.get("/verify", &[&format!("authorization: Bearer {key}")]);
+    assert_eq!(answer.header("x-api-key-name"), Some("%F0%9F%94%91".repeat(200).as_str()));
+    server.stop();
+}
+
+/// Older databases and hands may have written what is no name today.
+#[test]
+fn a_name_that_was_written_by_hand_breaks_no_header() {
+    let desk = Desk::new();
+    let (key, id) = desk.issue("shop");
+    let edit = |name: &str| {
+        let connection = rusqlite::Connection::open(desk.database()).expect("the database");
+        let changed = connection
+            .execute("UPDATE api_keys SET name = ?1 WHERE id = ?2", (name, id.as_str()))
+            .expect("an update");
+        assert_eq!(changed, 1);
+    };
+    edit("a\r\nX-Api-Key-Id: forged\0\u{7f}\u{202e}");
+    let server = desk.serve(&[]);
+    let answer = server.get("/verify", &[&format!("api-key: {key}")]);
+    assert_eq!(answer.header("x-api-key-id"), Some(id.as_str()));
+    let name = answer.header("x-api-key-name").expect("a name");
+    assert!(name.starts_with("a%") && name.bytes().all(|byte| byte.is_ascii_graphic()), "{name}");
+    server.stop();
+}
+
+#[test]
+fn the_date_is_said_where_there_is_one() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    let expires_at = Some(Timestamp::from_seconds(4_102_444_800));
+    let new = NewKey { expires_at, ..NewKey::default() };
+    let issued = wait(desk.keys().issue(new)).expect("a key");
+    let answer = server.get("/verify", &[&format!("x-api-key: {}", issued.key.expose())]);
+    assert_eq!(answer.header("x-api-key-expires-at"), Some("2100-01-01T00:00:00Z"));
+    assert_eq!(answer.header("x-api-key-name"), Some("-"));
+    server.stop();
+}
