@@ -8,6 +8,8 @@ use simple_security::config::Face;
 
 mod dates;
 mod failure;
+#[cfg(feature = "serve")]
+mod health;
 mod keys;
 mod log;
 mod output;
@@ -55,6 +57,8 @@ enum Command {
     Keys(keys::Keys),
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
+    #[cfg(feature = "serve")]
+    Health(health::Health),
 }
 
 /// Does what the arguments say, without the name of the program, and gives back the exit code: 0
@@ -69,6 +73,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, program: Program) -> u
         }
         #[cfg(feature = "serve")]
         Command::Serve(serve) => serve.run(program),
+        #[cfg(feature = "serve")]
+        Command::Health(health) => health.run(program),
     });
     match done {
         Ok(()) => 0,

@@ -36,6 +36,7 @@ mod stop;
 
 use answers::Answers;
 use lines::Writer;
+pub(crate) use settings::listening_address;
 use settings::{Serving, ServingFlags};
 use stop::Stop;
 

@@ -82,7 +82,7 @@ impl Serving {
         let proxies = Some(flags.trusted_proxy.join(",")).filter(|text| !text.is_empty());
         let secret_file = text(&SECRET_FILE, flags.secret_file.as_deref())?;
         Ok(Self {
-            listen: parse_address(&text(&LISTEN, flags.listen.as_deref())?)?,
+            listen: listening_address(face, flags.listen.as_deref())?,
             secret_file: secret_file.text.map(|path| (PathBuf::from(path), secret_file.name)),
             trusted_proxies: parse_networks(&text(&TRUSTED_PROXIES, proxies.as_deref())?)?,
             max_connections: parse_number(
@@ -102,6 +102,14 @@ impl Serving {
 
 fn shown<'a>(found: &'a Found<String>, setting: &Setting) -> &'a str {
     found.text.as_deref().unwrap_or(setting.default)
+}
+
+/// Where the server listens, for who looks for it.
+pub(crate) fn listening_address(
+    face: Face,
+    flag: Option<&str>,
+) -> Result<SocketAddr, ConfigurationError> {
+    parse_address(&find(&LISTEN, face, flag)?)
 }
 
 fn parse_address(found: &Found<String>) -> Result<SocketAddr, ConfigurationError> {
