@@ -1,0 +1,81 @@
+-- Asks the auth server about one request, by the HTTP client that HAProxy brings since 2.5.
+-- On 200 the identity of the key goes into variables of the transaction. On anything else, and if
+-- this script fails, the client has its answer and the request ends here.
+
+local CREDENTIALS = { "authorization", "x-api-key", "api-key" }
+local TOLD = { "www-authenticate", "retry-after", "content-type", "cache-control" }
+local PROBLEM = "application/problem+json"
+local MILLISECONDS = 1000
+
+local function first(headers, name)
+    return headers and headers[name] and headers[name][0]
+end
+
+-- Only what carries a key is sent, each as often as the client sent it.
+local function credentials(txn)
+    local sent, headers = txn.http:req_get_headers(), {}
+    for _, name in ipairs(CREDENTIALS) do
+        local values = sent[name]
+        if values then
+            local list, index = {}, 0
+            while values[index] do
+                list[index + 1] = values[index]
+                index = index + 1
+            end
+            headers[name] = list
+        end
+    end
+    return headers
+end
+
+local function refuse(txn, status, headers, body)
+    local reply = txn:reply({ status = status })
+    for name, value in pairs(headers) do
+        reply:add_header(name, value)
+    end
+    reply:set_body(body)
+    txn:done(reply)
+end
+
+local UNAVAILABLE = '{"title":"Keys cannot be checked now","status":503,"code":"unavailable"}'
+
+local function unavailable(txn)
+    local headers = { ["retry-after"] = "1", ["cache-control"] = "no-store" }
+    headers["content-type"] = PROBLEM
+    refuse(txn, 503, headers, UNAVAILABLE)
+end
+
+local function ask(txn)
+    return core.httpclient():get({
+        url = txn:get_var("txn.verify_url"),
+        headers = credentials(txn),
+        timeout = MILLISECONDS,
+    })
+end
+
+core.register_action("verify", { "http-req" }, function(txn)
+    local asked, answer = pcall(ask, txn)
+    if not asked or not answer then
+        return unavailable(txn)
+    end
+    local id = first(answer.headers, "x-api-key-id")
+    local name = first(answer.headers, "x-api-key-name")
+    local expires_at = first(answer.headers, "x-api-key-expires-at")
+    if answer.status == 200 and id and name and expires_at then
+        txn:set_var("txn.key_id", id)
+        txn:set_var("txn.key_name", name)
+        txn:set_var("txn.key_expires_at", expires_at)
+    elseif answer.status >= 400 and first(answer.headers, "content-type") == PROBLEM then
+        -- Without a problem it is HAProxy's own 503, for an auth server that did not answer.
+        local told = {}
+        for _, header in ipairs(TOLD) do
+            told[header] = first(answer.headers, header)
+        end
+        refuse(txn, answer.status, told, answer.body or "")
+    elseif answer.status == 400 then
+        -- A header with control characters in it, which HAProxy hands on and the auth server refuses.
+        refuse(txn, 400, {}, "")
+    else
+        unavailable(txn)
+    end
+end)
