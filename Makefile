@@ -18,6 +18,11 @@ BUILT := python/.venv/built
 OLDEST_SYNCED := python/.venv-oldest/synced
 BROWSER := python/tests/browser/node_modules/installed
 WHEEL := target/wheels/built
+# The server without any library of the system: it runs in an image from nothing.
+TARGET := $(shell uname -m)-unknown-linux-gnu
+STATIC := target/static/simple-security
+# The proxies that deploy/ has configurations for, in an environment of their own.
+PROXIES := python/.venv-proxies/synced
 RUST := $(shell git ls-files -co --exclude-standard 'crates/*.rs' 'crates/*.sql' 'crates/*Cargo.toml' 'python/src/*.rs' python/Cargo.toml Cargo.lock)
 PACKAGE := $(shell git ls-files -co --exclude-standard python/fastapi_simple_security python/README.md python/LICENSE python/pyproject.toml)
 # The crates whose tests are in Rust.
@@ -53,9 +58,14 @@ test-model: ## Check the lease in every order that threads can run in
 	$(MODEL) --test lease_model
 
 .PHONY: test-python
-test-python: $(BUILT) $(WHEEL) $(BROWSER) ## Test the FastAPI package, its servers, its wheel and its documentation in a browser
+test-python: $(BUILT) $(WHEEL) $(BROWSER) $(STATIC) $(PROXIES) ## Test the FastAPI package, its servers, its wheel, its documentation in a browser; the server behind proxies
+	command -v systemd-analyze >/dev/null || (apt-get update -qq && apt-get install -y -qq systemd)
 	cargo build --locked $(CRATES) --all-features --example axum
 	export SIMPLE_SECURITY_WHEEL=$$(echo $(CURDIR)/target/wheels/*.whl); $(PYTEST)
+
+.PHONY: test-proxies
+test-proxies: $(BUILT) $(STATIC) $(PROXIES) ## Test the server behind nginx, Caddy, HAProxy, Traefik and Envoy
+	$(PYTEST) tests/test_proxies*.py tests/test_hostile.py
 
 .PHONY: test-oldest
 test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest FastAPI
@@ -82,6 +92,8 @@ lint: $(SYNCED) ## Check formats, types and lints
 	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates
 	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates
 	cd python && .venv/bin/mypy
+	python/.venv/bin/hadolint Dockerfile
+	test ! -x python/.venv/bin/docker-compose || python/.venv/bin/docker-compose --file compose.yaml config --quiet
 
 .PHONY: audit
 audit: ## Check licences and sources of the crates, and known faults where the network allows
@@ -122,6 +134,9 @@ docs: $(BUILT) $(BROWSER) ## Write the table of settings and take the screenshot
 .PHONY: wheel
 wheel: $(WHEEL) ## Build the wheel into target/wheels
 
+.PHONY: program-static
+program-static: $(STATIC) ## Build the server into target/static, as a program that needs nothing else
+
 ##@ Setting it up
 
 .PHONY: hooks
@@ -143,6 +158,17 @@ $(BUILT): $(SYNCED) $(RUST)
 $(WHEEL): $(SYNCED) $(RUST) $(PACKAGE)
 	rm -f target/wheels/*.whl
 	cd python && .venv/bin/maturin build --locked --release --quiet --out ../target/wheels
+	touch $@
+
+# Random bytes come from the system call: without the flag a static program would read /dev/urandom.
+$(STATIC): $(RUST)
+	RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' cargo build --locked --release --target $(TARGET) -p simple-security-server
+	mkdir -p $(@D)
+	cp target/$(TARGET)/release/simple-security $@
+
+$(PROXIES): $(SYNCED) python/tests/proxies.txt
+	cd python && $(UV) venv --quiet --clear .venv-proxies
+	cd python && $(UV) pip sync --quiet --python .venv-proxies tests/proxies.txt
 	touch $@
 
 $(OLDEST_SYNCED): $(SYNCED) python/tests/oldest.txt

@@ -32,6 +32,8 @@ from guarded_app import ADMIN_SECRET, GuardedApp, build_app
 
 from fastapi_simple_security import SimpleSecurity, api_key_security
 
+pytest_plugins = ["proxied"]
+
 OUR_VARIABLES = ("FASTAPI_SIMPLE_SECURITY_", "FAST_API_SIMPLE_SECURITY_")
 
 

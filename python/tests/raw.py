@@ -1,8 +1,14 @@
 """Requests as bytes on a socket: what no HTTP client agrees to send."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+
+# Seconds of silence after which the end of a request is told, before and after its first answer.
+FIRST_ANSWER, NEXT_PIECE = 3.0, 0.2
+# Seconds to wait for the other side's end.
+END = 10.0
 
 
 @dataclass(frozen=True)
@@ -13,8 +19,11 @@ class RawReply:
 
     @property
     def status(self) -> int | None:
-        """The status of the first answer; `None`: the connection was closed without any."""
-        words = self.data.split(b" ", 2)
+        """The status of the first final answer; `None`: the connection was closed without any."""
+        rest = self.data
+        while rest.startswith(b"HTTP/1.1 1") and not rest.startswith(b"HTTP/1.1 101"):
+            rest = rest.partition(b"\r\n\r\n")[2]
+        words = rest.split(b" ", 2)
         return int(words[1]) if words[0].startswith(b"HTTP/1.") and len(words) > 1 else None
 
     @property
@@ -26,21 +35,35 @@ def send(port: int, request: bytes, *, ends: bool = False) -> RawReply:
     """Sends bytes on a connection of their own and reads all that comes back.
 
     With `ends` the server is told that no more will come: for what is no whole request. Some hang
-    up then, also on a request that is whole.
+    up then, also on a request that is whole; so without it they are told when nothing comes.
     """
     received = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
         try:
             connection.sendall(request)
             if ends:
                 connection.shutdown(socket.SHUT_WR)
-            while piece := connection.recv(65536):
+            for piece in pieces(connection):
                 received += piece
         except OSError as error:
             # Closed in the middle of what it does not want to read.
             if isinstance(error, TimeoutError):
                 raise
     return RawReply(received)
+
+
+def pieces(connection: socket.socket) -> Iterator[bytes]:
+    connection.settimeout(FIRST_ANSWER)
+    try:
+        while piece := connection.recv(65536):
+            yield piece
+            connection.settimeout(NEXT_PIECE)
+    except TimeoutError:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(END)
+        while piece := connection.recv(65536):
+            yield piece
 
 
 def get(

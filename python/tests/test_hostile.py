@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import proxied
+import proxies
 import pytest
 import raw
 import servers
@@ -16,8 +18,8 @@ from clients import Admin, ResourceAdmin, key_id
 
 SECRET = "secret-of-the-hostile-test"
 # What a server or a face may say to who is not let in. `None`: it hangs up; 307: to the guarded
-# path, spelt right.
-REFUSALS = {None, 307, 400, 401, 403, 404, 405, 414, 431}
+# path, spelt right; 501: a proxy to a method that it does not know.
+REFUSALS = {None, 307, 400, 401, 403, 404, 405, 414, 431, 501}
 
 
 @dataclass
@@ -52,6 +54,7 @@ FACES = {
     "dependency": (partial(servers.uvicorn, app="fastapi_app:app"), DROP_IN),
     "middleware": (partial(servers.uvicorn, app="hostile_app:app"), DROP_IN),
     "axum": (servers.axum, STANDARD),
+    **{name: (partial(proxied.serve, name), STANDARD) for name in proxies.KINDS},
 }
 
 
@@ -401,4 +404,4 @@ def test_methods(face: Face, method: str) -> None:
 def test_request_lines(face: Face, request_line: bytes) -> None:
     reply = raw.send(face.port, request_line, ends=True)
     assert b"This is a secure endpoint" not in reply.data, request_line
-    assert reply.status is None or reply.status < 500, reply.data
+    assert reply.status is None or reply.status < 500 or reply.status == 505, reply.data
