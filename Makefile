@@ -87,7 +87,7 @@ mutations: ## Break each rule of the lease on purpose and see its test fail
 lint: $(SYNCED) ## Check formats, types and lints
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-	cargo clippy --locked -p simple-security-axum --all-targets --no-default-features -- -D warnings
+	cargo clippy --locked -p simple-security-axum -p simple-security-server --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(CRATES) --no-deps --all-features --quiet
 	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates
 	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates

@@ -80,6 +80,9 @@ impl From<KeyError> for Failure {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
-        Self::Refused(error.to_string())
+        Self::Refused(match error {
+            OpenError::Store { setting, source } => format!("{}: {source}", flag_of(&setting)),
+            other => other.to_string(),
+        })
     }
 }

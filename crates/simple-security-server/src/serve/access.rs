@@ -139,8 +139,25 @@ fn shown(path: &str) -> Cow<'static, str> {
             return Cow::Borrowed(known);
         }
     }
+    // As it stands too: a `%` before a key takes its first letters for a code.
     if holds_a_key(path.as_bytes()) || holds_a_key(&percent::decode(path)) {
         return Cow::Borrowed("(hidden, it holds a key)");
     }
     Cow::Owned(percent::encode(path, b""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_key_is_not_shown() {
+        let key = "abc_RNBYYeVjz4h_w2UNiRnAzzhc7M2sbKBlPl3S8Cwqo9blp4G3pIn";
+        let encoded: String = key.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        for path in [format!("/{key}"), format!("/%{key}"), format!("/a%2f{encoded};b/c")] {
+            assert_eq!(shown(&path), "(hidden, it holds a key)");
+        }
+        assert_eq!(shown("/verify"), "/verify");
+        assert_eq!(shown("/é\u{85}%2F\""), "/%C3%A9%C2%85%2F\"");
+    }
 }

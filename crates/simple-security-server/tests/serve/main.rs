@@ -4,11 +4,12 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use simple_security::clock::SystemClock;
+use simple_security::clock::{Clock as _, SystemClock};
 use simple_security::config::{Arguments, Face, Settings};
 use simple_security::store::SqliteStore;
 use simple_security::{ApiKeys, KeyId, KeyName, NewKey};
@@ -135,9 +136,14 @@ impl Server {
     /// Stops it, and gives back its log.
     fn stop(mut self) -> String {
         self.signal(Signal::TERM);
-        let status = self.process.wait().expect("an end");
+        self.end()
+    }
+
+    /// Its log, when it has ended well.
+    fn end(&mut self) -> String {
+        let status = ended(&mut self.process);
         let log = fs::read_to_string(&self.log).expect("a log");
-        assert_eq!(status.code(), Some(0), "{log}");
+        assert_eq!(status.map(|status| status.code()), Some(Some(0)), "{log}");
         log
     }
 
@@ -165,6 +171,30 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// What a program that must not serve says, and its exit code.
+fn refused(command: &mut Command) -> (Option<i32>, String) {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().expect("a process");
+    let status = ended(&mut process);
+    let output = process.wait_with_output().expect("an end");
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert!(output.stdout.is_empty() && status.is_some(), "it serves: {command:?} {text}");
+    (output.status.code(), text)
+}
+
+/// How a process has ended; `None` where it had to be killed.
+fn ended(process: &mut Child) -> Option<ExitStatus> {
+    for _ in 0..6000 {
+        if let Some(status) = process.try_wait().expect("a process") {
+            return Some(status);
+        }
+        wait(SystemClock.sleep(Duration::from_millis(10)));
+    }
+    let _ = process.kill();
+    let _ = process.wait();
+    None
 }
 
 fn wait<F: Future>(future: F) -> F::Output {

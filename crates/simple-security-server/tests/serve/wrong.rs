@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::{Desk, SECRET};
+use crate::{Desk, SECRET, refused};
 
 #[test]
 fn wrong_settings_are_named() {
@@ -43,12 +43,10 @@ fn wrong_settings_are_named() {
         ("--db-location", ":memory:", "name a file"),
     ] {
         let mut command = desk.command(&[&format!("{flag}={value}")]);
-        let output = command.env_remove("SIMPLE_SECURITY_SECRET").output().expect("an end");
-        let text = String::from_utf8(output.stderr).expect("text");
-        assert_eq!(output.status.code(), Some(2), "{flag} {value}: {text}");
+        let (code, text) = refused(command.env_remove("SIMPLE_SECURITY_SECRET"));
+        assert_eq!(code, Some(2), "{flag} {value}: {text}");
         assert!(text.starts_with(&format!("error: {flag}: ")), "{flag} {value}: {text}");
         assert!(text.contains(said) && text.lines().count() == 1, "{flag} {value}: {text}");
-        assert!(output.stdout.is_empty());
         let variable = match flag.trim_start_matches("--") {
             "trusted-proxy" => "TRUSTED_PROXIES".to_owned(),
             flag => flag.replace('-', "_").to_uppercase(),
@@ -56,17 +54,15 @@ fn wrong_settings_are_named() {
         let variable = format!("SIMPLE_SECURITY_{variable}");
         let mut command = desk.command(&[]);
         command.env_remove("SIMPLE_SECURITY_SECRET").env(&variable, value);
-        let output = command.output().expect("an end");
-        let text = String::from_utf8(output.stderr).expect("text");
-        assert_eq!(output.status.code(), Some(2), "{variable}: {text}");
+        let (code, text) = refused(&mut command);
+        assert_eq!(code, Some(2), "{variable}: {text}");
         assert!(text.starts_with(&format!("error: {variable}: ")), "{variable}: {text}");
     }
     for variable in ["NO_ADMIN", "NO_DOCS"] {
         let mut command = desk.command(&[]);
-        let output = command.env(format!("SIMPLE_SECURITY_{variable}"), "yes").output();
-        let output = output.expect("an end");
-        assert_eq!(output.status.code(), Some(2));
-        assert!(String::from_utf8_lossy(&output.stderr).contains("is neither true nor false"));
+        let (code, text) = refused(command.env(format!("SIMPLE_SECURITY_{variable}"), "yes"));
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains("is neither true nor false"), "{text}");
     }
     assert!(!desk.database().exists());
 }
@@ -75,8 +71,8 @@ fn wrong_settings_are_named() {
 fn the_secret_has_no_flag() {
     let desk = Desk::new();
     for arguments in [["--secret", "x"], ["--nonsense", "x"]] {
-        let output = desk.command(&arguments).output().expect("an end");
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let (code, text) = refused(&mut desk.command(&arguments));
+        assert_eq!(code, Some(2), "{arguments:?}: {text}");
     }
     assert!(!desk.database().exists());
 }
@@ -86,17 +82,16 @@ fn a_port_in_use_is_named_and_the_database_not_touched() {
     let desk = Desk::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    let output = desk.command(&["--listen", &address]).output().expect("an end");
-    let text = String::from_utf8(output.stderr).expect("text");
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let (code, text) = refused(&mut desk.command(&["--listen", &address]));
+    assert_eq!(code, Some(1), "{text}");
     let said = format!(
         "error: --listen: {address}: another program listens there; stop it, or choose another port\n"
     );
     assert_eq!(text, said);
     assert!(!desk.database().exists());
-    let output = desk.command(&["--listen", "192.0.2.1:8080"]).output().expect("an end");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("this machine has no such address"));
+    let (code, text) = refused(&mut desk.command(&["--listen", "192.0.2.1:8080"]));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("this machine has no such address"), "{text}");
 }
 
 #[test]
@@ -119,9 +114,8 @@ fn the_secret_comes_from_a_file_or_from_the_environment() {
         let log = server.stop();
         assert_eq!(log.contains("other users of this machine may read"), mode == 0o644, "{log}");
     }
-    let output = desk.command(&["--secret-file", "secret"]).output().expect("an end");
-    let text = String::from_utf8(output.stderr).expect("text");
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    let (code, text) = refused(&mut desk.command(&["--secret-file", "secret"]));
+    assert_eq!(code, Some(2), "{text}");
     assert_eq!(
         text,
         "error: --secret-file: the admin secret is in SIMPLE_SECURITY_SECRET too; set only one of them\n"
@@ -163,9 +157,8 @@ fn a_database_of_the_old_package_is_left_as_it_is() {
         .expect("a table");
     drop(connection);
     let before = fs::read(desk.database()).expect("bytes");
-    let output = desk.command(&["--listen", "127.0.0.1:0"]).output().expect("an end");
-    let text = String::from_utf8(output.stderr).expect("text");
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let (code, text) = refused(&mut desk.command(&["--listen", "127.0.0.1:0"]));
+    assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("is a database of fastapi_simple_security 1.x"), "{text}");
     assert_eq!(fs::read(desk.database()).expect("bytes"), before);
 }
