@@ -111,15 +111,15 @@ coverage: $(BUILT) ## Measure which lines of Rust and Python the tests run
 ##@ Measuring and showing it
 
 .PHONY: bench
-bench: $(BUILT) ## Measure what a verified request costs
-	cargo bench --locked -p simple-security --bench engine
-	$(PYTHON) bench/in_process.py
+bench: $(BUILT) ## Measure what a verified request costs; fails where an aim is not reached
 	command -v wrk >/dev/null || (apt-get update -qq && apt-get install -y -qq wrk) || (echo "\`make bench\` needs wrk: install it as root, on Debian and Ubuntu by \`apt-get install wrk\`" >&2; exit 1)
-	cargo build --locked --release -p simple-security-axum --example axum_server
-	$(PYTHON) bench/axum.py
 	command -v nginx >/dev/null || (apt-get update -qq && apt-get install -y -qq nginx-light) || (echo "\`make bench\` needs nginx: install it as root, on Debian and Ubuntu by \`apt-get install nginx-light\`" >&2; exit 1)
+	cargo build --locked --release -p simple-security-axum --example axum_server
 	cargo build --locked --release -p simple-security-server
-	$(PYTHON) bench/server.py
+	@failed=0; \
+	cargo bench --locked -p simple-security --bench engine || failed=1; \
+	for each in in_process axum server; do $(PYTHON) bench/$$each.py || failed=1; done; \
+	exit $$failed
 
 .PHONY: bench-import
 bench-import: ## Measure the import, list and export of a million keys
