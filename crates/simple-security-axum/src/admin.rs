@@ -12,7 +12,6 @@ use simple_security::ApiKeys;
 mod answers;
 mod ask;
 mod body;
-mod dates;
 mod fields;
 mod guard;
 mod openapi;

@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use simple_security::config::Face;
 
-mod dates;
 mod failure;
 #[cfg(feature = "serve")]
 mod health;

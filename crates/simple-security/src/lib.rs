@@ -6,6 +6,7 @@ mod bounded;
 mod cache;
 pub mod clock;
 pub mod config;
+pub mod dates;
 mod key;
 mod keys;
 mod lookup;

@@ -5,7 +5,7 @@ use simple_security as engine;
 use simple_security::{KeyRecord, PlainKey, Usage};
 use utoipa::ToSchema;
 
-use super::dates;
+use simple_security::dates;
 
 /// All that is known of a key. The key itself is not.
 #[derive(Serialize, ToSchema)]

@@ -8,9 +8,9 @@ use simple_security::{InvalidImport, KeyFormat, KeyName, Timestamp};
 use utoipa::ToSchema;
 
 use super::body;
-use super::dates;
 use super::fields::Fields;
 use super::refused::Refused;
+use simple_security::dates;
 
 /// A key that is to be made.
 // `serde` is for the schema alone, here and below: `read` refuses what is unknown, by its name.
@@ -115,14 +115,12 @@ impl Expiry {
     fn take(members: &mut Fields<Value>) -> Self {
         let read = |value| match value {
             Value::Null => Ok(Self::Never),
-            Value::String(text) => dates::read(&text).map(Self::At).ok_or(NO_DATE.into()),
-            _ => Err(NO_DATE.into()),
+            Value::String(text) => dates::read(&text).map(Self::At).ok_or(dates::WANTED.into()),
+            _ => Err(dates::WANTED.into()),
         };
         members.take("expires_at", read).unwrap_or(Self::Unsaid)
     }
 }
-
-const NO_DATE: &str = "a date is a text in RFC 3339, such as 2030-01-31T12:00:00Z";
 
 fn name(value: Value) -> Result<KeyName, Cow<'static, str>> {
     match value {

@@ -9,9 +9,9 @@ use super::issue::Expiry;
 use super::named::Named;
 use super::shown::{self, line};
 use super::{Absent, wait};
-use crate::dates;
 use crate::failure::{Failure, output};
 use crate::output::{standard_output, visible};
+use simple_security::dates;
 
 /// Show what is known of a key.
 #[derive(Args)]

@@ -7,9 +7,9 @@ use simple_security::{ApiKeys, KeyName, NewKey, Timestamp};
 
 use super::shown::{IssuedKey, line};
 use super::{Absent, wait};
-use crate::dates;
 use crate::failure::Failure;
 use crate::output::{standard_output, visible};
+use simple_security::dates;
 
 /// Make a key, and print it this once.
 ///

@@ -7,9 +7,9 @@ use simple_security::{ApiKeys, KeyDetails, KeyFilter, PageRequest};
 
 use super::shown::{self, line};
 use super::{Absent, wait};
-use crate::dates;
 use crate::failure::{Failure, output};
 use crate::output::{columns, fitted, standard_output, visible};
+use simple_security::dates;
 
 /// The width of all columns but the name, which is the last.
 const BEFORE_NAME: usize = 11 + 2 + 7 + 2 + 20 + 2 + 20 + 2 + 10 + 2;

@@ -3,7 +3,7 @@
 
 use simple_security::{StoredKey, Timestamp};
 
-use crate::dates;
+use simple_security::dates;
 
 pub(super) mod csv;
 pub(super) mod json;

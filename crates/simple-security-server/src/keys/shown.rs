@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use simple_security::{self as engine, KeyRecord, PlainKey, Usage};
 
-use crate::dates;
+use simple_security::dates;
 
 /// All that is known of a key. The key itself is not.
 #[derive(Serialize)]

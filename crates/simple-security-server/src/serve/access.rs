@@ -19,7 +19,7 @@ use super::answers::{VERIFY, VERIFY_NGINX};
 use super::lines::Writer;
 use super::settings::{LogFormat, Serving};
 use super::{forwarded, identity, percent};
-use crate::dates;
+use simple_security::dates;
 
 /// Writes the lines.
 pub(super) struct Access {

@@ -15,7 +15,7 @@ use simple_security_axum::ApiKey;
 use tower::Service;
 
 use super::percent;
-use crate::dates;
+use simple_security::dates;
 
 pub(super) static ID: HeaderName = HeaderName::from_static("x-api-key-id");
 static NAME: HeaderName = HeaderName::from_static("x-api-key-name");

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use simple_security::{KeyDigest, KeyName, KeyState, Timestamp, Usage, UsedKey, UsedKeyText};
 
 use super::{Column, Row, Value};
-use crate::dates;
+use simple_security::dates;
 
 impl Row {
     /// The key that the row tells of.

@@ -1,14 +1,18 @@
-//! Dates as the bodies have them: RFC 3339, section 5.6.
+//! Dates as all faces read and show them: RFC 3339, section 5.6.
 
-use simple_security::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use crate::record::Timestamp;
+
+/// What is said where something else is given.
+pub const WANTED: &str = "a date is a text in RFC 3339, such as 2030-01-31T12:00:00Z";
 
 /// Reads a date and time with its zone. What is less than a second is cut off.
 ///
 /// `None`: it is none, or one before the year 1 or after 9999 in UTC. `T` and `Z` may be small
 /// letters. A leap second is none that we keep.
-pub(super) fn read(text: &str) -> Option<Timestamp> {
+pub fn read(text: &str) -> Option<Timestamp> {
     // The crate takes any character for `T`, and a leap second for the one before it.
     let bytes = text.as_bytes();
     if !matches!(bytes.get(10)?, b'T' | b't') || bytes.get(17..19)? == b"60" {
@@ -22,7 +26,7 @@ pub(super) fn read(text: &str) -> Option<Timestamp> {
 }
 
 /// A date in UTC, such as `2030-01-31T12:00:00Z`.
-pub(super) fn show(moment: Timestamp) -> String {
+pub fn show(moment: Timestamp) -> String {
     // The years of a `Timestamp` have four digits, so that neither step can fail.
     let moment = OffsetDateTime::from_unix_timestamp(moment.seconds());
     moment.ok().and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
