@@ -10,8 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
 use pyo3::{IntoPyObjectExt, intern};
 use secrecy::{ExposeSecret, SecretString};
-use simple_security::config::{Arguments, Settings};
-use simple_security::store::StoreError;
+use simple_security::config::{Arguments, Location, Settings};
 use simple_security::{ApiKeys, Denied, KeyError, KeyId, Timestamp};
 
 use crate::credential::{self, Sent};
@@ -179,12 +178,10 @@ impl Engine {
             Sent::Nothing => Some(Refusal::NotPresented),
             Sent::Repeated => Some(Refusal::Repeated),
             Sent::Once(secret) => match opened.keys.admin_secret() {
-                Some(_) if secret.as_bytes().is_empty() => Some(Refusal::NotPresented),
-                Some(ours) if ours.matches(secret.as_bytes()) => None,
-                Some(_) => Some(Refusal::Denied),
-                None => {
-                    return Err(store_unavailable(py, &StoreError::NoSharedSecret));
-                }
+                Ok(_) if secret.as_bytes().is_empty() => Some(Refusal::NotPresented),
+                Ok(ours) if ours.matches(secret.as_bytes()) => None,
+                Ok(_) => Some(Refusal::Denied),
+                Err(error) => return Err(store_unavailable(py, &error)),
             },
         })
     }
@@ -272,7 +269,9 @@ impl Engine {
                     }
                     let mut settings =
                         Settings::load(&self.arguments).map_err(Failure::Configuration)?;
-                    settings.location = self.absolute(settings.location);
+                    if let Location::Sqlite(path) = &mut settings.location {
+                        *path = self.absolute(std::mem::take(path));
+                    }
                     let (keys, secret) = ApiKeys::open(&settings).map_err(Failure::Open)?;
                     let keys = Arc::new(keys);
                     open.push(Arc::downgrade(&keys));

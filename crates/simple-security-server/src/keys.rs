@@ -6,8 +6,8 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use simple_security::ApiKeys;
 use simple_security::clock::SystemClock;
-use simple_security::config::{Arguments, Settings};
-use simple_security::store::{KeyStore, MemoryStore, SqliteStore, StoreError};
+use simple_security::config::{Arguments, Location, Settings};
+use simple_security::store::{self, KeyStore, MemoryStore, SqliteStore, StoreError};
 
 use crate::Program;
 use crate::failure::{Failure, flag_of};
@@ -115,7 +115,11 @@ pub(crate) fn open_store(
     settings: &Settings,
     absent: Absent,
 ) -> Result<Arc<dyn KeyStore>, Failure> {
-    open_file(&settings.location, absent).map_err(|error| {
+    let opened = match &settings.location {
+        Location::Sqlite(path) => open_file(path, absent),
+        network => store::open(network),
+    };
+    opened.map_err(|error| {
         Failure::Refused(format!("{}: {error}", flag_of(&settings.location_setting)))
     })
 }

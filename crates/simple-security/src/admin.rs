@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::key::KeyDigest;
 use crate::keys::OpenError;
 use crate::random::{self, BASE62};
-use crate::store::{KeyStore, StoreError};
+use crate::store::KeyStore;
 
 /// A secret of fewer characters is accepted with a warning.
 const SHORT: usize = 16;
@@ -66,11 +66,11 @@ pub(crate) fn agree(
     let generated = generate()?;
     let offered = AdminSecret::set(&generated);
     match pollster::block_on(store.agree_on_admin_secret(offered.digest())) {
-        Ok(agreed) => {
+        Ok(Some(agreed)) => {
             let ours = agreed == offered.digest();
             Ok((Some(AdminSecret::agreed(agreed)), ours.then_some(generated)))
         }
-        Err(StoreError::NoSharedSecret) => Ok((None, None)),
+        Ok(None) => Ok((None, None)),
         Err(source) => Err(OpenError::Store { setting: settings.location_setting.clone(), source }),
     }
 }

@@ -78,9 +78,12 @@ impl Cache {
     /// The answer for a call that began at `began`, if there is one that it may use.
     #[inline]
     pub(crate) fn find(&self, digest: &KeyDigest, began: Uptime) -> Option<Answer> {
-        if !self.is_fresh(began) {
-            return None;
-        }
+        if self.is_fresh(began) { self.find_stale(digest) } else { None }
+    }
+
+    /// The answer that is cached, however old it is.
+    #[inline]
+    pub(crate) fn find_stale(&self, digest: &KeyDigest) -> Option<Answer> {
         if let Some(known) = self.known.find(digest) {
             return Some(Answer::Known(known));
         }
@@ -90,8 +93,14 @@ impl Cache {
     /// Whether a call that began at `began` may use what is cached.
     #[inline]
     pub(crate) fn is_fresh(&self, began: Uptime) -> bool {
+        self.is_read_within(self.lease, began)
+    }
+
+    /// Whether the last applied reading was begun less than `age` nanoseconds before `began`.
+    #[inline]
+    pub(crate) fn is_read_within(&self, age: u64, began: Uptime) -> bool {
         let read_at = self.read_at.load(Ordering::Acquire);
-        read_at != 0 && began.nanoseconds().saturating_sub(read_at) < self.lease
+        read_at != 0 && began.nanoseconds().saturating_sub(read_at) < age
     }
 
     /// To be called before the store is asked.

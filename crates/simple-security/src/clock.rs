@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::record::Timestamp;
+use crate::record::{Moment, Timestamp};
 
 /// Nanoseconds since the machine was started, sleep included. It never steps back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +28,11 @@ impl Uptime {
 pub trait Clock: Send + Sync + 'static {
     /// The time of day, which an administrator may set: for expiry dates alone.
     fn now(&self) -> Timestamp;
+
+    /// The time of day to the millisecond, or a later one: for telling others when something holds.
+    fn moment(&self) -> Moment {
+        Moment::from_milliseconds(self.now().seconds() * 1000 + 999)
+    }
 
     /// The time since start: for all ages.
     fn uptime(&self) -> Uptime;
@@ -55,6 +60,11 @@ const TIME_OF_DAY: ClockId = ClockId::Realtime;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_seconds(clock_gettime(TIME_OF_DAY).tv_sec)
+    }
+
+    fn moment(&self) -> Moment {
+        let time = clock_gettime(ClockId::Realtime);
+        Moment::from_milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1_000_000 + 1)
     }
 
     fn uptime(&self) -> Uptime {
@@ -114,6 +124,10 @@ mod fake {
     impl Clock for FakeClock {
         fn now(&self) -> Timestamp {
             Timestamp::from_seconds(self.now.load(Ordering::SeqCst))
+        }
+
+        fn moment(&self) -> Moment {
+            Moment::from_milliseconds(self.now().seconds() * 1000)
         }
 
         fn uptime(&self) -> Uptime {

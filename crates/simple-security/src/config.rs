@@ -1,13 +1,15 @@
 //! Every setting, declared once: name, default, meaning. The only reader of the environment.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::key::KeyFormat;
 
+mod location;
 pub mod serving;
+
+pub use location::{Location, Server};
 
 /// Who reads the settings. Each has a prefix of its own for the variables, so that two of them can
 /// share an environment.
@@ -70,7 +72,7 @@ const DB_LOCATION: Setting = Setting {
     faces: EVERY_FACE,
     argument: "db_location",
     default: "sqlite.db",
-    meaning: "The database file: a path, or a URL such as `sqlite:///keys.db` (four slashes for an absolute path)",
+    meaning: "Where the keys are: a file, by a path or a URL such as `sqlite:///keys.db` (four slashes for an absolute path), or a store for many machines, `postgres://user:password@host/database` or `redis://host/0`",
 };
 const AUTOMATIC_EXPIRATION: Setting = Setting {
     name: "AUTOMATIC_EXPIRATION",
@@ -155,8 +157,8 @@ pub struct Arguments {
 /// All that an engine and its face are set to.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the keys are kept: the path of an SQLite database.
-    pub location: PathBuf,
+    /// Where the keys are kept.
+    pub location: Location,
     /// How errors call the setting that gave the location.
     pub location_setting: String,
     /// The admin secret; `None`: one is generated.
@@ -182,11 +184,19 @@ pub struct EngineSettings {
     pub known_keys: usize,
     /// How many unknown keys are cached.
     pub unknown_keys: usize,
+    /// How many keys that are not cached a store on the network is asked for in a second, on
+    /// average. Those over it are refused as [`Denied::Unavailable`](crate::Denied::Unavailable).
+    pub look_ups_per_second: u32,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { flush_interval: Duration::from_secs(1), known_keys: 100_000, unknown_keys: 10_000 }
+        Self {
+            flush_interval: Duration::from_secs(1),
+            known_keys: 100_000,
+            unknown_keys: 10_000,
+            look_ups_per_second: 2_000,
+        }
     }
 }
 
@@ -315,27 +325,9 @@ fn check_secret(found: &Found<SecretString>) -> Result<Option<SecretString>, Con
     Ok(Some(secret.clone()))
 }
 
-fn parse_location(found: &Found<String>) -> Result<PathBuf, ConfigurationError> {
-    let text = found.text.as_deref().unwrap_or(DB_LOCATION.default);
-    let path = match text.split_once("://") {
-        None => text,
-        Some(("sqlite", rest)) => rest.strip_prefix('/').unwrap_or(rest),
-        Some((scheme, _)) => {
-            return Err(found.wrong(format!(
-                "there is no store for {scheme:?} URLs; use the path of a file, or sqlite:///keys.db"
-            )));
-        }
-    };
-    if path.is_empty() || path.contains('\0') {
-        return Err(found.wrong("it names no file; use a path such as keys.db".to_owned()));
-    }
-    if path == ":memory:" {
-        return Err(found.wrong(
-            "a database in memory would be empty in each worker and after each start; name a file"
-                .to_owned(),
-        ));
-    }
-    Ok(PathBuf::from(path))
+fn parse_location(found: &Found<String>) -> Result<Location, ConfigurationError> {
+    Location::parse(found.text.as_deref().unwrap_or(DB_LOCATION.default))
+        .map_err(|problem| found.wrong(problem))
 }
 
 fn parse_days(found: &Found<String>) -> Result<u32, ConfigurationError> {
@@ -357,21 +349,6 @@ fn parse_status(found: &Found<String>) -> Result<u16, ConfigurationError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn location(text: &str) -> Result<PathBuf, ConfigurationError> {
-        parse_location(&Found { name: "db_location".to_owned(), text: Some(text.to_owned()) })
-    }
-
-    #[test]
-    fn a_location_is_a_path_or_an_sqlite_url() {
-        assert_eq!(location("keys.db"), Ok("keys.db".into()));
-        assert_eq!(location("sqlite:///keys.db"), Ok("keys.db".into()));
-        assert_eq!(location("sqlite:////var/keys.db"), Ok("/var/keys.db".into()));
-        for wrong in ["", "sqlite://", "postgresql://host/db", ":memory:", "a\0b"] {
-            let error = location(wrong).expect_err(wrong);
-            assert_eq!(error.setting, "db_location");
-        }
-    }
 
     #[test]
     fn days_are_a_number_from_1_to_36500() {

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::record::Timestamp;
+use crate::record::{Moment, Timestamp};
 
 /// What is said where something else is given.
 pub const WANTED: &str = "a date is a text in RFC 3339, such as 2030-01-31T12:00:00Z";
@@ -32,6 +32,14 @@ pub fn show(moment: Timestamp) -> String {
     moment.ok().and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
+/// A date in UTC with milliseconds, such as `2030-01-31T12:00:00.250Z`.
+pub fn show_moment(moment: Moment) -> String {
+    let (seconds, rest) =
+        (moment.milliseconds().div_euclid(1000), moment.milliseconds().rem_euclid(1000));
+    let shown = show(Timestamp::from_seconds(seconds));
+    format!("{}.{rest:03}Z", shown.trim_end_matches('Z'))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -52,6 +60,20 @@ mod tests {
             ("9999-12-31T23:59:59.9Z", "9999-12-31T23:59:59Z"),
         ] {
             assert_eq!(read(text).map(show).as_deref(), Some(shown), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_shown_with_its_milliseconds() {
+        for (milliseconds, shown) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_250, "1970-01-01T00:00:01.250Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+        ] {
+            let moment = Moment::from_milliseconds(milliseconds);
+            assert_eq!(show_moment(moment), shown);
+            let second = Timestamp::from_seconds(milliseconds.div_euclid(1000));
+            assert_eq!(read(&show_moment(moment)), Some(second));
         }
     }
 

@@ -7,13 +7,13 @@ use secrecy::SecretString;
 
 use crate::admin::{self, AdminSecret};
 use crate::cache::Cache;
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
 use crate::key::InvalidImport;
 use crate::lookup::Lookup;
 use crate::random;
 use crate::record::Timestamp;
-use crate::store::{KeyStore, StoreError};
+use crate::store::{self, KeyStore, Refreshed, StoreError};
 use crate::usage::Flusher;
 use crate::verify::{Denied, LatestTime, VerifiedKey, Verifier};
 
@@ -21,7 +21,7 @@ mod changes;
 mod moving;
 mod showing;
 
-pub use changes::{IssuedKey, RenewedKey};
+pub use changes::{Changes, Committed, IssuedKey, RenewedKey};
 pub use moving::{UsedKey, UsedKeyText};
 
 /// The keys of one deployment: the engine that all faces ask.
@@ -29,12 +29,13 @@ pub use moving::{UsedKey, UsedKeyText};
 /// One process has one of them for each store. It is shared by reference or by `Arc`; when the
 /// last one is dropped, what was counted is written.
 pub struct ApiKeys {
-    lookup: Lookup,
+    lookup: Arc<Lookup>,
     verifier: Arc<Verifier>,
     store: Arc<dyn KeyStore>,
     flusher: Mutex<Flusher>,
     automatic_expiration: u32,
     admin: Option<AdminSecret>,
+    secret_setting: String,
 }
 
 /// Why a key could not be made, changed or shown.
@@ -86,12 +87,12 @@ impl ApiKeys {
     ///
     /// # Errors
     /// [`OpenError`] names the setting to change.
-    #[cfg(feature = "sqlite")]
     pub fn open(settings: &Settings) -> Result<(Self, Option<SecretString>), OpenError> {
-        let store = crate::store::SqliteStore::open(&settings.location).map_err(|source| {
-            OpenError::Store { setting: settings.location_setting.clone(), source }
+        let store = store::open(&settings.location).map_err(|source| OpenError::Store {
+            setting: settings.location_setting.clone(),
+            source,
         })?;
-        Self::with_store(Arc::new(store), Arc::new(crate::clock::SystemClock), settings)
+        Self::with_store(store, Arc::new(SystemClock), settings)
     }
 
     /// Opens the engine on any store and any clock.
@@ -141,13 +142,20 @@ impl ApiKeys {
             clock,
             latest: LatestTime::default(),
         });
+        let lookup = Arc::new(Lookup::new(
+            Arc::clone(&verifier),
+            Arc::clone(&store),
+            engine.look_ups_per_second,
+        ));
+        keep_fresh(&*store, &lookup);
         Ok(Self {
-            lookup: Lookup::new(Arc::clone(&verifier), Arc::clone(&store)),
+            lookup,
             verifier,
             store,
             flusher: Mutex::new(flusher),
             automatic_expiration: settings.automatic_expiration,
             admin,
+            secret_setting: settings.secret_setting.clone(),
         })
     }
 
@@ -168,6 +176,18 @@ impl ApiKeys {
     #[inline]
     pub fn verify_cached(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
         self.verifier.verify_cached(presented)
+    }
+
+    /// Verifies as far as that needs no wait: by what is cached; or it refuses, where the store is
+    /// down or asked for too much. `None`: [`ApiKeys::verify`] must be asked.
+    pub fn verify_at_once(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
+        let cached = self.verifier.verify_cached(presented);
+        cached.or_else(|| self.lookup.verify_at_once(presented))
+    }
+
+    /// Whether [`ApiKeys::verify`] takes some microseconds at most, because the store is embedded.
+    pub fn is_embedded(&self) -> bool {
+        self.store.is_embedded()
     }
 
     /// Asks the store what has changed, as a call that verifies does once in a lease. Where this
@@ -207,10 +227,14 @@ impl ApiKeys {
         self.store.resume();
     }
 
-    /// What admin requests are compared with; `None` where there is none, and no admin request may
-    /// pass: no secret is set on a store that many machines share, or none is wanted.
-    pub fn admin_secret(&self) -> Option<&AdminSecret> {
-        self.admin.as_ref()
+    /// What admin requests are compared with.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSharedSecret`] where there is none, and no admin request may pass: none is
+    /// set on a store that many machines share, or none is wanted.
+    pub fn admin_secret(&self) -> Result<&AdminSecret, StoreError> {
+        let setting = || self.secret_setting.clone();
+        self.admin.as_ref().ok_or_else(|| StoreError::NoSharedSecret { setting: setting() })
     }
 
     /// Stops the thread after one last flush; `false` when it was stopped before.
@@ -227,6 +251,21 @@ impl ApiKeys {
     fn now(&self) -> Timestamp {
         self.verifier.latest.now(&*self.verifier.clock)
     }
+}
+
+/// Lets the store ask for readings while the engine is there.
+fn keep_fresh(store: &dyn KeyStore, lookup: &Arc<Lookup>) {
+    let lookup = Arc::downgrade(lookup);
+    store.keep_fresh(Box::new(move || {
+        let lookup = lookup.upgrade();
+        Box::pin(async move {
+            let Some(lookup) = lookup else { return Refreshed::Gone };
+            match lookup.read_changes_anew().await {
+                Ok(()) => Refreshed::Fresh,
+                Err(_) => Refreshed::Failed,
+            }
+        })
+    }));
 }
 
 impl Drop for ApiKeys {

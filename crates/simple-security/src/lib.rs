@@ -3,6 +3,7 @@
 
 mod admin;
 mod bounded;
+mod budget;
 mod cache;
 pub mod clock;
 pub mod config;
@@ -25,10 +26,12 @@ pub use key::{
     InvalidImport, InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, MAX_KEY_LENGTH, Malformed,
     PlainKey, holds_a_key,
 };
-pub use keys::{ApiKeys, IssuedKey, KeyError, OpenError, RenewedKey, UsedKey, UsedKeyText};
+pub use keys::{
+    ApiKeys, Changes, Committed, IssuedKey, KeyError, OpenError, RenewedKey, UsedKey, UsedKeyText,
+};
 pub use page::{Cursor, InvalidCursor, KeyDetails, KeyFilter, Page, PageRequest};
 pub use record::{
     InvalidKeyId, InvalidKeyName, InvalidKeyState, KeyEdit, KeyId, KeyName, KeyRecord,
-    KeyReference, KeyState, NewKey, StoredKey, Timestamp, Usage,
+    KeyReference, KeyState, Moment, NewKey, StoredKey, Timestamp, Usage,
 };
 pub use verify::{Denied, VerifiedKey};

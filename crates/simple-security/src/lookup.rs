@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
+use crate::budget::Budget;
 use crate::cache::{Answer, Known};
 use crate::clock::Uptime;
 use crate::key::KeyDigest;
@@ -23,6 +24,10 @@ type UnderWay<T> = (Uptime, WeakShared<Work<T>>);
 /// Look-ups that were given up stay in the map until there are this many.
 const SWEEP_AT: usize = 1024;
 
+/// For so long after a failed reading nobody waits for another one, in nanoseconds: the store is
+/// asked behind the scenes until it is back. Longer than it takes to find out that it is not.
+const OUTAGE: u64 = 3_000_000_000;
+
 /// What is needed when the cache has no answer.
 pub(crate) struct Lookup {
     verifier: Arc<Verifier>,
@@ -31,11 +36,24 @@ pub(crate) struct Lookup {
     applied: Arc<Mutex<Option<ChangeMark>>>,
     reading: Mutex<Option<UnderWay<()>>>,
     look_ups: Arc<Mutex<HashMap<KeyDigest, UnderWay<Answer>>>>,
+    /// Why the last reading of a store on the network has failed, and when it had.
+    outage: Arc<Mutex<Option<(Uptime, Arc<StoreError>)>>>,
+    /// The look-ups in a store on the network.
+    budget: Budget,
+    /// For how long in all an answer may be used while the store is down, in nanoseconds.
+    tolerated: u64,
 }
 
 impl Lookup {
-    pub(crate) fn new(verifier: Arc<Verifier>, store: Arc<dyn KeyStore>) -> Self {
+    pub(crate) fn new(
+        verifier: Arc<Verifier>,
+        store: Arc<dyn KeyStore>,
+        look_ups_per_second: u32,
+    ) -> Self {
         Self {
+            tolerated: (store.lease() + store.stale_if_error()).as_nanos() as u64,
+            outage: Arc::new(Mutex::new(None)),
+            budget: Budget::new(look_ups_per_second),
             verifier,
             store,
             applied: Arc::new(Mutex::new(None)),
@@ -50,7 +68,13 @@ impl Lookup {
         let began = verifier.clock.uptime();
         let digest = verifier.format.parse(presented).map_err(Denied::Malformed)?;
         if !verifier.cache.is_fresh(began) {
-            self.read_changes(began).await.map_err(Denied::Unavailable)?;
+            let read = match self.outage(began) {
+                Some(error) => Err(error),
+                None => self.read_changes(began).await,
+            };
+            if let Err(error) = read {
+                return self.decide_without_store(&digest, began, error);
+            }
         }
         let answer = match verifier.cache.find(&digest, began) {
             Some(answer) => answer,
@@ -59,33 +83,98 @@ impl Lookup {
         verifier.decide(answer)
     }
 
+    /// What can be said without waiting when the cache has no answer: that the store is down, or
+    /// that it is asked for too much. `None`: it must be asked.
+    pub(crate) fn verify_at_once(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
+        if self.store.is_embedded() {
+            return None;
+        }
+        let began = self.verifier.clock.uptime();
+        let digest = match self.verifier.format.parse(presented) {
+            Ok(digest) => digest,
+            Err(malformed) => return Some(Err(Denied::Malformed(malformed))),
+        };
+        if !self.verifier.cache.is_fresh(began) {
+            let error = self.outage(began)?;
+            return Some(self.decide_without_store(&digest, began, error));
+        }
+        if let Some(answer) = self.verifier.cache.find(&digest, began) {
+            return Some(self.verifier.decide(answer));
+        }
+        if self.budget.is_used_up(began) && !lock(&self.look_ups).contains_key(&digest) {
+            return Some(Err(Denied::Unavailable(self.too_many())));
+        }
+        None
+    }
+
+    /// Why the store was found to be down a moment ago.
+    fn outage(&self, began: Uptime) -> Option<Arc<StoreError>> {
+        let outage = lock(&self.outage);
+        let (since, error) = outage.as_ref()?;
+        let age = began.nanoseconds().saturating_sub(since.nanoseconds());
+        (age < OUTAGE).then(|| Arc::clone(error))
+    }
+
+    /// While the store is down, an old answer counts for as long as the store allows.
+    fn decide_without_store(
+        &self,
+        digest: &KeyDigest,
+        began: Uptime,
+        error: Arc<StoreError>,
+    ) -> Result<VerifiedKey, Denied> {
+        let cache = &self.verifier.cache;
+        let tolerated = error.is_outage() && cache.is_read_within(self.tolerated, began);
+        match cache.find_stale(digest).filter(|_| tolerated) {
+            Some(answer) => self.verifier.decide(answer),
+            None => Err(Denied::Unavailable(error)),
+        }
+    }
+
+    fn too_many(&self) -> Arc<StoreError> {
+        Arc::new(StoreError::TooManyLookUps { per_second: self.budget.per_second() })
+    }
+
     /// Reads the change log, or waits for a reading that is recent enough for a call that began
     /// at `began`.
     pub(crate) async fn read_changes(&self, began: Uptime) -> Result<(), Arc<StoreError>> {
         let reading = {
             let mut under_way = lock(&self.reading);
-            self.join(under_way.as_ref(), began).unwrap_or_else(|| {
-                let begun = self.verifier.clock.uptime();
-                let reading = self.reading(begun).boxed().shared();
-                *under_way = reading.downgrade().map(|weak| (begun, weak));
-                reading
-            })
+            self.join(under_way.as_ref(), began).unwrap_or_else(|| self.begin(&mut under_way))
         };
         reading.await
+    }
+
+    /// Reads the change log, whoever does so already: what has just changed may not be in theirs.
+    pub(crate) async fn read_changes_anew(&self) -> Result<(), Arc<StoreError>> {
+        let reading = self.begin(&mut lock(&self.reading));
+        reading.await
+    }
+
+    fn begin(&self, under_way: &mut Option<UnderWay<()>>) -> Shared<Work<()>> {
+        let begun = self.verifier.clock.uptime();
+        let reading = self.reading(begun).boxed().shared();
+        *under_way = reading.downgrade().map(|weak| (begun, weak));
+        reading
     }
 
     async fn look_up(&self, digest: KeyDigest, began: Uptime) -> Result<Answer, Arc<StoreError>> {
         let look_up = {
             let mut under_way = lock(&self.look_ups);
-            self.join(under_way.get(&digest), began).unwrap_or_else(|| {
-                let begun = self.verifier.clock.uptime();
-                let look_up = self.looking_up(digest).boxed().shared();
-                if under_way.len() >= SWEEP_AT {
-                    under_way.retain(|_, (_, look_up)| look_up.upgrade().is_some());
+            match self.join(under_way.get(&digest), began) {
+                Some(look_up) => look_up,
+                None => {
+                    let begun = self.verifier.clock.uptime();
+                    if !self.store.is_embedded() && !self.budget.take(begun) {
+                        return Err(self.too_many());
+                    }
+                    let look_up = self.looking_up(digest).boxed().shared();
+                    if under_way.len() >= SWEEP_AT {
+                        under_way.retain(|_, (_, look_up)| look_up.upgrade().is_some());
+                    }
+                    under_way.extend(look_up.downgrade().map(|weak| (digest, (begun, weak))));
+                    look_up
                 }
-                under_way.extend(look_up.downgrade().map(|weak| (digest, (begun, weak))));
-                look_up
-            })
+            }
         };
         look_up.await
     }
@@ -109,9 +198,15 @@ impl Lookup {
         let verifier = Arc::clone(&self.verifier);
         let store = Arc::clone(&self.store);
         let applied = Arc::clone(&self.applied);
+        let outage = Arc::clone(&self.outage);
         async move {
             let after = *lock(&applied);
-            let reading = store.reading(after).await.map_err(Arc::new)?;
+            let reading = store.reading(after).await.map_err(Arc::new);
+            if !store.is_embedded() {
+                let failed = reading.as_ref().err();
+                *lock(&outage) = failed.map(|error| (verifier.clock.uptime(), Arc::clone(error)));
+            }
+            let reading = reading?;
             let mut applied = lock(&applied);
             // Two readings can overlap when one of them is slow. What the slower one found is
             // still forgotten, but the log is not set back to where it was.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::key::KeyDigest;
 
@@ -30,6 +31,31 @@ impl Timestamp {
     #[must_use]
     pub fn plus_days(self, days: u32) -> Self {
         Self::from_seconds(self.0 + i64::from(days) * 86_400)
+    }
+}
+
+/// An instant in UTC, in whole milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// The instant `milliseconds` after 1970, as far as every face can write it.
+    pub fn from_milliseconds(milliseconds: i64) -> Self {
+        Self(milliseconds.clamp(Timestamp::MIN.0 * 1000, Timestamp::MAX.0 * 1000))
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn milliseconds(self) -> i64 {
+        self.0
+    }
+
+    /// The instant so much later, rounded up.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let milliseconds = duration.as_nanos().div_ceil(1_000_000);
+        Self::from_milliseconds(
+            self.0.saturating_add(i64::try_from(milliseconds).unwrap_or(i64::MAX)),
+        )
     }
 }
 

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use simple_security::ApiKeys;
-use simple_security::store::StoreError;
 
 use super::refused::Refused;
 
@@ -39,8 +38,8 @@ fn require_secret(keys: &ApiKeys, headers: &HeaderMap) -> Result<(), Refused> {
         _ => return Err(Refused::Repeated),
     };
     match keys.admin_secret() {
-        Some(secret) if secret.matches(sent) => Ok(()),
-        Some(_) => Err(Refused::Denied),
-        None => Err(Refused::from(StoreError::NoSharedSecret)),
+        Ok(secret) if secret.matches(sent) => Ok(()),
+        Ok(_) => Err(Refused::Denied),
+        Err(error) => Err(Refused::from(error)),
     }
 }

@@ -1,12 +1,13 @@
 //! The verbs that change keys: issue, import, revoke, renew, edit, delete.
 //!
-//! Each returns when no process can use an answer from before the change.
+//! Each returns when no process can use an answer from before the change, or says when that is.
 
 use std::time::Duration;
 
 use super::{ApiKeys, KeyError};
+use crate::clock::Uptime;
 use crate::key::{self, KeyDigest, PlainKey};
-use crate::record::{KeyEdit, KeyId, KeyRecord, NewKey, Timestamp};
+use crate::record::{KeyEdit, KeyId, KeyRecord, Moment, NewKey, Timestamp};
 use crate::store::{KeyChange, StoreError};
 
 /// A key that was just made. The plain key is nowhere else.
@@ -27,54 +28,166 @@ pub struct RenewedKey {
     pub was_revoked: bool,
 }
 
+/// A change that is committed, and perhaps not yet known everywhere.
+#[derive(Debug)]
+#[must_use = "it says from when on all processes know"]
+pub struct Committed<T> {
+    /// What was done.
+    pub outcome: T,
+    /// No request that begins after it is decided by what was before.
+    pub effective_by: Moment,
+    /// The same on the clock of this machine that nobody sets.
+    settled: Uptime,
+}
+
+/// A bound that is over so soon is waited for always, so that callers need not think of it.
+const SHORT: Duration = Duration::from_millis(50);
+
+/// The verbs that change keys, for one who does not want to wait until all processes know, as long
+/// as that takes longer than 50 ms.
+pub struct Changes<'a>(&'a ApiKeys);
+
 impl ApiKeys {
-    /// Makes a key.
+    /// The same verbs, which return as soon as the change is committed.
+    pub fn without_waiting(&self) -> Changes<'_> {
+        Changes(self)
+    }
+
+    /// Makes a key. When it returns, every process accepts the key.
     ///
-    /// When it returns, every process accepts the key.
+    /// # Errors
+    /// Those of [`Changes::issue`].
+    pub async fn issue(&self, new: NewKey) -> Result<IssuedKey, KeyError> {
+        Ok(self.settle(self.without_waiting().issue(new).await?).await)
+    }
+
+    /// Takes in a key of the caller's own. When it returns, every process accepts the key.
+    ///
+    /// # Errors
+    /// Those of [`Changes::import`].
+    pub async fn import(&self, key: &str, new: NewKey) -> Result<KeyRecord, KeyError> {
+        Ok(self.settle(self.without_waiting().import(key, new).await?).await)
+    }
+
+    /// Revokes a key. When it returns, no request that begins is accepted by any process.
+    ///
+    /// # Errors
+    /// Those of [`Changes::revoke`].
+    pub async fn revoke(&self, id: KeyId) -> Result<KeyRecord, KeyError> {
+        Ok(self.settle(self.without_waiting().revoke(id).await?).await)
+    }
+
+    /// Renews a key. When it returns, every process knows.
+    ///
+    /// # Errors
+    /// Those of [`Changes::renew`].
+    pub async fn renew(
+        &self,
+        id: KeyId,
+        expires_at: Option<Timestamp>,
+        never_expires: Option<bool>,
+    ) -> Result<RenewedKey, KeyError> {
+        let renewed = self.without_waiting().renew(id, expires_at, never_expires).await?;
+        Ok(self.settle(renewed).await)
+    }
+
+    /// Changes what is known of a key. When it returns, every process knows.
+    ///
+    /// # Errors
+    /// Those of [`Changes::edit`].
+    pub async fn edit(&self, id: KeyId, edit: KeyEdit) -> Result<KeyRecord, KeyError> {
+        Ok(self.settle(self.without_waiting().edit(id, edit).await?).await)
+    }
+
+    /// Removes a key and its usage, for ever. When it returns, no request that begins is accepted
+    /// by any process.
+    ///
+    /// # Errors
+    /// Those of [`Changes::delete`].
+    pub async fn delete(&self, id: KeyId) -> Result<(), KeyError> {
+        Ok(self.settle(self.without_waiting().delete(id).await?).await)
+    }
+
+    /// Waits until all processes know of a change.
+    pub async fn settle<T>(&self, committed: Committed<T>) -> T {
+        let clock = &*self.verifier.clock;
+        let left = committed.settled.nanoseconds().saturating_sub(clock.uptime().nanoseconds());
+        if left > 0 {
+            clock.sleep(Duration::from_nanos(left)).await;
+        }
+        committed.outcome
+    }
+
+    /// What was just committed: when all know of it. Where that is soon, it waits.
+    pub(super) async fn committed<T>(&self, outcome: T) -> Committed<T> {
+        let clock = &*self.verifier.clock;
+        let bound = self.bound();
+        let committed = Committed {
+            outcome,
+            effective_by: clock.moment().plus(bound),
+            settled: Uptime::from_nanoseconds(
+                clock.uptime().nanoseconds() + bound.as_nanos() as u64,
+            ),
+        };
+        if bound > SHORT {
+            return committed;
+        }
+        let Committed { effective_by, settled, .. } = committed;
+        let outcome = self.settle(committed).await;
+        Committed { outcome, effective_by, settled }
+    }
+
+    /// How long after a commit a process can use an answer from before it: the lease and what is
+    /// tolerated while the store is down, a thousandth more for clocks that do not run alike, and a
+    /// millisecond for the time between reading the clock and reading the log.
+    fn bound(&self) -> Duration {
+        let used = self.store.lease() + self.store.stale_if_error();
+        used + used / 1000 + Duration::from_millis(1)
+    }
+}
+
+impl Changes<'_> {
+    /// Makes a key.
     ///
     /// # Errors
     /// [`KeyError::Store`]: nobody has the plain key then, so a record that was stored all the
     /// same lets nobody in.
-    pub async fn issue(&self, new: NewKey) -> Result<IssuedKey, KeyError> {
-        let (key, id) = self.verifier.format.generate()?;
+    pub async fn issue(&self, new: NewKey) -> Result<Committed<IssuedKey>, KeyError> {
+        let (key, id) = self.0.verifier.format.generate()?;
         let record = self.new_record(id, new);
-        self.insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
-        Ok(IssuedKey { key, record })
+        self.0.store.insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
+        Ok(self.0.committed(IssuedKey { key, record }).await)
     }
 
     /// Takes in a key of the caller's own: 32 to 255 visible ASCII characters that do not start
     /// with the prefix of our keys. By the caller's word it is random: a guessable one can be
     /// found from a stolen database.
     ///
-    /// When it returns, every process accepts the key.
-    ///
     /// # Errors
     /// [`KeyError::InvalidImport`] says what is wrong with the text; [`KeyError::Exists`] where
     /// it is a key already, which then stays as it was; or the store's.
-    pub async fn import(&self, key: &str, new: NewKey) -> Result<KeyRecord, KeyError> {
-        let digest = self.verifier.format.import(key)?;
+    pub async fn import(&self, key: &str, new: NewKey) -> Result<Committed<KeyRecord>, KeyError> {
+        let digest = self.0.verifier.format.import(key)?;
         let record = self.new_record(key::generate_id()?, new);
-        match self.insert(digest, &record).await {
-            Err(KeyError::Store(StoreError::Duplicate)) => Err(KeyError::Exists),
-            inserted => inserted.map(|()| record),
+        match self.0.store.insert(digest, &record).await {
+            Err(StoreError::Duplicate) => Err(KeyError::Exists),
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(self.0.committed(record).await),
         }
     }
 
     /// Revokes a key. One that is revoked already stays so.
     ///
-    /// When it returns, no request that begins is accepted by any process.
-    ///
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
-    pub async fn revoke(&self, id: KeyId) -> Result<KeyRecord, KeyError> {
-        self.change(id, KeyChange::Revoke { at: self.now() }).await.map(|(_, after)| after)
+    pub async fn revoke(&self, id: KeyId) -> Result<Committed<KeyRecord>, KeyError> {
+        let (_, after) = self.change(id, KeyChange::Revoke { at: self.0.now() }).await?;
+        Ok(self.0.committed(after).await)
     }
 
     /// Gives a key a new date of expiry, and takes back its revocation. Without a date it is the
     /// days that the settings give, from now. Where `never_expires` is not given, a key that never
     /// expires stays so.
-    ///
-    /// When it returns, every process knows.
     ///
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
@@ -83,74 +196,56 @@ impl ApiKeys {
         id: KeyId,
         expires_at: Option<Timestamp>,
         never_expires: Option<bool>,
-    ) -> Result<RenewedKey, KeyError> {
+    ) -> Result<Committed<RenewedKey>, KeyError> {
         let expires_at =
-            expires_at.unwrap_or_else(|| self.now().plus_days(self.automatic_expiration));
+            expires_at.unwrap_or_else(|| self.0.now().plus_days(self.0.automatic_expiration));
         let renew = KeyChange::Renew { expires_at, never_expires };
         let (before, record) = self.change(id, renew).await?;
-        Ok(RenewedKey { record, was_revoked: before.revoked_at.is_some() })
+        let renewed = RenewedKey { record, was_revoked: before.revoked_at.is_some() };
+        Ok(self.0.committed(renewed).await)
     }
 
     /// Changes what is known of a key: its name, its expiry. A revoked one stays revoked.
     ///
-    /// When it returns, every process knows.
-    ///
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
-    pub async fn edit(&self, id: KeyId, edit: KeyEdit) -> Result<KeyRecord, KeyError> {
-        self.change(id, KeyChange::Edit(edit)).await.map(|(_, after)| after)
+    pub async fn edit(&self, id: KeyId, edit: KeyEdit) -> Result<Committed<KeyRecord>, KeyError> {
+        let (_, after) = self.change(id, KeyChange::Edit(edit)).await?;
+        Ok(self.0.committed(after).await)
     }
 
     /// Removes a key and its usage, for ever. To keep them, revoke it.
     ///
-    /// When it returns, no request that begins is accepted by any process.
-    ///
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
-    pub async fn delete(&self, id: KeyId) -> Result<(), KeyError> {
-        if !self.store.delete(id).await? {
+    pub async fn delete(&self, id: KeyId) -> Result<Committed<()>, KeyError> {
+        if !self.0.store.delete(id).await? {
             return Err(KeyError::NotFound);
         }
-        self.wait_for_all().await;
-        Ok(())
+        Ok(self.0.committed(()).await)
     }
 
     fn new_record(&self, id: KeyId, new: NewKey) -> KeyRecord {
-        let now = self.now();
+        let now = self.0.now();
         KeyRecord {
             id,
             name: new.name,
             created_at: now,
-            expires_at: new.expires_at.unwrap_or(now.plus_days(self.automatic_expiration)),
+            expires_at: new.expires_at.unwrap_or(now.plus_days(self.0.automatic_expiration)),
             never_expires: new.never_expires,
             revoked_at: None,
         }
     }
 
-    async fn insert(&self, digest: KeyDigest, record: &KeyRecord) -> Result<(), KeyError> {
-        self.store.insert(digest, record).await?;
-        self.wait_for_all().await;
-        Ok(())
-    }
-
+    /// The record before and after.
     async fn change(
         &self,
         id: KeyId,
         change: KeyChange,
     ) -> Result<(KeyRecord, KeyRecord), KeyError> {
-        let before = self.store.change(id, change.clone()).await?.ok_or(KeyError::NotFound)?;
-        self.wait_for_all().await;
+        let before = self.0.store.change(id, change.clone()).await?.ok_or(KeyError::NotFound)?;
         let mut after = before.clone();
         change.apply(&mut after);
         Ok((before, after))
-    }
-
-    /// Waits until no process can use an answer from before a change that is committed: the
-    /// lease, a thousandth more for clocks that do not run alike, and a millisecond for the time
-    /// between reading the clock and reading the log.
-    pub(super) async fn wait_for_all(&self) {
-        let lease = self.store.lease();
-        let bound = lease + lease / 1000 + Duration::from_millis(1);
-        self.verifier.clock.sleep(bound).await;
     }
 }

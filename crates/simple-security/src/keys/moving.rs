@@ -90,8 +90,8 @@ impl ApiKeys {
         existing: Existing,
     ) -> Result<Inserted, KeyError> {
         let inserted = self.store.insert_all(keys, existing).await?;
-        self.wait_for_all().await;
-        Ok(inserted)
+        let committed = self.committed(inserted).await;
+        Ok(self.settle(committed).await)
     }
 
     /// Some keys as they are stored, the newest first, and the place of the next ones, with the

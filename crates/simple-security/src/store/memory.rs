@@ -221,7 +221,7 @@ impl KeyStore for MemoryStore {
         })
     }
 
-    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest> {
-        self.with(|state| Ok(*state.admin_secret.get_or_insert(offered)))
+    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
+        self.with(|state| Ok(Some(*state.admin_secret.get_or_insert(offered))))
     }
 }

@@ -3,13 +3,18 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::Location;
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
 use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 
 mod memory;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+#[allow(dead_code, reason = "the stores that use it come next")]
+mod network;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -29,6 +34,25 @@ pub trait KeyStore: Send + Sync + 'static {
     /// How long an answer may be used after a reading was begun. It is kept in the store, so that
     /// all processes have the same.
     fn lease(&self) -> Duration;
+
+    /// For how long more an answer may be used while readings fail because the store is down. It
+    /// is kept in the store too.
+    fn stale_if_error(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Whether a look-up and a reading take some microseconds, and are done when they are first
+    /// polled. One that is not embedded is asked over a network.
+    fn is_embedded(&self) -> bool {
+        true
+    }
+
+    /// Calls `refresh` from now on: soon after something has changed, as far as the store learns of
+    /// it, and often enough that the lease does not end. An embedded store need not: a reading
+    /// costs nothing there.
+    ///
+    /// Nothing relies on it but speed.
+    fn keep_fresh(&self, _refresh: Refresh) {}
 
     /// Adds a record, and never touches another.
     ///
@@ -85,9 +109,8 @@ pub trait KeyStore: Send + Sync + 'static {
     /// Agrees with all processes that have the store open on one generated admin secret: the
     /// offered one when no process has one, else theirs. It holds while one of them lives.
     ///
-    /// # Errors
-    /// [`StoreError::NoSharedSecret`] from a store that many machines share.
-    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest>;
+    /// `None` from a store that many machines share: they have no way to know who lives.
+    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>>;
 
     /// Finishes what is being done and lets go of all that a forked child must not inherit. Calls
     /// wait until [`KeyStore::resume`].
@@ -95,6 +118,34 @@ pub trait KeyStore: Send + Sync + 'static {
 
     /// Ends one [`KeyStore::suspend`].
     fn resume(&self) {}
+}
+
+/// Opens the store at a location, and makes it where that is how its kind begins.
+///
+/// # Errors
+/// [`StoreError`] says what is wrong with the place. What is there is as it was then.
+pub fn open(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
+    match location {
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+        #[allow(unreachable_patterns, reason = "where all stores are built in")]
+        _ => Err(StoreError::NotBuiltIn { place: location.to_string() }),
+    }
+}
+
+/// Makes a reading, and says how it went.
+pub type Refresh =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Refreshed> + Send>> + Send + Sync + 'static>;
+
+/// How a reading that the store has asked for went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The lease is renewed.
+    Fresh,
+    /// The store could not be read. It is worth trying again soon.
+    Failed,
+    /// Nobody needs it any more.
+    Gone,
 }
 
 /// Where a store gets many keys from, one by one. After an error nothing more is asked for.
@@ -315,10 +366,81 @@ pub enum StoreError {
         position: u64,
     },
     /// Machines that share a store have no way to share a generated secret.
+    #[error("machines that share a store cannot share a generated admin secret; set {setting}")]
+    NoSharedSecret {
+        /// The setting.
+        setting: String,
+    },
+    /// The store on the network cannot be reached, or does not answer.
+    #[error("{place} cannot be reached: {reason}")]
+    Unreachable {
+        /// Where it should be.
+        place: String,
+        /// What happened.
+        reason: String,
+        /// What the library said.
+        source: Option<BoxedError>,
+    },
+    /// There is no store at the place, and none is made by opening it.
     #[error(
-        "machines that share a store cannot share a generated admin secret; set FASTAPI_SIMPLE_SECURITY_SECRET"
+        "{place} has no keys of ours. If it is new, make a store there: `simple-security init`. If it had keys, it has lost them: restore it from a backup"
     )]
-    NoSharedSecret,
+    NotMade {
+        /// The place.
+        place: String,
+    },
+    /// The place has another store than when it was opened.
+    #[error("{place} is another store than the one that was opened; start this process anew")]
+    AnotherStore {
+        /// The place.
+        place: String,
+    },
+    /// What this process is set to is not what the store has kept for all.
+    #[error(
+        "{place} was made with {setting}={kept}, and this process is set to {wanted}; leave the parameter away, or set all processes to that of the store"
+    )]
+    OtherBound {
+        /// The place.
+        place: String,
+        /// The parameter.
+        setting: &'static str,
+        /// Its value in the store, in seconds.
+        kept: f64,
+        /// Its value here, in seconds.
+        wanted: f64,
+    },
+    /// The server is set up so that it can lose what it has acknowledged.
+    #[error(
+        "{place} can lose keys and revocations: {reason}. Set it up as the documentation says (Scaling out), or add may_lose=true to the URL to take it as it is"
+    )]
+    NotDurable {
+        /// The place.
+        place: String,
+        /// Which settings are wrong.
+        reason: String,
+    },
+    /// The server is none that this software works with.
+    #[error("{place} cannot be used: {reason}")]
+    Unsuitable {
+        /// The place.
+        place: String,
+        /// What is wrong with it, and what to do.
+        reason: String,
+        /// What the library said.
+        source: Option<BoxedError>,
+    },
+    /// More keys that are not cached were presented than the store is asked for.
+    #[error("more than {per_second} keys in a second were not cached; ask again later")]
+    TooManyLookUps {
+        /// How many the store is asked for.
+        per_second: u32,
+    },
+    /// This program was built without the store of the location.
+    #[error("{place}: this program was built without that store")]
+    NotBuiltIn {
+        /// The location.
+        place: String,
+    },
     /// The SQLite that was built in has known faults.
     #[error("SQLite {version} loses data under load; 3.51.3 or later is needed, and not 3.52.0")]
     UnsafeSqlite {
@@ -333,6 +455,13 @@ pub enum StoreError {
         /// What went wrong.
         source: Option<BoxedError>,
     },
+}
+
+impl StoreError {
+    /// Whether the store is down, as far as can be told: it may come back as it was.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
 }
 
 /// The cause of an error, from a library below.

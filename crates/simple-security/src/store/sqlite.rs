@@ -178,8 +178,8 @@ impl KeyStore for SqliteStore {
         Box::pin(std::future::ready(self.0.file.reading(after)))
     }
 
-    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest> {
-        Box::pin(std::future::ready(self.0.agree_on_admin_secret(offered)))
+    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
+        Box::pin(std::future::ready(self.0.agree_on_admin_secret(offered).map(Some)))
     }
 
     fn suspend(&self) {

@@ -5,15 +5,10 @@ use std::sync::Arc;
 
 use super::{Handle, Place, digest};
 use crate::key::KeyDigest;
-use crate::store::StoreError;
 
 /// What is agreed on when `handle` offers the secret of this number; `None` where there is none.
 fn offer(handle: &Handle, number: u32) -> Option<KeyDigest> {
-    match handle.wait(handle.store.agree_on_admin_secret(digest(number))) {
-        Ok(agreed) => Some(agreed),
-        Err(StoreError::NoSharedSecret) => None,
-        Err(error) => panic!("agreeing: {error}"),
-    }
+    handle.wait(handle.store.agree_on_admin_secret(digest(number))).expect("agreeing")
 }
 
 pub(super) fn the_first_secret_is_everybodys(place: &dyn Place) {

@@ -255,7 +255,7 @@ impl KeyStore for ModelStore {
         self.asked(move |now| done(now.reading(after)))
     }
 
-    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, KeyDigest> {
+    fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
         self.asked(move |now| done(now.agree_on_admin_secret(offered)))
     }
 }

@@ -194,51 +194,42 @@ MUTATIONS = [
         "lease::a_key_that_is_revoked_while_it_is_looked_up",
     ),
     Mutation(
-        "revoking and renewing wait until nobody can use what was before",
+        "a change waits until nobody can use what was before",
         "keys/changes.rs",
         [
             (
-                """\
-        let before = self.store.change(id, change.clone()).await?.ok_or(KeyError::NotFound)?;
-        self.wait_for_all().await;
-""",
-                """\
-        let before = self.store.change(id, change.clone()).await?.ok_or(KeyError::NotFound)?;
-""",
+                "                clock.uptime().nanoseconds() + bound.as_nanos() as u64,\n",
+                "                clock.uptime().nanoseconds(),\n",
             ),
         ],
         "lease::a_cached_key_that_is_revoked",
     ),
     Mutation(
-        "issuing waits until nobody can use what was before",
+        "issuing waits as all changes do",
         "keys/changes.rs",
         [
             (
-                """\
-self.store.insert(digest, record).await?;
-        self.wait_for_all().await;
-""",
-                """\
-self.store.insert(digest, record).await?;
-""",
+                "Ok(self.0.committed(IssuedKey { key, record }).await)",
+                """{
+            let (outcome, settled) = (IssuedKey { key, record }, Uptime::from_nanoseconds(0));
+            let effective_by = self.0.verifier.clock.moment();
+            Ok(Committed { outcome, effective_by, settled })
+        }""",
             ),
         ],
         "lease::an_unknown_key_that_is_issued",
     ),
     Mutation(
-        "deleting waits until nobody can use what was before",
+        "deleting waits as all changes do",
         "keys/changes.rs",
         [
             (
-                """\
-            return Err(KeyError::NotFound);
-        }
-        self.wait_for_all().await;
-""",
-                """\
-            return Err(KeyError::NotFound);
-        }
-""",
+                "Ok(self.0.committed(()).await)",
+                """{
+            let settled = Uptime::from_nanoseconds(0);
+            let effective_by = self.0.verifier.clock.moment();
+            Ok(Committed { outcome: (), effective_by, settled })
+        }""",
             ),
         ],
         "lease::a_cached_key_that_is_deleted",

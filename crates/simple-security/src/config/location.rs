@@ -1,0 +1,219 @@
+//! Where the keys are kept, as a setting says it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// Where the keys are kept.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A file, for the processes of one machine.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database, for many machines.
+    Postgres(Server),
+    /// A Redis server, for many machines.
+    Redis(Server),
+}
+
+/// A store on the network, as its URL names it.
+#[derive(Clone)]
+pub struct Server {
+    /// The URL for the client library: without the parameters that are read here.
+    pub(crate) url: SecretString,
+    /// The URL without user, password and parameters, for messages.
+    shown: String,
+    /// `max_staleness`: how late a change may be known everywhere.
+    pub(crate) max_staleness: Option<Duration>,
+    /// `stale_if_error`: for how long more what is cached may be used while the store is down.
+    pub(crate) stale_if_error: Option<Duration>,
+    /// `may_lose`: a Redis that can lose what it has acknowledged is taken as it is.
+    pub(crate) may_lose: bool,
+    /// `sslmode`: whether the connection is encrypted. `None`: unless the server is this machine.
+    pub(crate) encrypted: Option<bool>,
+    /// `sslrootcert`: the file of certificates that the server's must be signed by.
+    pub(crate) root_certificates: Option<PathBuf>,
+}
+
+impl Location {
+    /// Reads a path or a URL.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to do.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let path = match text.split_once("://") {
+            None => text,
+            Some(("sqlite", rest)) => rest.strip_prefix('/').unwrap_or(rest),
+            Some(("postgres" | "postgresql", _)) => return Server::parse(text).map(Self::Postgres),
+            Some(("redis" | "rediss", _)) => return Server::parse(text).map(Self::Redis),
+            Some((scheme, _)) => {
+                return Err(format!(
+                    "there is no store for {scheme:?} URLs; use the path of a file, sqlite:///keys.db, postgres://... or redis://..."
+                ));
+            }
+        };
+        if path.is_empty() || path.contains('\0') {
+            return Err("it names no file; use a path such as keys.db".to_owned());
+        }
+        if path == ":memory:" {
+            return Err(
+                "a database in memory would be empty in each worker and after each start; name a file"
+                    .to_owned(),
+            );
+        }
+        Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(formatter),
+            Self::Postgres(server) | Self::Redis(server) => formatter.write_str(&server.shown),
+        }
+    }
+}
+
+impl Server {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (address, query) = text.split_once('?').unwrap_or((text, ""));
+        let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        if host.split('/').next().is_none_or(str::is_empty) && !query.contains("host=") {
+            return Err(format!("it names no server; use a URL such as {scheme}://host/0"));
+        }
+        let mut server = Self {
+            url: SecretString::default(),
+            shown: format!("{scheme}://{host}"),
+            max_staleness: None,
+            stale_if_error: None,
+            may_lose: false,
+            encrypted: None,
+            root_certificates: None,
+        };
+        let mut others = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "max_staleness" => {
+                    server.max_staleness = Some(seconds(&name, &value, 0.5..=60.0)?);
+                }
+                "stale_if_error" => {
+                    server.stale_if_error = Some(seconds(&name, &value, 0.0..=60.0)?);
+                }
+                "may_lose" if scheme.starts_with("redis") => {
+                    server.may_lose = match &*value {
+                        "true" => true,
+                        "false" => false,
+                        _ => return Err(format!("may_lose is true or false, and not {value:?}")),
+                    };
+                }
+                "sslmode" => server.encrypted = Some(encrypted(&value)?),
+                "sslrootcert" => server.root_certificates = Some(PathBuf::from(&*value)),
+                _ => drop(others.append_pair(&name, &value)),
+            }
+        }
+        let others = others.finish();
+        let separator = if others.is_empty() { "" } else { "?" };
+        server.url = format!("{address}{separator}{others}").into();
+        Ok(server)
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Server({self})")
+    }
+}
+
+fn seconds(
+    name: &str,
+    value: &str,
+    range: std::ops::RangeInclusive<f64>,
+) -> Result<Duration, String> {
+    match value.parse::<f64>() {
+        Ok(seconds) if range.contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err(format!(
+            "{name} is a number of seconds from {} to {}, and not {value:?}",
+            range.start(),
+            range.end()
+        )),
+    }
+}
+
+/// The words of libpq for it. Its `require` does not look whose certificate it is; ours does.
+fn encrypted(mode: &str) -> Result<bool, String> {
+    match mode {
+        "disable" => Ok(false),
+        "require" | "verify-ca" | "verify-full" => Ok(true),
+        _ => Err(format!(
+            "sslmode is disable or verify-full, and not {mode:?}: a connection that is encrypted only where the server likes it protects nothing"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn server(text: &str) -> Server {
+        match Location::parse(text) {
+            Ok(Location::Postgres(server) | Location::Redis(server)) => server,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_location_is_a_path_or_a_url() {
+        let path = |text: &str| match Location::parse(text) {
+            Ok(Location::Sqlite(path)) => path,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(path("keys.db"), PathBuf::from("keys.db"));
+        assert_eq!(path("sqlite:///keys.db"), PathBuf::from("keys.db"));
+        assert_eq!(path("sqlite:////var/keys.db"), PathBuf::from("/var/keys.db"));
+        for wrong in
+            ["", "sqlite://", "mysql://host/db", ":memory:", "a\0b", "redis://", "postgres:///"]
+        {
+            assert!(Location::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn our_parameters_are_taken_out_of_a_url() {
+        let server = server("redis://u:p@h:6379/1?max_staleness=5&protocol=resp3&may_lose=true");
+        assert_eq!(server.url.expose_secret(), "redis://u:p@h:6379/1?protocol=resp3");
+        assert_eq!(server.max_staleness, Some(Duration::from_secs(5)));
+        assert!(server.may_lose);
+        for wrong in [
+            "max_staleness=0",
+            "max_staleness=61",
+            "max_staleness=NaN",
+            "max_staleness=soon",
+            "stale_if_error=-1",
+            "stale_if_error=61",
+            "sslmode=prefer",
+        ] {
+            assert!(Location::parse(&format!("postgres://h/db?{wrong}")).is_err(), "{wrong}");
+        }
+        assert!(Location::parse("redis://h?may_lose=perhaps").is_err());
+    }
+
+    #[test]
+    fn neither_user_nor_password_is_shown() {
+        for text in ["postgres://us%40er:pa@ss@a:1,b:2/db?sslmode=disable", "rediss://:pa@ss@h/0"] {
+            let location = Location::parse(text).expect(text);
+            let shown = format!("{location} {location:?}");
+            assert!(!shown.contains("ss@") && !shown.contains("us%40"), "{shown}");
+        }
+        assert_eq!(server("postgres://u:p@a:1,b:2/db?x=1").to_string(), "postgres://a:1,b:2/db");
+    }
+}

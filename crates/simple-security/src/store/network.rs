@@ -1,0 +1,154 @@
+//! What stores on the network share: threads of their own, deadlines, and the bounds that are kept.
+
+use std::future::Future;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use super::{Refresh, Refreshed, StoreError};
+use crate::config::Server;
+
+/// How late a change may be known everywhere, unless the one who makes the store says otherwise.
+const MAX_STALENESS: Duration = Duration::from_secs(2);
+
+/// How soon a reading that failed is tried again.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// The runtime of one store. What it does goes on whoever asks for it: a thread that waits, or a
+/// task of any other runtime.
+pub(super) struct Worker(Option<Runtime>);
+
+impl Worker {
+    pub(super) fn start() -> Result<Self, StoreError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("key-store")
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Failed {
+                reason: "no thread for the store could be started".to_owned(),
+                source: Some(error.into()),
+            })?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Does some work there. It is done also when nobody waits for it any more.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Some(runtime) = &self.0 else { return Err(stopped(None)) };
+        match runtime.spawn(work).await {
+            Ok(done) => done,
+            Err(error) => Err(stopped(Some(error.into()))),
+        }
+    }
+
+    /// Does some work there, and holds this thread until it is done.
+    pub(super) fn wait_for<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Some(runtime) = &self.0 else { return Err(stopped(None)) };
+        let (done, waiting) = mpsc::channel();
+        runtime.spawn(async move {
+            // Nobody waits any more when this fails.
+            let _ = done.send(work.await);
+        });
+        waiting.recv().unwrap_or_else(|error| Err(stopped(Some(error.into()))))
+    }
+
+    /// Lets some work go on beside all else, until the store is dropped.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(work);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Whoever drops it may be a task of another runtime, and must not wait.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn stopped(source: Option<super::BoxedError>) -> StoreError {
+    StoreError::Failed { reason: "the thread of the store has stopped".to_owned(), source }
+}
+
+/// Does some work that must be done in time.
+pub(super) async fn within<T>(
+    deadline: Duration,
+    place: &str,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout(deadline, work).await.unwrap_or_else(|elapsed| {
+        Err(StoreError::Unreachable {
+            place: place.to_owned(),
+            reason: format!("it did not answer within {} ms", deadline.as_millis()),
+            source: Some(elapsed.into()),
+        })
+    })
+}
+
+/// Refreshes for ever: when `hint` comes, and twice in a lease.
+pub(super) async fn keep_fresh(refresh: Refresh, hint: &Notify, lease: Duration) {
+    loop {
+        let hinted = hint.notified();
+        let pause = match refresh().await {
+            Refreshed::Fresh => lease / 2,
+            Refreshed::Failed => RETRY.min(lease / 2),
+            Refreshed::Gone => return,
+        };
+        // A hint that came during the reading may be of a change that it has not seen.
+        tokio::select! {
+            () = hinted => {}
+            () = sleep(pause) => {}
+        }
+    }
+}
+
+/// The bounds that a store has kept for all its processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounds {
+    pub(super) max_staleness: Duration,
+    pub(super) stale_if_error: Duration,
+}
+
+impl Bounds {
+    /// Those of a store that is made now.
+    pub(super) fn wanted(server: &Server) -> Self {
+        Self {
+            max_staleness: server.max_staleness.unwrap_or(MAX_STALENESS),
+            stale_if_error: server.stale_if_error.unwrap_or_default(),
+        }
+    }
+
+    /// Those that the store has kept, where this process is not set to others.
+    pub(super) fn agree(self, server: &Server) -> Result<Self, StoreError> {
+        let other = |setting, kept: Duration, wanted: Option<Duration>| match wanted {
+            Some(wanted) if wanted != kept => Err(StoreError::OtherBound {
+                place: server.to_string(),
+                setting,
+                kept: kept.as_secs_f64(),
+                wanted: wanted.as_secs_f64(),
+            }),
+            _ => Ok(()),
+        };
+        other("max_staleness", self.max_staleness, server.max_staleness)?;
+        other("stale_if_error", self.stale_if_error, server.stale_if_error)?;
+        Ok(self)
+    }
+
+    /// How long an answer may be used after a reading: what is left of the bound when the time that
+    /// a change waits is a little longer than the lease.
+    pub(super) fn lease(self) -> Duration {
+        self.max_staleness * 99 / 100
+    }
+}
