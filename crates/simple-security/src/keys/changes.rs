@@ -105,7 +105,9 @@ impl ApiKeys {
     /// # Errors
     /// Those of [`Changes::delete`].
     pub async fn delete(&self, id: KeyId) -> Result<(), KeyError> {
-        Ok(self.settle(self.without_waiting().delete(id).await?).await)
+        let deleted = self.without_waiting().delete(id).await?;
+        self.settle(deleted).await;
+        Ok(())
     }
 
     /// Waits until all processes know of a change.
