@@ -13,12 +13,15 @@ use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, StoredKey, Timestam
 
 mod memory;
 #[cfg(any(feature = "postgres", feature = "redis"))]
-#[allow(dead_code, reason = "the stores that use it come next")]
 mod network;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteStore, read_old_keys};
 
@@ -128,6 +131,8 @@ pub fn open(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
     match location {
         #[cfg(feature = "sqlite")]
         Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+        #[cfg(feature = "postgres")]
+        Location::Postgres(server) => Ok(Arc::new(PostgresStore::open(server)?)),
         #[allow(unreachable_patterns, reason = "where all stores are built in")]
         _ => Err(StoreError::NotBuiltIn { place: location.to_string() }),
     }
