@@ -1,12 +1,17 @@
 //! Every store keeps every promise of `KeyStore`. Each promise is a test of its own for each store.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 use simple_security::testing::{CHECKS, Place};
 
+#[path = "places/redis.rs"]
+mod on_redis;
 mod places;
+mod servers;
 
+use on_redis::{OnRedis, Shared};
 use places::{Disk, Memory};
 
 fn main() -> ExitCode {
@@ -15,6 +20,9 @@ fn main() -> ExitCode {
     let mut trials = checked("memory", || Box::<Memory>::default());
     trials.extend(checked("sqlite", || Box::new(Disk::new(None))));
     trials.extend(checked("sqlite_in_tokio", move || Box::new(Disk::new(Some(handle.clone())))));
+    let server = Arc::new(Shared::default());
+    let shared = Arc::clone(&server);
+    trials.extend(checked("redis", move || Box::new(OnRedis::new(&shared))));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
