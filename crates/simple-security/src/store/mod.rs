@@ -16,12 +16,16 @@ mod memory;
 mod network;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteStore, read_old_keys};
 
@@ -133,8 +137,22 @@ pub fn open(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
         Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
         #[cfg(feature = "postgres")]
         Location::Postgres(server) => Ok(Arc::new(PostgresStore::open(server)?)),
+        #[cfg(feature = "redis")]
+        Location::Redis(server) => Ok(Arc::new(RedisStore::open(server)?)),
         #[allow(unreachable_patterns, reason = "where all stores are built in")]
         _ => Err(StoreError::NotBuiltIn { place: location.to_string() }),
+    }
+}
+
+/// Makes a store where there is none, and opens it. One that is there is left as it is.
+///
+/// # Errors
+/// [`StoreError`] says what is wrong with the place. What is there is as it was then.
+pub fn make(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
+    match location {
+        #[cfg(feature = "redis")]
+        Location::Redis(server) => Ok(Arc::new(RedisStore::make(server)?)),
+        _ => open(location),
     }
 }
 
