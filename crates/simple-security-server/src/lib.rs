@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use simple_security::config::Face;
 
+mod copy;
 mod failure;
 #[cfg(feature = "serve")]
 mod health;
@@ -58,6 +59,7 @@ struct CommandLine {
 enum Command {
     Keys(keys::Keys),
     Init(init::Init),
+    Copy(copy::CopyKeys),
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
     #[cfg(feature = "serve")]
@@ -73,6 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, program: Program) -> u
     let done = parse(&arguments, program).and_then(|command_line| match command_line.command {
         Command::Keys(keys) => logged(|| keys.run(program)),
         Command::Init(init) => logged(|| init.run(program)),
+        Command::Copy(copy) => logged(|| copy.run(program)),
         #[cfg(feature = "serve")]
         Command::Serve(serve) => serve.run(program),
         #[cfg(feature = "serve")]
