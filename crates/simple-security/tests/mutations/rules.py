@@ -198,7 +198,7 @@ MUTATIONS = [
         "keys/changes.rs",
         [
             (
-                "                clock.uptime().nanoseconds() + bound.as_nanos() as u64,\n",
+                "                clock.uptime().nanoseconds() + (bound + ROUNDED).as_nanos() as u64,\n",
                 "                clock.uptime().nanoseconds(),\n",
             ),
         ],
@@ -239,8 +239,8 @@ MUTATIONS = [
         "keys/changes.rs",
         [
             (
-                "self.verifier.clock.sleep(bound).await;",
-                "self.verifier.clock.sleep(bound / 2).await;",
+                "self.verifier.clock.sleep(left).await;",
+                "self.verifier.clock.sleep(left / 2).await;",
             ),
         ],
         "lease::a_cached_key_that_is_revoked",
