@@ -240,7 +240,8 @@ MUTATIONS = [
         [
             (
                 "self.verifier.clock.sleep(left).await;",
-                "self.verifier.clock.sleep(left / 2).await;",
+                # An embedded store is waited for twice, for what is left the second time.
+                "self.verifier.clock.sleep(left / 4).await;",
             ),
         ],
         "lease::a_cached_key_that_is_revoked",
