@@ -198,8 +198,8 @@ MUTATIONS = [
         "keys/changes.rs",
         [
             (
-                "                clock.uptime().nanoseconds() + (bound + ROUNDED).as_nanos() as u64,\n",
-                "                clock.uptime().nanoseconds(),\n",
+                "clock.uptime().nanoseconds() + (bound + ROUNDED).as_nanos() as u64,\n",
+                "clock.uptime().nanoseconds(),\n",
             ),
         ],
         "lease::a_cached_key_that_is_revoked",
