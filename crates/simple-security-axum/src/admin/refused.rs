@@ -116,7 +116,7 @@ impl Refused {
                 Some((WWW_AUTHENTICATE, r#"APIKey realm="admin""#))
             }
             Self::NoSuchMethod(methods) => Some((ALLOW, methods)),
-            Self::Unavailable => Some((RETRY_AFTER, "1")),
+            Self::Unavailable | Self::NoSecret(_) => Some((RETRY_AFTER, "1")),
             _ => None,
         }
     }
