@@ -22,7 +22,7 @@ pub struct Orders {
     pub keys: String,
     /// How many threads present them.
     pub threads: usize,
-    /// How many each of them presents; `None`: it goes on until it is told to stop.
+    /// How many of each of them are accepted; `None`: it goes on until it is told to stop.
     pub requests: Option<u64>,
     /// It hears no hints of the store.
     pub deaf: bool,
@@ -134,25 +134,27 @@ impl Load {
     /// Presents one key after the other, each thread from another place on.
     fn present(&self, thread: usize, threads: usize, requests: Option<u64>) {
         let first = self.keys.len() * thread / threads;
-        let mut presented = 0;
+        let (mut presented, mut accepted) = (0, 0);
         for number in (0..self.keys.len()).cycle().skip(first) {
-            if self.stop.load(Ordering::Relaxed) || requests.is_some_and(|all| presented >= all) {
+            if self.stop.load(Ordering::Relaxed) || requests.is_some_and(|all| accepted >= all) {
                 return;
             }
-            self.verify(number);
+            accepted += u64::from(self.verify(number));
             presented += 1;
             // The others and the store need the processor too.
-            if requests.is_none() && presented % 32 == 0 {
+            if presented % 32 == 0 {
                 #[allow(clippy::disallowed_methods, reason = "the pace of the load")]
                 std::thread::sleep(Duration::from_micros(500));
             }
         }
     }
 
-    fn verify(&self, number: usize) {
+    /// Whether it was accepted.
+    fn verify(&self, number: usize) -> bool {
         let began = SystemClock.uptime().nanoseconds();
         let verified = pollster::block_on(self.engine.verify(self.keys[number].as_bytes()));
         let answers = &self.answers;
+        let accepted = verified.is_ok();
         let counted = match verified {
             Ok(_) => {
                 let of_key = &self.of_keys[number];
@@ -169,6 +171,7 @@ impl Load {
             Err(_) => &answers.other,
         };
         counted.fetch_add(1, Ordering::SeqCst);
+        accepted
     }
 
     fn report(&self) {
