@@ -3,7 +3,7 @@
 use simple_security::store::{Changed, KeyStore, StoreError};
 
 use super::servers::postgres::{Hand, Postgres, until};
-use super::{Keys, digest, digests, wait};
+use super::{Keys, UsageBatch, at, digest, digests, id, wait};
 
 #[test]
 fn edits_by_hand_are_read() {
@@ -137,4 +137,64 @@ fn a_lock_that_somebody_holds_is_waited_for_and_then_said() {
     assert!(matches!(revoked, Err(StoreError::Busy { .. })), "{revoked:?}");
     hand.run("ROLLBACK");
     assert_eq!(keys.try_revoke(1).expect("revoked").expect("the record").revoked_at, None);
+}
+
+#[test]
+fn lists_that_hang_hold_up_no_change_and_no_request() {
+    let server = Postgres::shared();
+    let url = server.fresh_database();
+    let (keys, hand, other) = (Keys::open(&url), Hand::on(&url), Hand::on(&url));
+    keys.insert(1);
+    let mut mark = keys.mark();
+    hand.run("BEGIN; LOCK TABLE simple_security.key_usage");
+    std::thread::scope(|scope| {
+        let lists = [0; 4].map(|_| scope.spawn(|| wait(keys.0.list()).expect("a list")));
+        until("a list waits for the lock", || {
+            other.ask(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                 AND datname = current_database()",
+            ) != [""; 0]
+        });
+        assert!(keys.try_revoke(1).expect("revoked").is_some());
+        assert_eq!(keys.changed(&mut mark), digests([1]));
+        assert!(keys.try_find(1).expect("found").is_some());
+        assert!(lists.iter().all(|list| !list.is_finished()), "the lists do not wait");
+        hand.run("COMMIT");
+        for list in lists {
+            assert_eq!(list.join().expect("a thread").len(), 1);
+        }
+    });
+}
+
+#[test]
+fn counting_and_deleting_at_once_is_no_error() {
+    let server = Postgres::shared();
+    let url = server.fresh_database();
+    let (keys, hand) = (Keys::open(&url), Hand::on(&url));
+    for round in 0..10 {
+        for number in 0..20 {
+            keys.insert(number);
+        }
+        std::thread::scope(|scope| {
+            for writer in 0..3_u8 {
+                let keys = &keys;
+                scope.spawn(move || {
+                    // Each in another order, and one key twice.
+                    let counts = (0..21_u32)
+                        .map(|place| (id(place * u32::from(writer * 4 + 1) % 20), 1, at(300)));
+                    let (number, made_at) = (round, at(1000));
+                    let counts = counts.collect();
+                    let batch = UsageBatch { writer: [writer; 16], number, made_at, counts };
+                    wait(keys.0.add_usage(&batch)).expect("added");
+                });
+            }
+            scope.spawn(|| {
+                for number in (0..20).rev() {
+                    assert!(wait(keys.0.delete(id(number))).expect("deleted"));
+                }
+            });
+        });
+        let left = hand.ask("SELECT count(*) FROM simple_security.key_usage");
+        assert_eq!(left, ["0"]);
+    }
 }

@@ -32,7 +32,7 @@ fn one_that_only_opens_holds_up_nobody_and_waits_for_nobody() {
     let hand = Hand::on(&url);
     // The lock of those that make tables, and the one of those that change keys.
     hand.run(
-        "BEGIN; SELECT pg_advisory_xact_lock(8316293021110953315);
+        "BEGIN; SELECT pg_advisory_xact_lock(8316298516539598179);
          SELECT FROM simple_security.change_head FOR UPDATE;
          SELECT FROM simple_security.settings FOR UPDATE",
     );
