@@ -1,9 +1,10 @@
 //! Opening: by many at once, by two versions, and where something is wrong.
 
+use futures_util::FutureExt;
 use simple_security::store::{KeyStore, StoreError};
 
-use super::servers::postgres::{Hand, Postgres};
-use super::{Keys, digests};
+use super::servers::postgres::{Hand, Postgres, until};
+use super::{KeyChange, KeyReference, Keys, at, digest, digests, id};
 
 #[test]
 fn ten_open_an_empty_database_at_once() {
@@ -135,6 +136,7 @@ fn what_is_wrong_with_a_place_is_said_without_the_password() {
     for (url, expected) in [
         (format!("postgres://someone:hunter2wrong@{host}/{database}"), "password"),
         (format!("postgres://someone:hunter2right@{host}/{database}"), "CREATE SCHEMA"),
+        (format!("postgres://someone@{host}/{database}"), "password"),
         (format!("postgres://postgres:hunter2@{host}/no_such_database"), "no_such_database"),
         (format!("postgres://someone:hunter2@{host}/{database}?a_hunter2_b=1"), "cannot be read"),
     ] {
@@ -164,4 +166,25 @@ fn who_may_not_make_a_schema_has_it_made() {
          SET ROLE clerk; UPDATE simple_security.api_keys SET revoked_at = 5",
     );
     assert_eq!(keys.changed(&mut mark), digests([1, 1]), "also of one who may not write the log");
+}
+
+#[test]
+fn any_runtime_and_none_can_wait_for_it() {
+    let server = Postgres::shared();
+    let keys = Keys::open(&server.fresh_database());
+    keys.insert(1);
+    // One that has neither a clock nor sockets of its own.
+    let bare = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    for _ in 0..2 {
+        let found = bare.block_on(keys.0.find(KeyReference::Digest(digest(1))));
+        assert!(found.expect("found").is_some());
+        assert!(bare.block_on(keys.0.reading(None)).is_ok());
+        assert!(keys.try_find(1).expect("found").is_some());
+    }
+    // Who gives up takes nothing back: what was begun is done.
+    let revoked = keys.0.change(id(1), KeyChange::Revoke { at: at(200) });
+    assert!(revoked.now_or_never().is_none(), "it was begun, and is not done yet");
+    until("the change is made", || {
+        keys.try_find(1).expect("found").is_some_and(|record| record.revoked_at.is_some())
+    });
 }
