@@ -28,11 +28,11 @@ const ATTEMPTS: u32 = 3;
 
 /// The server ends what takes longer by itself, in milliseconds: a process that has vanished in
 /// the middle of a change must not hold up all others. All attempts fit into [`CHANGING`].
-const CHANGE_LIMITS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+const CHANGE_LIMITS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL jit = off;
     SET LOCAL lock_timeout = 3000; SET LOCAL statement_timeout = 5000;
     SET LOCAL idle_in_transaction_session_timeout = 3000;";
 /// The same where many keys are added.
-const BULK_LIMITS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+const BULK_LIMITS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL jit = off;
     SET LOCAL lock_timeout = 9000; SET LOCAL statement_timeout = 60000;
     SET LOCAL idle_in_transaction_session_timeout = 60000;";
 
@@ -239,6 +239,6 @@ impl Database {
 pub(super) fn about_the_store(columns: &str, joined: &str) -> String {
     format!(
         "SELECT s.store_id = $1::uuid, pg_is_in_recovery(), {columns}
-         FROM simple_security.settings AS s {joined}"
+         FROM (SELECT store_id FROM simple_security.settings LIMIT 1) AS s {joined}"
     )
 }

@@ -148,7 +148,7 @@ pub(super) fn changes(database: &Database, after: Option<ChangeMark>) -> Query {
                      SELECT FROM simple_security.key_changes WHERE position = $2 AND mark = $3
                  ) AS is_there OFFSET 0
              ) AS known
-             LEFT JOIN simple_security.change_head AS h ON true
+             LEFT JOIN (SELECT position FROM simple_security.change_head LIMIT 1) AS h ON true
              LEFT JOIN LATERAL (
                  (SELECT position, mark, digest FROM simple_security.key_changes
                   WHERE known.is_there AND position > $2)
