@@ -1,4 +1,4 @@
-//! A server whose memory is full.
+//! A server whose memory or disk is full.
 
 use simple_security::Usage;
 use simple_security::store::StoreError;
@@ -31,6 +31,28 @@ fn a_full_server_takes_no_new_key_and_still_revokes() {
     assert_eq!(listed[0], (record(0), Usage { total: 1, last_used_at: Some(at(300)) }));
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     insert(&store, 9).expect("a key");
+}
+
+#[test]
+fn a_server_that_cannot_save_takes_no_change_and_still_answers() {
+    let server = Redis::start_with(&["--save", "3600 1000000"]);
+    let store = make(&server.url());
+    insert(&store, 1).expect("a key");
+    // It cannot put its file in the place of a folder.
+    std::fs::create_dir(server.folder().join("dump.rdb")).expect("a folder");
+    server.ask(&["BGSAVE"]);
+    eventually("failure to save", || {
+        server.ask(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:err").then_some(())
+    });
+    for error in [insert(&store, 2).expect_err("added"), revoke(&store, 1).expect_err("revoked")] {
+        assert!(!error.is_outage(), "{error}");
+        assert!(error.to_string().contains("disk"), "{error}");
+    }
+    assert!(wait(store.add_usage(&batch(1, 1..2))).is_err());
+    assert_eq!(find(&store, 1).expect("found"), Some(record(1)));
+    assert_eq!(find(&store, 2).expect("found"), None);
+    assert_eq!(wait(store.list()).expect("a list"), [(record(1), Usage::default())]);
+    wait(store.reading(None)).expect("a reading");
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use simple_security::KeyReference;
 use simple_security::store::StoreError;
 
 use super::servers::redis::Redis;
-use super::{every_call, find, insert, make, open, record, refused, try_make};
+use super::{digest, every_call, find, insert, make, open, record, refused, try_make};
 
 #[test]
 fn a_server_without_a_store_is_not_given_one() {
@@ -78,4 +79,18 @@ fn databases_of_one_server_are_apart() {
     assert_eq!(find(&other, 1).expect("found"), None);
     let error = refused(&server.database(99_999));
     assert!(error.to_string().contains("DB index"), "{error}");
+}
+
+#[test]
+fn it_is_asked_from_any_runtime_or_none() {
+    let server = Redis::start();
+    drop(make(&server.url()));
+    let ask = || async {
+        // It waits, and is dropped, on the thread of the runtime too.
+        let store = open(&server.url());
+        store.find(KeyReference::Digest(digest(1))).await.expect("found");
+    };
+    pollster::block_on(ask());
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(ask());
+    tokio::runtime::Builder::new_multi_thread().build().expect("a runtime").block_on(ask());
 }

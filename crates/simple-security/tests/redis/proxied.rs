@@ -34,7 +34,52 @@ fn a_look_up_fails_in_time_and_goes_on_when_it_can() {
 }
 
 #[test]
-fn a_connection_that_was_closed_is_made_anew_before_anything_is_sent() {
+fn a_connection_that_answered_too_late_is_not_used_again() {
+    let server = Redis::start();
+    insert(&make(&server.url()), 1).expect("a key");
+    let proxy = Proxy::to(server.address());
+    let store = open(&proxy.url());
+    assert_eq!(find(&store, 1).expect("found"), Some(record(1)));
+    proxy.forget_connections();
+    assert!(find(&store, 1).expect_err("nothing goes through").is_outage());
+    assert_eq!(find(&store, 1).expect("found"), Some(record(1)), "at once");
+}
+
+#[test]
+fn a_change_whose_answer_was_lost_is_not_sent_again() {
+    let server = Redis::start();
+    let direct = make(&server.url());
+    let proxy = Proxy::to(server.address());
+    let store = open(&proxy.url());
+    insert(&store, 1).expect("a key");
+    find(&store, 1).expect("found");
+    proxy.set(Way::LosesAnswer);
+    let error = insert(&store, 2).expect_err("whether it was added is not known");
+    assert!(error.is_outage(), "{error}");
+    assert_eq!(find(&direct, 2).expect("found"), Some(record(2)));
+    proxy.set(Way::LosesAnswer);
+    assert_eq!(find(&store, 2).expect("asked again"), Some(record(2)));
+    assert_eq!(proxy.way(), Way::Open);
+    insert(&store, 3).expect("a key");
+}
+
+#[test]
+fn a_connection_that_the_server_has_closed_is_not_used() {
+    let server = Redis::start();
+    let store = make(&server.url());
+    insert(&store, 0).expect("a key");
+    let mut failures = 0;
+    for number in 1..=20 {
+        server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+        find(&store, 0).expect("found on a new connection");
+        // It may be sent before the end of the connection is known here.
+        failures += u32::from(insert(&store, number).is_err());
+    }
+    assert!(failures < 10, "{failures} of 20 changes failed");
+}
+
+#[test]
+fn a_way_that_is_closed_is_an_outage_until_it_opens() {
     let server = Redis::start();
     let proxy = Proxy::to(server.address());
     let store = make(&proxy.url());

@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// How the way is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum Way {
     Stalled,
     /// So many bytes more go to the server, and then it is closed.
     OpenFor(usize),
+    /// The next answer is lost with its connection, and then all is well again.
+    LosesAnswer,
     /// Connections are closed.
     Closed,
 }
@@ -24,6 +27,9 @@ pub struct Proxy {
 
 struct Shared {
     way: Mutex<Way>,
+    /// Connections before the one of this number are held up for ever.
+    dead: AtomicUsize,
+    connections: AtomicUsize,
     changed: Condvar,
     clients: Mutex<Vec<TcpStream>>,
 }
@@ -34,6 +40,8 @@ impl Proxy {
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared {
             way: Mutex::new(Way::Open),
+            dead: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
             changed: Condvar::new(),
             clients: Mutex::default(),
         });
@@ -61,6 +69,12 @@ impl Proxy {
         }
     }
 
+    /// Nothing goes through the connections that there are, for ever and without a word, as when a
+    /// firewall has forgotten them. New ones are as they should be.
+    pub fn forget_connections(&self) {
+        self.shared.dead.store(self.shared.connections.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
     pub fn way(&self) -> Way {
         *self.shared.way.lock().expect("the way")
     }
@@ -81,16 +95,17 @@ impl Shared {
         let copy = |stream: &TcpStream| stream.try_clone().expect("a copy");
         self.clients.lock().expect("the clients").push(copy(&client));
         let (client_copy, server_copy) = (copy(&client), copy(&server));
+        let number = self.connections.fetch_add(1, Ordering::SeqCst);
         let shared = Arc::clone(self);
-        std::thread::spawn(move || shared.requests(client_copy, server_copy));
+        std::thread::spawn(move || shared.requests(number, client_copy, server_copy));
         let shared = Arc::clone(self);
-        std::thread::spawn(move || shared.answers(client, server));
+        std::thread::spawn(move || shared.answers(number, client, server));
     }
 
-    fn requests(&self, mut client: TcpStream, mut server: TcpStream) {
+    fn requests(&self, number: usize, mut client: TcpStream, mut server: TcpStream) {
         let mut bytes = [0; 4096];
         while let Ok(length @ 1..) = client.read(&mut bytes) {
-            let allowed = self.pass(length);
+            let allowed = self.pass(number, length);
             if server.write_all(&bytes[..allowed]).is_err() || allowed < length {
                 break;
             }
@@ -100,18 +115,23 @@ impl Shared {
         let _ = server.shutdown(Shutdown::Write);
     }
 
-    fn answers(&self, mut client: TcpStream, mut server: TcpStream) {
+    fn answers(&self, number: usize, mut client: TcpStream, mut server: TcpStream) {
         let mut bytes = [0; 4096];
         while let Ok(length @ 1..) = server.read(&mut bytes) {
-            drop(self.wait_while_stalled());
+            let mut way = self.wait_while_stalled(number);
+            if *way == Way::LosesAnswer {
+                *way = Way::Open;
+                break;
+            }
+            drop(way);
             let _ = client.write_all(&bytes[..length]);
         }
         let _ = client.shutdown(Shutdown::Both);
     }
 
     /// How many of so many bytes may go to the server.
-    fn pass(&self, length: usize) -> usize {
-        let mut way = self.wait_while_stalled();
+    fn pass(&self, number: usize, length: usize) -> usize {
+        let mut way = self.wait_while_stalled(number);
         match *way {
             Way::OpenFor(left) if left > length => {
                 *way = Way::OpenFor(left - length);
@@ -122,12 +142,16 @@ impl Shared {
                 left
             }
             Way::Closed => 0,
-            Way::Open | Way::Stalled => length,
+            Way::Open | Way::Stalled | Way::LosesAnswer => length,
         }
     }
 
-    fn wait_while_stalled(&self) -> std::sync::MutexGuard<'_, Way> {
+    fn wait_while_stalled(&self, number: usize) -> MutexGuard<'_, Way> {
         let way = self.way.lock().expect("the way");
-        self.changed.wait_while(way, |way| *way == Way::Stalled).expect("the way")
+        self.changed
+            .wait_while(way, |way| {
+                *way == Way::Stalled || number < self.dead.load(Ordering::SeqCst)
+            })
+            .expect("the way")
     }
 }

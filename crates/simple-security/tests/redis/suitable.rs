@@ -41,7 +41,8 @@ fn a_server_that_can_lose_keys_is_refused_unless_it_may() {
 #[test]
 fn it_is_checked_also_where_config_is_forbidden() {
     let server = Redis::start();
-    let rights = "on >secret ~simple-security:* &simple-security:* +@all -@dangerous +info";
+    let rights =
+        "on >secret ~simple-security:* resetchannels &simple-security:* +@all -@dangerous +info";
     let user: Vec<_> = ["ACL", "SETUSER", "app"].into_iter().chain(rights.split(' ')).collect();
     assert_eq!(server.ask(&user), "+OK\r\n");
     let url = server.url().replace("127.0.0.1", "app:secret@127.0.0.1");
