@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts the server, and kills it as soon as the pipe is closed that it reads from: also when the
 /// test is killed.
-const KEEPER: &str = r#""$@" >>log 2>&1 </dev/null & read -r _; kill -9 $!; wait"#;
+const KEEPER: &str = r#""$@" >>log 2>&1 </dev/null & read -r _; kill -9 $! 2>/dev/null; wait"#;
 
 /// A server with a folder and a port of its own.
 pub struct Redis {
