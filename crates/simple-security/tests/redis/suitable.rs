@@ -3,7 +3,7 @@
 use simple_security::store::StoreError;
 
 use super::servers::redis::{Redis, free_port};
-use super::{every_call, make, open, refused, try_make};
+use super::{every_call, insert, make, open, refused, revoke, try_make};
 
 fn chain(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?}");
@@ -50,7 +50,11 @@ fn it_is_checked_also_where_config_is_forbidden() {
     for (call, done) in every_call(&store) {
         done.expect(call);
     }
-    open(&url);
+    let store = open(&url);
+    // Who may not announce a change may make it.
+    assert_eq!(server.ask(&["ACL", "SETUSER", "app", "resetchannels"]), "+OK\r\n");
+    insert(&store, 1).expect("a key");
+    revoke(&store, 1).expect("revoked");
     server.ask(&["CONFIG", "SET", "appendonly", "no"]);
     assert!(matches!(refused(&url), StoreError::NotDurable { .. }));
     server.ask(&["ACL", "SETUSER", "app", "-info"]);

@@ -50,11 +50,6 @@ impl Connector {
             source: None,
         };
         let url = server.url.expose_secret();
-        if url.contains("#insecure") {
-            return Err(unsuitable(
-                "#insecure would take any server for it; leave it away, and name the file of the certificates: ?sslrootcert=/path/ca.pem",
-            ));
-        }
         // Encryption is ours: by the library, each connection would read all certificates anew.
         let (plain, tls) = match url.strip_prefix("rediss://") {
             Some(rest) => {
