@@ -1,15 +1,16 @@
 //! A flood of invented keys that could be good: the store is asked no more than it bears, nobody is told
 //! that a key is none without having asked, memory is bounded, and good keys are served as before.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use simple_security::config::EngineSettings;
 use simple_security::{ApiKeys, Denied, IssuedKey, NewKey};
 
 use super::kinds::Kind;
-use super::{is_at_full_length, of, team, until, uptime, wait};
+use super::{is_at_full_length, of, settings, team, until, uptime, wait};
 
-/// What an engine asks of a store in a second, unless it is set otherwise.
-const PER_SECOND: u64 = 2_000;
+/// How many threads present invented keys.
+const THREADS: u64 = 4;
 
 /// More memory than this is not taken, in bytes: 10,000 unknown keys are cached, and the names of
 /// those that are looked up.
@@ -17,24 +18,28 @@ const MEMORY: u64 = 32 << 20;
 
 pub fn unknown_keys(kind: &dyn Kind) {
     let location = kind.make_store();
-    let keys = team::open(&location);
+    let per_second = of(200, EngineSettings::default().look_ups_per_second);
+    let engine = EngineSettings { look_ups_per_second: per_second, ..settings().engine };
+    let keys = team::open_with(&location, engine);
     let issue = |_| wait(keys.without_waiting().issue(NewKey::default())).expect("a key").outcome;
     let good: Vec<IssuedKey> = (0..100).map(issue).collect();
     until("all are cached", || good.iter().all(|key| verify(&keys, key).is_ok()));
     let usual = serve(&keys, &good, || true).p99();
     let memory = resident();
-    let (done, flood) = (AtomicBool::new(false), Flood::default());
+    let flood = Flood::default();
     let began = uptime();
     let served = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            flood.run(&keys);
-            done.store(true, Ordering::SeqCst);
-        });
-        serve(&keys, &good, || done.load(Ordering::SeqCst))
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let (flood, keys) = (&flood, &keys);
+                scope.spawn(move || flood.run(keys, thread))
+            })
+            .collect();
+        serve(&keys, &good, || threads.iter().all(|thread| thread.is_finished()))
     });
     let seconds = (uptime() - began).div_ceil(1_000_000_000);
     let (unknown, refused) = (flood.unknown.into_inner(), flood.refused.into_inner());
-    assert!(unknown <= PER_SECOND * (seconds + 1), "{unknown} look-ups in {seconds} s");
+    assert!(unknown <= u64::from(per_second) * (seconds + 1), "{unknown} look-ups in {seconds} s");
     assert_eq!(unknown + refused, invented());
     assert!(refused > 0, "it was no flood");
     let grown = resident().saturating_sub(memory);
@@ -63,8 +68,8 @@ struct Flood {
 }
 
 impl Flood {
-    fn run(&self, keys: &ApiKeys) {
-        for number in 0..invented() {
+    fn run(&self, keys: &ApiKeys, thread: u64) {
+        for number in (thread..invented()).step_by(THREADS as usize) {
             let key = format!("an-invented-key-that-could-be-good-{number:010}");
             match wait(keys.verify(key.as_bytes())) {
                 Err(Denied::Unknown) => self.unknown.fetch_add(1, Ordering::SeqCst),

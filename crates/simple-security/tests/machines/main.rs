@@ -83,6 +83,17 @@ fn of<T>(short: T, full: T) -> T {
     if is_at_full_length() { full } else { short }
 }
 
+/// The bound of a store, in nanoseconds: at full length that of one that is made without saying
+/// another.
+fn bound() -> u64 {
+    of(500_000_000, 2_000_000_000)
+}
+
+/// The URL of a store with that bound.
+fn bounded(url: &str) -> String {
+    of(format!("{url}?max_staleness=0.5"), url.to_owned())
+}
+
 /// Whether this is the form at full length.
 fn is_at_full_length() -> bool {
     rounds::rounds(1) > 1

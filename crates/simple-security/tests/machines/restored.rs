@@ -7,10 +7,7 @@ use simple_security::{KeyEdit, KeyName};
 
 use super::kinds::Kind;
 use super::team::{Plan, Team, pause};
-use super::{until, uptime, wait};
-
-/// The bound of a store that is made without saying another.
-const BOUND: u64 = 2_000_000_000;
+use super::{bound, until, uptime, wait};
 
 pub fn older(kind: &dyn Kind) {
     let location = kind.make_store();
@@ -40,12 +37,12 @@ pub fn older(kind: &dyn Kind) {
     team.wait_until_it_works(restored);
     until("the bound is over", || {
         pause();
-        uptime() > restored + BOUND
+        uptime() > restored + bound()
     });
     until("the key is revoked as in the copy", || team.reports()[0].revoked > before);
     let ends = team.stop();
     let last = ends.iter().map(|end| end.of_keys[0].1).max().expect("processes");
-    assert!(last <= restored + BOUND, "accepted {} ms after", (last - restored) / 1_000_000);
+    assert!(last <= restored + bound(), "accepted {} ms after", (last - restored) / 1_000_000);
     assert!(ends.iter().all(|end| end.report.unknown == 0 && end.report.other == 0));
 }
 
@@ -61,7 +58,7 @@ pub fn empty(kind: &dyn Kind) {
     team.wait_until_nothing_is_accepted();
     until("the bound is over", || {
         pause();
-        uptime() > emptied + BOUND
+        uptime() > emptied + bound()
     });
     for report in team.reports() {
         assert_eq!((report.unknown, report.other), (0, 0), "nobody is told that a key is none");

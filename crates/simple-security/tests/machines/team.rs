@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simple_security::clock::{Clock, SystemClock};
-use simple_security::config::Settings;
+use simple_security::config::{EngineSettings, Settings};
 use simple_security::{ApiKeys, IssuedKey, NewKey};
 use tempfile::NamedTempFile;
 
@@ -144,7 +144,12 @@ pub fn revoke(keys: &ApiKeys, issued: &[IssuedKey], number: usize) -> Option<Rev
 
 /// The keys of a store, which an engine of this process asks.
 pub fn open(place: &str) -> Arc<ApiKeys> {
-    let settings = Settings { location: location(place), ..settings() };
+    open_with(place, settings().engine)
+}
+
+/// The same, of some size.
+pub fn open_with(place: &str, engine: EngineSettings) -> Arc<ApiKeys> {
+    let settings = Settings { location: location(place), engine, ..settings() };
     Arc::new(ApiKeys::open(&settings).unwrap_or_else(|error| panic!("{error}")).0)
 }
 

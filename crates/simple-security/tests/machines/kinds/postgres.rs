@@ -44,7 +44,7 @@ impl Kind for OnPostgres {
         let database = url.rsplit('/').next().expect("a database").to_owned();
         self.by_hand(&format!("ALTER DATABASE {database} OWNER TO {USER}"));
         *self.database.lock().expect("the database") = database;
-        url.replace("postgres@", &format!("{USER}:{USER}@"))
+        crate::bounded(&url.replace("postgres@", &format!("{USER}:{USER}@")))
     }
 
     fn port(&self) -> u16 {

@@ -77,7 +77,7 @@ impl Kind for OnRedis {
 
     fn make_store(&self) -> String {
         let database = self.databases.fetch_add(1, Ordering::SeqCst);
-        let url = self.server.lock().expect("the server").database(database);
+        let url = crate::bounded(&self.server.lock().expect("the server").database(database));
         store::make(&crate::location(&url)).expect("a store is made");
         url
     }
