@@ -71,6 +71,6 @@ impl Place for OnPostgres {
     }
 
     fn rounds(&self) -> u32 {
-        rounds(15)
+        rounds(10)
     }
 }
