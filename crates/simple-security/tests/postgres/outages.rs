@@ -22,8 +22,21 @@ fn a_server_that_does_not_answer_is_not_waited_for() {
     let proxy = Proxy::to(server.port());
     let keys = Keys::open(&by(&proxy, &server, &url));
     keys.insert(1);
+    let hand = Hand::on(&url);
+    let connections =
+        || hand.ask("SELECT pid FROM pg_stat_activity WHERE datname = current_database()");
+    let before = connections();
     let mark = keys.mark();
-    assert!(keys.try_find(1).expect("found").is_some());
+    until("a connection for readings and two for look-ups", || {
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| assert!(keys.try_find(1).expect("found").is_some()));
+            }
+        });
+        connections().len() == before.len() + 3
+    });
+    let mut hanging = connections();
+    hanging.retain(|connection| !before.contains(connection));
     proxy.stall();
     for _ in 0..2 {
         let (found, took) = timed(|| keys.try_find(1));
@@ -36,6 +49,9 @@ fn a_server_that_does_not_answer_is_not_waited_for() {
     proxy.flow();
     until("it is found again", || keys.try_find(1).is_ok_and(|found| found.is_some()));
     until("the log is read again", || keys.try_read(Some(mark)).is_ok());
+    until("all that hung are closed", || {
+        connections().iter().all(|connection| !hanging.contains(connection))
+    });
 }
 
 #[test]
