@@ -35,7 +35,8 @@ fn a_full_server_takes_no_new_key_and_still_revokes() {
 
 #[test]
 fn a_server_that_cannot_save_takes_no_change_and_still_answers() {
-    let server = Redis::start_with(&["--save", "3600 1000000"]);
+    let server = Redis::start();
+    server.ask(&["CONFIG", "SET", "save", "3600 1000000"]);
     let store = make(&server.url());
     insert(&store, 1).expect("a key");
     // It cannot put its file in the place of a folder.

@@ -65,7 +65,8 @@ pub(super) async fn usage(inner: &Inner, id: KeyId) -> Result<Option<Usage>, Sto
     Ok(found.map(|(total, last)| values::usage(total, last)))
 }
 
-/// The next keys after a place, so many at most, and the place of the last of them, unless there are no more.
+/// The next keys after a place, at most so many; and the place of the last of them, unless there
+/// are no more.
 async fn chunk(
     inner: &Inner,
     place: &str,
