@@ -8,7 +8,7 @@ use std::time::Duration;
 use simple_security::{ApiKeys, IssuedKey, KeyId, KeyState, NewKey};
 
 use super::kinds::Kind;
-use super::proxy::{Mode, Proxy};
+use super::servers::proxy::{Proxy, Way};
 use super::team::{
     Plan, Revoked, Team, check_answers, check_promises, check_totals, pause, revoke,
     wait_until_effective,
@@ -35,11 +35,11 @@ pub fn cut(kind: &dyn Kind) {
 }
 
 pub fn stalled(kind: &dyn Kind) {
-    over_a_network(kind, Mode::Stall, "behind a network that stalls");
+    over_a_network(kind, Way::Stalled, "behind a network that stalls");
 }
 
 pub fn dropped(kind: &dyn Kind) {
-    over_a_network(kind, Mode::Drop, "behind a network that drops");
+    over_a_network(kind, Way::Closed, "behind a network that drops");
 }
 
 pub fn exhausted(kind: &dyn Kind) {
@@ -52,13 +52,13 @@ pub fn exhausted(kind: &dyn Kind) {
     trial.check("taking no connections");
 }
 
-fn over_a_network(kind: &dyn Kind, mode: Mode, what: &str) {
+fn over_a_network(kind: &dyn Kind, way: Way, what: &str) {
     let proxy = Proxy::to(kind.port());
     let mut trial = Trial::start_through(kind, Some(&proxy));
-    proxy.set(mode);
+    proxy.set(way);
     trial.team.wait_until_nothing_is_accepted();
     lasts(Duration::from_secs(of(0, 25)));
-    proxy.set(Mode::Flow);
+    proxy.set(Way::Open);
     trial.recovers();
     trial.check(what);
 }
@@ -103,7 +103,7 @@ impl<'a> Trial<'a> {
 
     fn start_through(kind: &'a dyn Kind, proxy: Option<&Proxy>) -> Self {
         let own = kind.make_store();
-        let theirs = proxy.map_or(own.clone(), |proxy| kind.through(&own, proxy.port));
+        let theirs = proxy.map_or(own.clone(), |proxy| proxy.through(&own));
         let plan = Plan { location: &theirs, ..Plan::new(&own, of(100, 1_000)) };
         let mut team = Team::start(plan);
         team.wait_until_all_are_accepted();

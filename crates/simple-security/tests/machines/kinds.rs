@@ -14,11 +14,6 @@ pub trait Kind {
     /// Where the server listens, on 127.0.0.1.
     fn port(&self) -> u16;
 
-    /// The same place behind another port.
-    fn through(&self, location: &str, port: u16) -> String {
-        location.replace(&format!(":{}/", self.port()), &format!(":{port}/"))
-    }
-
     /// Ends the server as a crash does.
     fn kill(&self);
 

@@ -4,6 +4,8 @@
 //! `make test` runs a short form of each. `make test-machines` runs them at full length, and prints
 //! figures.
 
+#![allow(clippy::print_stdout, reason = "figures are for who runs it")]
+
 use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,7 +25,6 @@ mod faults;
 mod flood;
 mod kinds;
 mod machine;
-mod proxy;
 mod restored;
 mod revoking;
 mod starting;

@@ -19,7 +19,6 @@ mod killed;
 mod lost;
 mod opening;
 mod proxied;
-mod proxy;
 mod suitable;
 
 type Store = Arc<dyn KeyStore>;

@@ -6,7 +6,7 @@ use simple_security::Usage;
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::store::StoreError;
 
-use super::proxy::{Proxy, Way};
+use super::servers::proxy::{Proxy, Way};
 use super::servers::redis::{Redis, eventually};
 use super::{batch, find, id, import, insert, make, open, record, wait};
 
@@ -14,8 +14,8 @@ use super::{batch, find, id, import, insert, make, open, record, wait};
 fn a_look_up_fails_in_time_and_goes_on_when_it_can() {
     let server = Redis::start();
     insert(&make(&server.url()), 1).expect("a key");
-    let proxy = Proxy::to(server.address());
-    let store = open(&proxy.url());
+    let proxy = Proxy::to(server.port());
+    let store = open(&proxy.through(&server.url()));
     for _ in 0..2 {
         assert_eq!(find(&store, 1).expect("found"), Some(record(1)));
         proxy.set(Way::Stalled);
@@ -37,8 +37,8 @@ fn a_look_up_fails_in_time_and_goes_on_when_it_can() {
 fn a_connection_that_answered_too_late_is_not_used_again() {
     let server = Redis::start();
     insert(&make(&server.url()), 1).expect("a key");
-    let proxy = Proxy::to(server.address());
-    let store = open(&proxy.url());
+    let proxy = Proxy::to(server.port());
+    let store = open(&proxy.through(&server.url()));
     assert_eq!(find(&store, 1).expect("found"), Some(record(1)));
     proxy.forget_connections();
     assert!(find(&store, 1).expect_err("nothing goes through").is_outage());
@@ -49,8 +49,8 @@ fn a_connection_that_answered_too_late_is_not_used_again() {
 fn a_change_whose_answer_was_lost_is_not_sent_again() {
     let server = Redis::start();
     let direct = make(&server.url());
-    let proxy = Proxy::to(server.address());
-    let store = open(&proxy.url());
+    let proxy = Proxy::to(server.port());
+    let store = open(&proxy.through(&server.url()));
     insert(&store, 1).expect("a key");
     find(&store, 1).expect("found");
     proxy.set(Way::LosesAnswer);
@@ -81,8 +81,8 @@ fn a_connection_that_the_server_has_closed_is_not_used() {
 #[test]
 fn a_way_that_is_closed_is_an_outage_until_it_opens() {
     let server = Redis::start();
-    let proxy = Proxy::to(server.address());
-    let store = make(&proxy.url());
+    let proxy = Proxy::to(server.port());
+    let store = make(&proxy.through(&server.url()));
     for number in 0..20 {
         insert(&store, number).expect("a key");
         find(&store, number).expect("found").expect("a key");
@@ -101,8 +101,8 @@ fn a_batch_that_was_cut_and_sent_again_is_added_once() {
     let server = Redis::start();
     let direct = make(&server.url());
     import(&direct, 0..KEYS).expect("added");
-    let proxy = Proxy::to(server.address());
-    let store = open(&proxy.url());
+    let proxy = Proxy::to(server.port());
+    let store = open(&proxy.through(&server.url()));
     let totals = || {
         let listed = wait(direct.list()).expect("a list");
         listed.into_iter().map(|(_, usage)| usage.total).sum::<u64>()
@@ -134,8 +134,8 @@ fn an_import_that_was_cut_leaves_all_or_nothing() {
     const KEYS: u32 = 3000;
     let server = Redis::start();
     let direct = make(&server.url());
-    let proxy = Proxy::to(server.address());
-    let store = open(&proxy.url());
+    let proxy = Proxy::to(server.port());
+    let store = open(&proxy.through(&server.url()));
     let mark = wait(direct.reading(None)).expect("a reading").mark;
     // The keys take about 500 kB.
     for bytes in [1000, 100_000, 300_000, 400_000, 500_000] {

@@ -3,4 +3,5 @@
 #![allow(dead_code, reason = "each program of tests uses a part")]
 
 pub mod postgres;
+pub mod proxy;
 pub mod redis;

@@ -1,7 +1,7 @@
 //! A way to a server that can be held up, or cut after some bytes.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
@@ -16,12 +16,17 @@ pub enum Way {
     OpenFor(usize),
     /// The next answer is lost with its connection, and then all is well again.
     LosesAnswer,
+    /// The same for the answer to the next `COMMIT` of PostgreSQL.
+    LosesCommit,
     /// Connections are closed.
     Closed,
 }
 
 pub struct Proxy {
-    address: SocketAddr,
+    /// Where it listens, on 127.0.0.1.
+    port: u16,
+    /// Where the server does.
+    server: u16,
     shared: Arc<Shared>,
 }
 
@@ -35,9 +40,10 @@ struct Shared {
 }
 
 impl Proxy {
-    pub fn to(server: SocketAddr) -> Self {
+    /// A way to the server at a port of this machine.
+    pub fn to(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let address = listener.local_addr().expect("an address");
+        let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared {
             way: Mutex::new(Way::Open),
             dead: AtomicUsize::new(0),
@@ -52,11 +58,12 @@ impl Proxy {
                 accepting.connect(client, server);
             }
         });
-        Self { address, shared }
+        Self { port, server, shared }
     }
 
-    pub fn url(&self) -> String {
-        format!("redis://{}/0", self.address)
+    /// The URL of a place on the server, by this way.
+    pub fn through(&self, url: &str) -> String {
+        url.replace(&format!(":{}/", self.server), &format!(":{}/", self.port))
     }
 
     pub fn set(&self, way: Way) {
@@ -87,11 +94,11 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    fn connect(self: &Arc<Self>, client: TcpStream, server: SocketAddr) {
+    fn connect(self: &Arc<Self>, client: TcpStream, server: u16) {
         if *self.way.lock().expect("the way") == Way::Closed {
             return;
         }
-        let Ok(server) = TcpStream::connect(server) else { return };
+        let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { return };
         let copy = |stream: &TcpStream| stream.try_clone().expect("a copy");
         self.clients.lock().expect("the clients").push(copy(&client));
         let (client_copy, server_copy) = (copy(&client), copy(&server));
@@ -106,6 +113,9 @@ impl Shared {
         let mut bytes = [0; 4096];
         while let Ok(length @ 1..) = client.read(&mut bytes) {
             let allowed = self.pass(number, length);
+            if self.loses_commit(&bytes[..length]) {
+                let _ = client.shutdown(Shutdown::Both);
+            }
             if server.write_all(&bytes[..allowed]).is_err() || allowed < length {
                 break;
             }
@@ -113,6 +123,16 @@ impl Shared {
         let _ = client.shutdown(Shutdown::Both);
         // What the server has, it still does.
         let _ = server.shutdown(Shutdown::Write);
+    }
+
+    /// Whether this is the commit whose answer is to be lost.
+    fn loses_commit(&self, bytes: &[u8]) -> bool {
+        let mut way = self.way.lock().expect("the way");
+        let loses = *way == Way::LosesCommit && bytes.windows(7).any(|part| part == b"COMMIT\0");
+        if loses {
+            *way = Way::Open;
+        }
+        loses
     }
 
     fn answers(&self, number: usize, mut client: TcpStream, mut server: TcpStream) {
@@ -142,7 +162,7 @@ impl Shared {
                 left
             }
             Way::Closed => 0,
-            Way::Open | Way::Stalled | Way::LosesAnswer => length,
+            Way::Open | Way::Stalled | Way::LosesAnswer | Way::LosesCommit => length,
         }
     }
 
