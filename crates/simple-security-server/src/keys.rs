@@ -1,23 +1,20 @@
 //! `keys`: the verbs that make, show, change and move keys, straight on the database.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use simple_security::ApiKeys;
 use simple_security::clock::SystemClock;
-use simple_security::config::{Arguments, Location, Settings};
-use simple_security::store::{self, KeyStore, MemoryStore, SqliteStore, StoreError};
+use simple_security::config::{Arguments, Settings};
 
 use crate::Program;
-use crate::failure::{Failure, flag_of};
+use crate::failure::Failure;
+use crate::opening::{Absent, Place, open_store, wait};
 
 mod change;
-
 mod export;
 mod import;
 mod issue;
-
 mod list;
 mod named;
 mod rows;
@@ -26,8 +23,9 @@ mod shown;
 /// Make, show, change and move keys, straight on the database.
 ///
 /// The database is the one that the flag names, else the variable PREFIX_DB_LOCATION, else sqlite.db. Servers
-/// may use it meanwhile: what is changed here holds for all of them when the command ends. What they have
-/// counted is seen here a second later.
+/// may use it meanwhile: what is changed here holds for all of them when the command ends. (Where many machines
+/// share it, that takes as long as it was made for, 2 seconds unless set.) What they have counted is seen here a
+/// second later.
 #[derive(Args)]
 pub(crate) struct Keys {
     #[command(flatten)]
@@ -40,9 +38,8 @@ pub(crate) struct Keys {
 #[derive(Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct Flags {
-    /// The database file: a path, or a URL such as sqlite:///keys.db.
-    #[arg(long, global = true, value_name = "FILE")]
-    db_location: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// Days until a new or renewed key expires.
     #[arg(long, global = true, value_name = "DAYS")]
     automatic_expiration: Option<String>,
@@ -63,22 +60,11 @@ enum Verb {
     Export(export::Export),
 }
 
-/// What is done with a database that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Absent {
-    /// It is made.
-    Make,
-    /// Nothing can be done without it.
-    Refuse,
-    /// It is taken for an empty one, and not made.
-    Empty,
-}
-
 impl Flags {
     /// What they say, for the reader of the settings.
     pub(crate) fn arguments(self) -> Arguments {
         Arguments {
-            db_location: self.db_location,
+            db_location: self.place.db_location,
             automatic_expiration: self.automatic_expiration,
             key_prefix: self.key_prefix,
             ..Arguments::default()
@@ -89,7 +75,7 @@ impl Flags {
 impl Keys {
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
         let settings = Settings::load_for(program.face(), &self.flags.arguments())?;
-        let open = |absent| open(&settings, absent);
+        let open = |absent| open(program, &settings, absent);
         match self.verb {
             Verb::Issue(issue) => issue.run(open),
             Verb::List(list) => list.run(open),
@@ -103,36 +89,8 @@ impl Keys {
     }
 }
 
-/// Opens the database. One of the old package is never taken over here: there is no way back, and the
-/// old version may still run on it.
-fn open(settings: &Settings, absent: Absent) -> Result<ApiKeys, Failure> {
-    let store = open_store(settings, absent)?;
+/// Opens the keys.
+fn open(program: Program, settings: &Settings, absent: Absent) -> Result<ApiKeys, Failure> {
+    let store = open_store(program, settings, absent)?;
     Ok(ApiKeys::without_admin_secret(store, Arc::new(SystemClock), settings)?)
-}
-
-/// The store alone.
-pub(crate) fn open_store(
-    settings: &Settings,
-    absent: Absent,
-) -> Result<Arc<dyn KeyStore>, Failure> {
-    let opened = match &settings.location {
-        Location::Sqlite(path) => open_file(path, absent),
-        network => store::open(network),
-    };
-    opened.map_err(|error| {
-        Failure::Refused(format!("{}: {error}", flag_of(&settings.location_setting)))
-    })
-}
-
-fn open_file(path: &Path, absent: Absent) -> Result<Arc<dyn KeyStore>, StoreError> {
-    match (SqliteStore::open_existing(path), absent) {
-        (Err(StoreError::Missing { .. }), Absent::Make) => Ok(Arc::new(SqliteStore::open(path)?)),
-        (Err(StoreError::Missing { .. }), Absent::Empty) => Ok(Arc::new(MemoryStore::new()?)),
-        (opened, _) => Ok(Arc::new(opened?)),
-    }
-}
-
-/// Waits for the engine: whoever calls here has nothing else to do.
-fn wait<F: Future>(future: F) -> F::Output {
-    pollster::block_on(future)
 }

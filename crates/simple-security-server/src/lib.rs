@@ -6,12 +6,16 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use simple_security::config::Face;
 
+mod copy;
 mod failure;
 #[cfg(feature = "serve")]
 mod health;
+mod init;
 mod keys;
 mod log;
+mod opening;
 mod output;
+mod progress;
 #[cfg(feature = "serve")]
 mod serve;
 mod usage;
@@ -54,6 +58,8 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     Keys(keys::Keys),
+    Init(init::Init),
+    Copy(copy::CopyKeys),
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
     #[cfg(feature = "serve")]
@@ -67,9 +73,9 @@ enum Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>, program: Program) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let done = parse(&arguments, program).and_then(|command_line| match command_line.command {
-        Command::Keys(keys) => {
-            tracing::subscriber::with_default(log::ToStandardError, || keys.run(program))
-        }
+        Command::Keys(keys) => logged(|| keys.run(program)),
+        Command::Init(init) => logged(|| init.run(program)),
+        Command::Copy(copy) => logged(|| copy.run(program)),
         #[cfg(feature = "serve")]
         Command::Serve(serve) => serve.run(program),
         #[cfg(feature = "serve")]
@@ -79,6 +85,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, program: Program) -> u
         Ok(()) => 0,
         Err(failure) => failure.report(),
     }
+}
+
+/// Shows what the engine warns of meanwhile.
+fn logged(command: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    tracing::subscriber::with_default(log::ToStandardError, command)
 }
 
 fn parse(arguments: &[OsString], program: Program) -> Result<CommandLine, Failure> {

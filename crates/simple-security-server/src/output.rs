@@ -1,13 +1,21 @@
 //! What is written for people and for programs.
 
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, IsTerminal as _, StdoutLock};
+use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _};
 
 use unicode_width::UnicodeWidthChar as _;
+
+use crate::failure::{self, Failure};
 
 /// The standard output, which is written in large pieces: to be flushed at the end.
 pub(crate) fn standard_output() -> BufWriter<StdoutLock<'static>> {
     BufWriter::with_capacity(64 * 1024, io::stdout().lock())
+}
+
+/// Writes a text to the standard output.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(failure::output)
 }
 
 /// How many columns the terminal has on which the output is shown; `None` where it is none.

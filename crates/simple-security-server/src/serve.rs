@@ -15,7 +15,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::Program;
 use crate::failure::Failure;
-use crate::keys::{Absent, Flags, open_store};
+use crate::keys::Flags;
+use crate::opening::{Absent, open_store};
 
 mod access;
 mod answers;
@@ -48,7 +49,8 @@ const LAST_CHANGES: Duration = Duration::from_secs(5);
 ///
 /// `/verify` answers 200 for a good key and says whose it is, `/verify/nginx` does so in the way of nginx's
 /// auth_request. `/auth` has the routes of the administrator, behind the header secret-key. The secret comes from
-/// the variable PREFIX_SECRET or from a file; without one a secret is generated at the start and printed once.
+/// the variable PREFIX_SECRET or from a file; without one a secret is generated at the start and printed once. On a
+/// store that many machines share none is generated: /auth answers 503 then.
 #[derive(Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -76,7 +78,7 @@ fn serve(program: Program, flags: Flags, serving: &Serving, log: Writer) -> Resu
     let runtime = runtime().map_err(|error| {
         Failure::Refused(format!("the threads of the server cannot be started: {error}"))
     })?;
-    let (keys, generated) = open(&settings, serving)?;
+    let (keys, generated) = open(program, &settings, serving)?;
     let keys = Arc::new(keys);
     if let Some(secret) = generated {
         show(&secret);
@@ -112,13 +114,18 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// Opens the engine. A database of the old package is not taken over: there is no way back, and the
 /// old version may still run on it.
 fn open(
+    program: Program,
     settings: &Settings,
     serving: &Serving,
 ) -> Result<(ApiKeys, Option<SecretString>), Failure> {
-    let store = open_store(settings, Absent::Make)?;
+    let store = open_store(program, settings, Absent::Make)?;
     let clock = Arc::new(SystemClock);
     if serving.admin {
-        Ok(ApiKeys::with_store(store, clock, settings)?)
+        let opened = ApiKeys::with_store(store, clock, settings)?;
+        if let Err(error) = opened.0.admin_secret() {
+            tracing::warn!("the routes of the administrator answer 503: {error}");
+        }
+        Ok(opened)
     } else {
         Ok((ApiKeys::without_admin_secret(store, clock, settings)?, None))
     }

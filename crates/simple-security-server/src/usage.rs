@@ -37,8 +37,11 @@ pub(crate) fn explain(error: &clap::Error, arguments: &[OsString], program: Prog
     let mut text = error.render().to_string();
     for argument in arguments.iter().filter_map(|argument| argument.to_str()) {
         let value = argument.split_once('=').map_or(argument, |(_, value)| value);
-        if value.len() >= SHORTEST_KEY {
-            text = text.replace(value, "(hidden)");
+        // The URL of a store may have a password in it.
+        let hidden =
+            if argument.starts_with('-') || !argument.contains("://") { value } else { argument };
+        if hidden.len() >= SHORTEST_KEY || hidden.contains("://") {
+            text = text.replace(hidden, "(hidden)");
         }
     }
     let text = text.replace(PROGRAM, program.name()).replace(PREFIX, program.face().prefix());

@@ -9,8 +9,8 @@ use super::issue::Expiry;
 use super::named::Named;
 use super::shown::{self, line};
 use super::{Absent, wait};
-use crate::failure::{Failure, output};
-use crate::output::{standard_output, visible};
+use crate::failure::Failure;
+use crate::output::{say, standard_output, visible};
 use simple_security::dates;
 
 /// Show what is known of a key.
@@ -77,7 +77,7 @@ impl Show {
         let named = Named::one(&self.id)?;
         let keys = open(Absent::Refuse)?;
         let key = wait(keys.find(named.id(&keys)?)).map_err(|error| named.failure(error))?;
-        print(&match self.json {
+        say(&match self.json {
             true => line(&shown::KeyDetails::from(key)),
             false => for_people(&key),
         })
@@ -91,18 +91,23 @@ impl Revoke {
     ) -> Result<(), Failure> {
         let named = Named::each(&self.ids)?;
         let keys = open(Absent::Refuse)?;
-        // One that fails keeps none of the others from being revoked.
-        let mut failures = Vec::new();
-        let mut output = standard_output();
+        // One that fails keeps none of the others from being revoked. All of them are revoked before
+        // the first is waited for: on a store that many machines share each wait is long.
+        let (mut revoked, mut failures) = (Vec::new(), Vec::new());
         for named in &named {
-            let revoked = named
-                .id(&keys)
-                .and_then(|id| wait(keys.revoke(id)).map_err(|error| named.failure(error)));
-            match revoked {
-                // That it cannot be printed keeps none either.
-                Ok(record) => drop(writeln!(output, "revoked {}", record.id)),
+            let done = named.id(&keys).and_then(|id| {
+                wait(keys.without_waiting().revoke(id)).map_err(|error| named.failure(error))
+            });
+            match done {
+                Ok(committed) => revoked.push(committed),
                 Err(failure) => failures.push(failure),
             }
+        }
+        let mut output = standard_output();
+        for committed in revoked {
+            let record = wait(keys.settle(committed));
+            // That it cannot be printed keeps none either.
+            drop(writeln!(output, "revoked {}", record.id));
         }
         let _ = output.flush();
         let last = failures.pop();
@@ -135,7 +140,7 @@ impl Renew {
             .expiry()
             .map_or("for ever".to_owned(), |expiry| format!("until {}", dates::show(expiry)));
         let before = if renewed.was_revoked { ", it was revoked before" } else { "" };
-        print(&format!("renewed {} {until}{before}\n", renewed.record.id))
+        say(&format!("renewed {} {until}{before}\n", renewed.record.id))
     }
 }
 
@@ -155,7 +160,7 @@ impl Delete {
             return Err(Failure::Refused("nothing was deleted".to_owned()));
         }
         wait(keys.delete(key.record.id)).map_err(|error| named.failure(error))?;
-        print(&format!("deleted {}\n", key.record.id))
+        say(&format!("deleted {}\n", key.record.id))
     }
 }
 
@@ -184,9 +189,4 @@ fn for_people(KeyDetails { record, state, usage }: &KeyDetails) -> String {
         date(usage.last_used_at),
         usage.total,
     )
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = standard_output();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(output)
 }

@@ -1,7 +1,7 @@
 //! `keys import`
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -11,16 +11,15 @@ use simple_security::{ApiKeys, KeyError};
 
 use self::check::{Check, Checked};
 use self::lines::{Line, Lines};
-use self::progress::Progress;
 use super::rows::{csv, json};
 use super::{Absent, wait};
-use crate::failure::{Failure, output};
-use crate::output::standard_output;
+use crate::failure::Failure;
+use crate::output::say;
+use crate::progress::Progress;
 
 mod check;
 mod faults;
 mod lines;
-mod progress;
 mod spool;
 
 /// Take in keys from a file: all of them, or none. Without --yes it only says what it would do.
@@ -182,9 +181,4 @@ fn check(
             check.finish()
         }
     }
-}
-
-fn say(text: &str) -> Result<(), Failure> {
-    let mut stdout = standard_output();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(output)
 }

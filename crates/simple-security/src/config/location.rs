@@ -79,6 +79,13 @@ impl Server {
     fn parse(text: &str) -> Result<Self, String> {
         let (address, query) = text.split_once('?').unwrap_or((text, ""));
         let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+        // Else a part of the password would be taken for the host, and shown.
+        if query.contains('@') && !rest.contains('@') {
+            return Err(
+                "there is an @ after the first ?; in a password write %3F for ? and %40 for @, and in a parameter %40"
+                    .to_owned(),
+            );
+        }
         let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
         if host.split('/').next().is_none_or(str::is_empty) && !query.contains("host=") {
             return Err(format!("it names no server; use a URL such as {scheme}://host/0"));
@@ -205,6 +212,13 @@ mod tests {
             assert!(Location::parse(&format!("postgres://h/db?{wrong}")).is_err(), "{wrong}");
         }
         assert!(Location::parse("redis://h?may_lose=perhaps").is_err());
+    }
+
+    #[test]
+    fn a_question_mark_in_a_password_shows_no_part_of_it() {
+        let problem = Location::parse("postgres://user:pass?word@host/db").expect_err("refused");
+        assert!(!problem.contains("pass?") && !problem.contains("word@"), "{problem}");
+        assert!(Location::parse("postgres://user:pass%3Fword@host/db").is_ok());
     }
 
     #[test]

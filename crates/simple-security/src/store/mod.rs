@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::config::Location;
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
+use crate::random;
 use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 
 mod memory;
@@ -133,6 +134,15 @@ pub fn open(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
     }
 }
 
+/// Makes a store at a location where there is none, also where opening makes none. One that is there
+/// is opened.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn make(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
+    open(location)
+}
+
 /// Makes a reading, and says how it went.
 pub type Refresh =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Refreshed> + Send>> + Send + Sync + 'static>;
@@ -220,6 +230,19 @@ pub struct UsageBatch {
     pub made_at: Timestamp,
     /// The keys, how often each was accepted, and when last.
     pub counts: Vec<(KeyId, u64, Timestamp)>,
+}
+
+impl UsageBatch {
+    /// The first batch of a writer that is new: for one who adds some counts once.
+    ///
+    /// # Errors
+    /// When the operating system cannot give random bytes.
+    pub fn single(
+        made_at: Timestamp,
+        counts: Vec<(KeyId, u64, Timestamp)>,
+    ) -> Result<Self, getrandom::Error> {
+        Ok(Self { writer: random::bytes()?, number: 1, made_at, counts })
+    }
 }
 
 /// One row of the change log.

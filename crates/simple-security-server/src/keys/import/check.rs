@@ -13,9 +13,10 @@ use simple_security::{ApiKeys, KeyId, KeyState, StoredKey};
 
 use super::super::wait;
 use super::faults::Faults;
-use super::progress::Progress;
+
 use super::spool::{LastLine, Spool};
 use crate::failure::Failure;
+use crate::progress::Progress;
 
 /// See the module.
 pub(super) struct Check<'a> {

@@ -1,0 +1,102 @@
+//! Where the keys are, as a command names it, and how it is opened.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use simple_security::config::{Location, Settings};
+use simple_security::store::{self, KeyStore, MemoryStore, SqliteStore, StoreError};
+
+use crate::Program;
+use crate::failure::{Failure, flag_of};
+
+/// The setting that goes before the one of the environment.
+#[derive(Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Place {
+    /// Where the keys are: the path of a file, or a URL (sqlite:///keys.db, postgres://..., redis://...).
+    #[arg(long, global = true, value_name = "LOCATION")]
+    pub(crate) db_location: Option<String>,
+}
+
+/// What is done with a database that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// It is made.
+    Make,
+    /// Nothing can be done without it.
+    Refuse,
+    /// It is taken for an empty one, and not made.
+    Empty,
+}
+
+/// Opens the store that the settings name.
+pub(crate) fn open_store(
+    program: Program,
+    settings: &Settings,
+    absent: Absent,
+) -> Result<Arc<dyn KeyStore>, Failure> {
+    open(&settings.location, absent)
+        .map_err(|error| refused(program, &flag_of(&settings.location_setting), &error))
+}
+
+/// Opens a store. A file of the old package is never taken over here: there is no way back, and the
+/// old version may still run on it. What is done where nothing is there is up to us with a file alone:
+/// a store on the network is opened as its kind is.
+pub(crate) fn open(location: &Location, absent: Absent) -> Result<Arc<dyn KeyStore>, StoreError> {
+    match location {
+        Location::Sqlite(path) => open_file(path, absent),
+        network => store::open(network),
+    }
+}
+
+/// Opens a store, or makes it where there is none. `true`: it is new, as far as can be told.
+pub(crate) fn make(location: &Location) -> Result<(Arc<dyn KeyStore>, bool), StoreError> {
+    match open(location, Absent::Refuse) {
+        Err(StoreError::Missing { .. } | StoreError::NotMade { .. }) => {
+            Ok((store::make(location)?, true))
+        }
+        opened => Ok((opened?, false)),
+    }
+}
+
+/// Why a store could not be opened, with the name of the argument that says where it is.
+pub(crate) fn refused(program: Program, argument: &str, error: &StoreError) -> Failure {
+    let mut text = error.to_string();
+    if matches!(error, StoreError::NotMade { .. }) {
+        // The engine does not know under which name the program was started.
+        text = text.replace("`simple-security ", &format!("`{} ", program.name()));
+    }
+    Failure::Refused(format!("{argument}: {text}"))
+}
+
+/// Waits for the engine: whoever calls here has nothing else to do.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    pollster::block_on(future)
+}
+
+fn open_file(path: &Path, absent: Absent) -> Result<Arc<dyn KeyStore>, StoreError> {
+    match (SqliteStore::open_existing(path), absent) {
+        (Err(StoreError::Missing { .. }), Absent::Make) => Ok(Arc::new(SqliteStore::open(path)?)),
+        (Err(StoreError::Missing { .. }), Absent::Empty) => Ok(Arc::new(MemoryStore::new()?)),
+        (opened, _) => Ok(Arc::new(opened?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_run_has_the_name_of_the_program() {
+        let place = "redis://host/0".to_owned();
+        for (program, command) in [
+            (Program::Binary, "`simple-security init`"),
+            (Program::Python, "`fastapi-simple-security init`"),
+        ] {
+            let failure = refused(program, "TO", &StoreError::NotMade { place: place.clone() });
+            let Failure::Refused(text) = failure else { panic!("{failure:?}") };
+            assert!(text.starts_with("TO: redis://host/0 ") && text.contains(command), "{text}");
+        }
+    }
+}
