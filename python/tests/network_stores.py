@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -26,36 +27,45 @@ import servers
 KINDS = ["postgres", "redis"]
 DEADLINE = 60.0
 
+# How late a change is known everywhere. So long each change of a test waits.
+SHORT = "max_staleness=0.5"
+# While such a store does not answer, what is known may be used for half of it at least.
+LONG = "max_staleness=4"
+
 
 @dataclass
 class StoreServer:
-    """A running server. `make` makes an empty place in it and gives back the end of its URL."""
+    """A running server, and what empties one of its databases, or makes an empty one."""
 
-    kind: str
     port: int
-    make: Callable[[], str]
+    url: str
+    empty: Callable[[str], None]
+    names: Iterator[str]
 
 
 @dataclass
 class Store:
     """A store that was made for one test, and the network before it."""
 
-    kind: str
     server: StoreServer
     network: Network
-    place: str
+    name: str
 
     @property
     def location(self) -> str:
-        return self._url(self.network.port)
+        return self.server.url.format(port=self.network.port, name=self.name)
 
     @property
     def direct(self) -> str:
         """Where it is without the network that can fail."""
-        return self._url(self.server.port)
+        return self.server.url.format(port=self.server.port, name=self.name)
 
-    def _url(self, port: int) -> str:
-        return f"{self.kind}://127.0.0.1:{port}/{self.place}"
+    def empty(self) -> None:
+        self.server.empty(self.name)
+
+
+# Makes a store with bounds as its URL names them; `None`: leaves the place empty.
+NewStore = Callable[[str | None], Store]
 
 
 @pytest.fixture(scope="session")
@@ -82,23 +92,19 @@ def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
         command = [str(programs / "postgres"), f"-D{data}", f"-p{port}"]
         command += [f"-c{name}={value}" for name, value in settings.items()]
 
-        def ask(statement: str, database: str = "postgres") -> bool:
-            url = f"postgres://postgres@127.0.0.1:{port}/{database}"
-            told = subprocess.run(
-                [programs / "psql", "--quiet", "--command", statement, url], capture_output=True
-            )
-            return told.returncode == 0
+        def ask(statement: str) -> bool:
+            place = f"postgres://postgres@127.0.0.1:{port}/postgres"
+            asking = [programs / "psql", "--quiet", "--command", statement, place]
+            return subprocess.run(asking, capture_output=True).returncode == 0
 
-        numbers = count(1)
-
-        def make() -> str:
-            name = f"keys{next(numbers)}"
+        def empty(name: str) -> None:
+            ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             assert ask(f"CREATE DATABASE {name}")
-            return f"{name}?user=postgres"
 
+        url = "postgres://postgres@127.0.0.1:{port}/{name}"
         # An immediate end: nobody needs what is in it any more.
         with _running(command, directory, user, signal.SIGQUIT, lambda: ask("SELECT 1")):
-            yield StoreServer("postgres", port, make)
+            yield StoreServer(port, url, empty, (f"keys{number}" for number in count()))
 
 
 @pytest.fixture(scope="session")
@@ -108,9 +114,18 @@ def redis(database_directories: list[Path]) -> Iterator[StoreServer]:
         command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
         command += ["--dir", str(directory), "--databases", "1000", "--appendonly", "yes"]
         command += ["--appendfsync", "always", "--maxmemory-policy", "noeviction"]
-        numbers = count()
-        with _running(command, directory, None, signal.SIGTERM, lambda: _answers(port)):
-            yield StoreServer("redis", port, lambda: str(next(numbers)))
+
+        def empty(name: str) -> None:
+            assert _ask_redis(port, f"SELECT {name}", "FLUSHDB") == ["+OK", "+OK"]
+
+        def is_there() -> bool:
+            with suppress(OSError):
+                return _ask_redis(port, "PING") == ["+PONG"]
+            return False
+
+        url = "redis://127.0.0.1:{port}/{name}"
+        with _running(command, directory, None, signal.SIGTERM, is_there):
+            yield StoreServer(port, url, empty, map(str, count()))
 
 
 @pytest.fixture(params=KINDS)
@@ -120,21 +135,26 @@ def store_server(request: pytest.FixtureRequest) -> StoreServer:
 
 
 @pytest.fixture
-def new_store(store_server: StoreServer, database: Path) -> Iterator[Callable[[str | None], Store]]:
-    """Makes a store with some bounds, as its URL names them; `None`: makes nothing at its place."""
+def new_store(store_server: StoreServer, database: Path) -> Iterator[NewStore]:
     networks: list[Network] = []
 
     def make(bounds: str | None) -> Store:
         networks.append(Network(store_server.port))
-        store = Store(store_server.kind, store_server, networks[-1], store_server.make())
+        store = Store(store_server, networks[-1], next(store_server.names))
+        store.empty()
         if bounds is not None:
-            separator = "&" if "?" in store.direct else "?"
-            program(database, "init", "--db-location", f"{store.direct}{separator}{bounds}")
+            program(database, "init", "--db-location", f"{store.direct}?{bounds}")
         return store
 
     yield make
     for network in networks:
         network.close()
+
+
+def in_parallel(make: Callable[[], str], times: int) -> list[str]:
+    """Makes keys, each of which waits until all processes know of it."""
+    with ThreadPoolExecutor(times) as threads:
+        return [made.result() for made in [threads.submit(make) for _ in range(times)]]
 
 
 def program(database: Path, *arguments: str) -> str:
@@ -281,11 +301,9 @@ def _running(
         process.wait(DEADLINE)
 
 
-def _answers(port: int) -> bool:
-    """Whether a Redis is there."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as asked:
-            asked.sendall(b"PING\r\n")
-            return asked.recv(7) == b"+PONG\r\n"
-    except OSError:
-        return False
+def _ask_redis(port: int, *commands: str) -> list[str]:
+    """The answer to each command that is answered by one line."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as asked:
+        asked.sendall("".join(f"{command}\r\n" for command in commands).encode())
+        lines = asked.makefile()
+        return [lines.readline().strip() for _ in commands]
