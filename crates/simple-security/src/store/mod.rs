@@ -16,10 +16,14 @@ mod memory;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 #[allow(dead_code, reason = "the stores that use it come next")]
 mod network;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteStore, read_old_keys};
 
@@ -129,18 +133,23 @@ pub fn open(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
     match location {
         #[cfg(feature = "sqlite")]
         Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+        #[cfg(feature = "redis")]
+        Location::Redis(server) => Ok(Arc::new(RedisStore::open(server)?)),
         #[allow(unreachable_patterns, reason = "where all stores are built in")]
         _ => Err(StoreError::NotBuiltIn { place: location.to_string() }),
     }
 }
 
-/// Makes a store at a location where there is none, also where opening makes none. One that is there
-/// is opened.
+/// Makes a store where there is none, and opens it. One that is there is left as it is.
 ///
 /// # Errors
-/// Those of [`open`].
+/// [`StoreError`] says what is wrong with the place. What is there is as it was then.
 pub fn make(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
-    open(location)
+    match location {
+        #[cfg(feature = "redis")]
+        Location::Redis(server) => Ok(Arc::new(RedisStore::make(server)?)),
+        _ => open(location),
+    }
 }
 
 /// Makes a reading, and says how it went.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::{Refresh, Refreshed, StoreError};
 use crate::config::Server;
@@ -107,10 +107,7 @@ pub(super) async fn keep_fresh(refresh: Refresh, hint: &Notify, lease: Duration)
             Refreshed::Gone => return,
         };
         // A hint that came during the reading may be of a change that it has not seen.
-        tokio::select! {
-            () = hinted => {}
-            () = sleep(pause) => {}
-        }
+        let _ = timeout(pause, hinted).await;
     }
 }
 

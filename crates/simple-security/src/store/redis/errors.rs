@@ -1,0 +1,99 @@
+//! What an error of the server or of the library means.
+
+use redis::{ErrorKind, RedisError};
+
+use crate::store::StoreError;
+
+/// Says what has gone wrong at a place.
+pub(super) fn of(place: &str, error: RedisError) -> StoreError {
+    let place = place.to_owned();
+    let said = text(&error);
+    // Where a script has failed, older servers put the code into a longer text.
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if says(&["NOTMADE"]) {
+        return StoreError::NotMade { place };
+    }
+    if says(&["ANOTHERSTORE"]) {
+        return StoreError::AnotherStore { place };
+    }
+    let source = Some(error.clone().into());
+    if says(&["LEFTOVERS"]) {
+        let reason = "it has keys of ours, but not simple-security:store, which they belong to. Restore it from a backup; or delete all keys whose names begin with simple-security:, and make a store anew".to_owned();
+        return StoreError::Unsuitable { place, reason, source };
+    }
+    if says(&OUTAGES) || (is_lost(&error) && error.kind() != ErrorKind::Parse) {
+        return StoreError::Unreachable { place, reason: said, source };
+    }
+    if says(&["NOAUTH", "WRONGPASS", "AUTH <password>", "AUTH called", "invalid password"]) {
+        let reason =
+            format!("it refuses the user or the password in the URL ({said}); set them right");
+        return StoreError::Unsuitable { place, reason, source };
+    }
+    if says(&["NOPERM", "No permissions"]) {
+        let reason = format!(
+            "the user in the URL may not do what is needed ({said}); allow it: ACL SETUSER <user> ~simple-security:* &simple-security:* +@all -@dangerous +info +config|get"
+        );
+        return StoreError::Unsuitable { place, reason, source };
+    }
+    if error.kind() == ErrorKind::InvalidClientConfig {
+        return StoreError::Unsuitable { place, reason: said, source };
+    }
+    if says(&["MISCONF"]) {
+        return if says(&["No space left"]) {
+            StoreError::DiskFull { source }
+        } else {
+            let reason = format!(
+                "{place} cannot write to its disk, and nothing was changed; free some space there, and look into its log"
+            );
+            StoreError::Failed { reason, source }
+        };
+    }
+    if says(&["OOM command", "used memory > 'maxmemory'"]) {
+        let reason = format!(
+            "the memory of {place} is full (maxmemory), and nothing was written; give it more: CONFIG SET maxmemory <more>"
+        );
+        return StoreError::Failed { reason, source };
+    }
+    StoreError::Failed { reason: format!("{place} said: {said}"), source }
+}
+
+/// What was said, with the code of each error of the server.
+fn text(error: &RedisError) -> String {
+    let Some(errors) = error.clone().into_server_errors() else { return error.to_string() };
+    let texts = errors.iter().map(|(_, error)| match error.details() {
+        Some(details) => format!("{} {details}", error.code()),
+        None => error.code().to_owned(),
+    });
+    texts.collect::<Vec<_>>().join("; ")
+}
+
+/// Whether the connection is of no use any more.
+pub(super) fn is_lost(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_unrecoverable_error() || error.kind() == ErrorKind::Parse
+}
+
+/// Whether another connection may lead to a server that can do it: after a failover the name of
+/// the primary stands for another machine.
+pub(super) fn is_elsewhere(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Unreachable { .. }
+            | StoreError::NotMade { .. }
+            | StoreError::AnotherStore { .. }
+    )
+}
+
+/// What a server says that is not ready, or is none to be asked.
+const OUTAGES: [&str; 11] = [
+    "LOADING",
+    "READONLY",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "UNKILLABLE",
+    "max number of clients",
+    "BUSY Redis",
+    "BUSY Valkey",
+    "read only replica",
+];

@@ -1,0 +1,75 @@
+//! Showing keys: some hundred at a time, so that the server has time for others in between.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use redis::{FromRedisValue, Value, from_redis_value};
+
+use super::line::Sent;
+use super::scripts::{PAGE, STORE, USAGE};
+use super::values::{self, Key};
+use super::{CHUNK, Inner};
+use crate::page::PageRequest;
+use crate::record::{KeyId, KeyRecord, StoredKey, Timestamp, Usage};
+use crate::store::StoreError;
+
+/// How many keys are read at a time.
+const KEYS: usize = 500;
+
+pub(super) async fn page(
+    inner: &Inner,
+    request: &PageRequest,
+    now: Timestamp,
+) -> Result<Vec<StoredKey>, StoreError> {
+    let limit = request.limit as usize;
+    let mut place = request.after.map(values::place).unwrap_or_default();
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let (next, keys) = chunk(inner, &place).await?;
+        found.extend(keys.into_iter().filter(|key| request.asks_for(&key.record, now)));
+        match next {
+            Some(next) => place = next,
+            None => break,
+        }
+    }
+    found.truncate(limit);
+    Ok(found)
+}
+
+pub(super) async fn list(inner: &Inner) -> Result<Vec<(KeyRecord, Usage)>, StoreError> {
+    // By id: a key that is deleted and comes back meanwhile may be met twice.
+    let mut found = HashMap::new();
+    let mut place = String::new();
+    loop {
+        let (next, keys) = chunk(inner, &place).await?;
+        found.extend(keys.into_iter().map(|key| (key.record.id, (key.record, key.usage))));
+        match next {
+            Some(next) => place = next,
+            None => break,
+        }
+    }
+    let mut found: Vec<_> = found.into_values().collect();
+    found
+        .sort_by_key(|(record, usage)| (Reverse(usage.last_used_at), record.created_at, record.id));
+    Ok(found)
+}
+
+pub(super) async fn usage(inner: &Inner, id: KeyId) -> Result<Option<Usage>, StoreError> {
+    let mut script = USAGE.key(STORE);
+    script.arg(&inner.id).arg(id.as_str());
+    let found: Option<(Option<i64>, Option<i64>)> =
+        inner.others.run(CHUNK, Sent::Again, &script).await?;
+    Ok(found.map(|(total, last)| values::usage(total, last)))
+}
+
+/// The next keys after a place, and the place of the last of them, unless there are no more.
+async fn chunk(inner: &Inner, place: &str) -> Result<(Option<String>, Vec<StoredKey>), StoreError> {
+    let mut script = PAGE.key(STORE);
+    script.arg(&inner.id).arg(place).arg(KEYS);
+    let mut answer: Vec<Value> = inner.others.run(CHUNK, Sent::Again, &script).await?;
+    let failed = |error: redis::ParsingError| inner.connector.failed(error.into());
+    let keys = answer.split_off(answer.len().min(1));
+    let next = answer.pop().map(Option::<String>::from_redis_value).transpose().map_err(failed)?;
+    let keys = keys.into_iter().map(|key| from_redis_value(key).map(|Key(key)| key));
+    Ok((next.flatten(), keys.collect::<Result<_, _>>().map_err(failed)?))
+}

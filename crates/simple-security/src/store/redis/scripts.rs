@@ -1,0 +1,27 @@
+//! The scripts, each with the parts that are put before it.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+/// The hash of the store, which each script is given as its key.
+pub(super) const STORE: &str = "simple-security:store";
+/// The channel on which changes are announced, with the id of the store.
+pub(super) const CHANNEL: &str = "simple-security:changes";
+
+macro_rules! script {
+    ($($part:literal),*) => {
+        LazyLock::new(|| Script::new(concat!($(include_str!(concat!("scripts/", $part))),*)))
+    };
+}
+
+pub(super) static MAKE: LazyLock<Script> = script!("make.lua");
+pub(super) static FIND: LazyLock<Script> = script!("store.lua", "find.lua");
+pub(super) static READING: LazyLock<Script> = script!("store.lua", "reading.lua");
+pub(super) static INSERT: LazyLock<Script> = script!("memory.lua", "store.lua", "insert.lua");
+pub(super) static TAKEN: LazyLock<Script> = script!("store.lua", "taken.lua");
+pub(super) static CHANGE: LazyLock<Script> = script!("store.lua", "change.lua");
+pub(super) static DELETE: LazyLock<Script> = script!("store.lua", "delete.lua");
+pub(super) static PAGE: LazyLock<Script> = script!("store.lua", "page.lua");
+pub(super) static USAGE: LazyLock<Script> = script!("store.lua", "usage.lua");
+pub(super) static COUNT: LazyLock<Script> = script!("store.lua", "count.lua");
