@@ -214,16 +214,16 @@ class Network:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            with suppress(OSError):
+                self._connect(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        with self._lock:
             if self._is_cut:
                 client.close()
-                continue
-            try:
-                server = socket.create_connection(("127.0.0.1", self._server))
-            except OSError:
-                client.close()
-                continue
-            with self._lock:
-                self._sockets |= {client, server}
+                return
+            server = socket.create_connection(("127.0.0.1", self._server))
+            self._sockets |= {client, server}
             for source, sink in ((client, server), (server, client)):
                 source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
@@ -234,19 +234,17 @@ class Network:
                 self._goes_on.wait()
                 sink.sendall(carried)
         self._goes_on.wait()
-        self._end(source, sink)
-
-    def _end_all(self) -> None:
-        with self._lock:
-            self._end(*self._sockets)
-            self._sockets.clear()
-
-    @staticmethod
-    def _end(*ended: socket.socket) -> None:
-        for each in ended:
+        for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            each.close()
+
+    def _end_all(self) -> None:
+        # Not closed before their threads have let go of them: their numbers would be used again.
+        with self._lock:
+            for each in self._sockets:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+            self._sockets.clear()
 
 
 def free_port() -> int:

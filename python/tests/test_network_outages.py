@@ -1,4 +1,4 @@
-"""A store on a network that does not answer: what cannot be told is refused, and nothing else waits."""
+"""A store on a network that does not answer: only what it must be asked for waits, not for long."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from fastapi_simple_security import StoreUnavailable
 
 TRY_AGAIN_LATER = 1013
 # By how much the event loop may be late on a busy machine, in seconds.
-LATE = 0.5
+LATE = 0.8
 # After that a store that does not answer is given up.
-GIVEN_UP = 1.5 + LATE
+GIVEN_UP = 1.0 + LATE
 # A crowd has no thread for each: some wait for a thread first.
-GIVEN_UP_IN_A_CROWD = 1.0 + GIVEN_UP
-CROWD = 150
+GIVEN_UP_IN_A_CROWD = 2.0 + LATE
+CROWD = 100
 BACK = 2.0
 
 Guard = Callable[..., GuardedApp]
@@ -169,9 +169,10 @@ def test_an_outage(new_store: NewStore, guard: Guard) -> None:
         raise AssertionError("accepted")
     assert refused.value.code == TRY_AGAIN_LATER
     store.network.mend()
-    # Whether the last request before the end of the lease was accepted is not known here.
     wait_until(lambda: guarded.use(key).status_code == 200, BACK, "the store is back")
-    assert guarded.log_of(key)["total_queries"] >= counted
+    wait_until(lambda: guarded.admin("logs").status_code == 200, BACK, "for administrators too")
+    # More were accepted while it was waited for, and not counted here.
+    assert guarded.log_of(key)["total_queries"] > counted
 
 
 def test_what_is_counted_while_the_store_is_down_is_not_lost(
@@ -182,17 +183,14 @@ def test_what_is_counted_while_the_store_is_down_is_not_lost(
     key = guarded.new()
     assert guarded.accepts(key)
     store.network.cut()
-    for _ in range(50):
-        assert guarded.accepts(key)
-    wait_until(lambda: guarded.use(key).status_code == 503, 6.0, "the end of the lease")
+    counted = 1
+    while (answer := guarded.use(key)).status_code == 200:
+        counted += 1
+    refused_for_now(answer)
+    assert counted > 50
     store.network.mend()
     direct = guard(db_location=store.direct)
-    used = 51
-
-    def all_is_written() -> bool:
-        return bool(direct.log_of(key)["total_queries"] >= used)
-
-    wait_until(all_is_written, 5.0, "the counts are written")
+    wait_until(lambda: direct.log_of(key)["total_queries"] == counted, 5.0, f"{counted} counted")
 
 
 @pytest.mark.parametrize("how", ["cut", "stall"])
