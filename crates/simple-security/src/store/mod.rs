@@ -14,14 +14,17 @@ use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, StoredKey, Timestam
 
 mod memory;
 #[cfg(any(feature = "postgres", feature = "redis"))]
-#[allow(dead_code, reason = "the stores that use it come next")]
 mod network;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
 #[cfg(feature = "sqlite")]
@@ -133,6 +136,8 @@ pub fn open(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
     match location {
         #[cfg(feature = "sqlite")]
         Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+        #[cfg(feature = "postgres")]
+        Location::Postgres(server) => Ok(Arc::new(PostgresStore::open(server)?)),
         #[cfg(feature = "redis")]
         Location::Redis(server) => Ok(Arc::new(RedisStore::open(server)?)),
         #[allow(unreachable_patterns, reason = "where all stores are built in")]

@@ -1,1 +1,168 @@
-//! stub
+//! The PostgreSQL store: one database, many machines.
+//!
+//! All is in a schema of its own, `simple_security`. Who changes a key locks one row first, which
+//! holds the last position of the change log, so that positions are in the order of commits;
+//! triggers write the log. Only the primary is asked, also for look-ups and readings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::answers::Answers;
+use self::database::Database;
+use super::network::{Worker, keep_fresh};
+use super::{
+    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, Refresh, StoreError,
+    StoreFuture, UsageBatch,
+};
+use crate::config::Server;
+use crate::key::KeyDigest;
+use crate::page::PageRequest;
+use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+
+mod answers;
+mod bulk;
+mod connect;
+mod counts;
+mod database;
+mod errors;
+mod open;
+mod pool;
+mod query;
+mod reader;
+mod statements;
+
+/// Keys in a PostgreSQL database, 14 or later.
+pub struct PostgresStore {
+    worker: Worker,
+    database: Arc<Database>,
+}
+
+impl PostgresStore {
+    /// Connects to the server, and makes the tables where there are none. It may take some
+    /// seconds, and this thread waits.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] when the server does not answer, [`StoreError::Unsuitable`]
+    /// when it does and is none to work with, [`StoreError::NewerSchema`] when a newer version has
+    /// changed the tables, [`StoreError::OtherBound`] when the store has other bounds than the URL.
+    pub fn open(server: &Server) -> Result<Self, StoreError> {
+        let worker = Worker::start()?;
+        let database = Arc::new(worker.wait_for(Database::open(server.clone()))?);
+        Ok(Self { worker, database })
+    }
+
+    /// Does some work on the threads of the store, whoever waits for it.
+    fn run<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Database>) -> F) -> StoreFuture<'_, T>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        Box::pin(self.worker.run(work(Arc::clone(&self.database))))
+    }
+}
+
+impl KeyStore for PostgresStore {
+    fn lease(&self) -> Duration {
+        self.database.bounds().lease()
+    }
+
+    fn stale_if_error(&self) -> Duration {
+        self.database.bounds().stale_if_error
+    }
+
+    fn is_embedded(&self) -> bool {
+        false
+    }
+
+    fn keep_fresh(&self, refresh: Refresh) {
+        let (database, lease) = (Arc::clone(&self.database), self.lease());
+        self.worker.spawn(async move { keep_fresh(refresh, database.changed(), lease).await });
+    }
+
+    fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
+        let query = statements::insert(digest, record);
+        self.run(|database| async move {
+            database.change("adding a key", &query).await?;
+            Ok(())
+        })
+    }
+
+    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
+        self.run(move |database| async move { bulk::insert_all(&database, keys, existing).await })
+    }
+
+    fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
+        self.run(move |database| async move {
+            let rows = database.look_up(&statements::find(&database, key)).await?;
+            Answers(database.errors()).found(&rows)
+        })
+    }
+
+    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+        let query = statements::change(id, change);
+        self.run(|database| async move {
+            let rows = database.change("changing a key", &query).await?;
+            Answers(database.errors()).before(&rows)
+        })
+    }
+
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+        let query = statements::delete(id);
+        self.run(|database| async move {
+            Ok(!database.change("deleting a key", &query).await?.is_empty())
+        })
+    }
+
+    fn page<'a>(
+        &'a self,
+        request: &'a PageRequest,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Vec<StoredKey>> {
+        let request = request.clone();
+        self.run(move |database| async move {
+            // The server has no such text, and would not read it. No name has it either.
+            if request.filter.name.as_ref().is_some_and(|name| name.contains('\0')) {
+                return Ok(Vec::new());
+            }
+            let rows = database.list(&statements::page(&database, &request, now)).await?;
+            Answers(database.errors()).page(&rows)
+        })
+    }
+
+    fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {
+        self.run(|database| async move {
+            let rows = database.list(&statements::list(&database)).await?;
+            Answers(database.errors()).list(&rows)
+        })
+    }
+
+    fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
+        self.run(move |database| async move {
+            let rows = database.show(&statements::usage(&database, id)).await?;
+            Answers(database.errors()).usage(&rows)
+        })
+    }
+
+    fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
+        let query = counts::add_usage(batch);
+        self.run(|database| async move {
+            database.add("writing usage", &query).await?;
+            Ok(())
+        })
+    }
+
+    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
+        self.run(move |database| async move {
+            let rows = database.reading(&statements::changes(&database, after)).await?;
+            Answers(database.errors()).reading(&rows, after)
+        })
+    }
+
+    /// Machines that share a database have no way to know who lives.
+    fn agree_on_admin_secret(&self, _: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    // Nothing is done for a fork: the child never touches the store of its parent and opens one of
+    // its own. Its copies of the connections are not driven there, so it says nothing on them, also
+    // not when it closes them; those of the parent go on.
+}

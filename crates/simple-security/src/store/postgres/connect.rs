@@ -1,0 +1,209 @@
+//! Connecting: to the primary alone, encrypted unless the server is this machine.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Connect;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::ExposeSecret;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Error, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::super::StoreError;
+use super::errors::Translator;
+use crate::config::Server;
+
+/// How long all servers of a URL may take, each a part of it: less than a look-up may.
+const CONNECTING: Duration = Duration::from_millis(800);
+
+/// How long what was sent may stay unconfirmed, and a silent connection unasked.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Makes connections.
+#[derive(Clone)]
+pub(super) struct Connector {
+    /// One for each server of the URL.
+    servers: Arc<[Config]>,
+    tls: MakeRustlsConnect,
+}
+
+/// What drives a connection, and hears what the server says unasked.
+pub(super) type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+
+impl Connector {
+    pub(super) fn new(server: &Server, errors: &Translator) -> Result<Self, StoreError> {
+        // What the library says of it is kept back: it may repeat a piece of a password.
+        let config: Config = server.url.expose_secret().parse().map_err(|_| {
+            errors.unsuitable("its URL cannot be read. In user and password, write what is not a letter or a digit as %XX; leave out parameters that are not of libpq")
+        })?;
+        let servers = each_server(&config, server.encrypted);
+        let encrypted = servers.iter().any(|server| server.get_ssl_mode() == SslMode::Require);
+        let roots = if encrypted { roots(server, errors)? } else { RootCertStore::empty() };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| errors.unsuitable(format!("no TLS: {error}")))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { servers: servers.into(), tls: MakeRustlsConnect::new(tls) })
+    }
+
+    /// Connects to the first server that takes writes. One that does not answer is passed over.
+    pub(super) async fn connect(&self) -> Result<(Client, Driver), Error> {
+        let share = CONNECTING / self.servers.len().max(1) as u32;
+        let Some((last, others)) = self.servers.split_last() else {
+            return Config::new().connect(self.tls.clone()).await;
+        };
+        for server in others {
+            if let Ok(Ok(connected)) = timeout(share, server.connect(self.tls.clone())).await {
+                return Ok(connected);
+            }
+        }
+        last.connect(self.tls.clone()).await
+    }
+}
+
+impl Connect for Connector {
+    fn connect(
+        &self,
+        _: &Config,
+    ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
+        Box::pin(async move {
+            let (client, driver) = Self::connect(self).await?;
+            // Whoever waits for an answer learns that the connection has ended.
+            let driven = tokio::spawn(async move { drop(driver.await) });
+            Ok((client, driven))
+        })
+    }
+}
+
+/// A configuration for each server, whatever the URL says of these settings.
+fn each_server(config: &Config, encrypted: Option<bool>) -> Vec<Config> {
+    let (hosts, addresses, ports) =
+        (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
+    let count = hosts.len().max(addresses.len());
+    let share = CONNECTING / count.max(1) as u32;
+    let server = |index: usize| {
+        let (host, address) = (hosts.get(index), addresses.get(index));
+        let mut one = Config::new();
+        if let Some(user) = config.get_user() {
+            one.user(user);
+        }
+        if let Some(password) = config.get_password() {
+            one.password(password);
+        }
+        if let Some(database) = config.get_dbname() {
+            one.dbname(database);
+        }
+        if let Some(options) = config.get_options() {
+            one.options(options);
+        }
+        match host {
+            Some(Host::Tcp(name)) => drop(one.host(name)),
+            #[cfg(unix)]
+            Some(Host::Unix(path)) => drop(one.host_path(path)),
+            None => {}
+        }
+        if let Some(address) = address {
+            one.hostaddr(*address);
+        }
+        if let Some(port) = ports.get(index).or_else(|| ports.first()) {
+            one.port(*port);
+        }
+        one.application_name(config.get_application_name().unwrap_or("simple-security"))
+            .channel_binding(config.get_channel_binding())
+            .ssl_negotiation(config.get_ssl_negotiation())
+            .ssl_mode(ssl_mode(host, address, encrypted))
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            .load_balance_hosts(LoadBalanceHosts::Disable)
+            .connect_timeout(share)
+            .tcp_user_timeout(SILENCE)
+            .keepalives(true)
+            .keepalives_idle(SILENCE)
+            .keepalives_interval(Duration::from_secs(2))
+            .keepalives_retries(3);
+        one
+    };
+    (0..count).map(server).collect()
+}
+
+/// Never `prefer`, which whoever sits in between turns into plain text.
+fn ssl_mode(host: Option<&Host>, address: Option<&IpAddr>, encrypted: Option<bool>) -> SslMode {
+    let here = match host {
+        #[cfg(unix)]
+        Some(Host::Unix(_)) => return SslMode::Disable,
+        Some(Host::Tcp(name)) => {
+            name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        }
+        None => address.is_some_and(IpAddr::is_loopback),
+    };
+    if encrypted.unwrap_or(!here) { SslMode::Require } else { SslMode::Disable }
+}
+
+/// Who may have signed the certificate of the server.
+fn roots(server: &Server, errors: &Translator) -> Result<RootCertStore, StoreError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = &server.root_certificates {
+        let unreadable = |error: rustls::pki_types::pem::Error| {
+            errors.unsuitable(format!(
+                "sslrootcert, {}, is no file of certificates in PEM: {error}",
+                path.display()
+            ))
+        };
+        let certificates = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
+        for certificate in certificates {
+            roots.add(certificate.map_err(unreadable)?).map_err(|error| {
+                errors.unsuitable(format!("sslrootcert, {}: {error}", path.display()))
+            })?;
+        }
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    if roots.is_empty() {
+        return Err(errors.unsuitable(
+            "there is no certificate to check its own against. Install those of the system (ca-certificates), or name a file by sslrootcert",
+        ));
+    }
+    Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_spoken_to_in_plain_text() {
+        let mode = |host: &str, encrypted| {
+            let config: Config = format!("postgres://u@{host}/db").parse().expect("a URL");
+            each_server(&config, encrypted)
+                .iter()
+                .map(|server| server.get_ssl_mode() == SslMode::Require)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(mode("localhost,127.0.0.1,[::1],%2Frun", None), [false; 4]);
+        assert_eq!(mode("db.example.org,10.0.0.1,localhost.example", None), [true; 3]);
+        assert_eq!(mode("db.example.org", Some(false)), [false]);
+        assert_eq!(mode("localhost,%2Frun", Some(true)), [true, false]);
+    }
+
+    #[test]
+    fn every_server_must_be_the_primary() {
+        let url = "postgres://u:p@a:1,b:2/db?target_session_attrs=any&load_balance_hosts=random";
+        let servers = each_server(&url.parse().expect("a URL"), None);
+        for (server, port) in servers.iter().zip([1, 2]) {
+            assert_eq!(server.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+            assert_eq!((server.get_ports(), server.get_dbname()), (&[port][..], Some("db")));
+            assert_eq!(server.get_hosts().len(), 1);
+        }
+        assert_eq!(servers.len(), 2);
+    }
+}

@@ -1,0 +1,244 @@
+//! The connections to one database, and what is done on them in time.
+
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::super::StoreError;
+use super::super::network::{Bounds, within};
+use super::connect::Connector;
+use super::errors::Translator;
+use super::open::{self, Settings};
+use super::pool::{Lent, Pool};
+use super::query::{Query, last_value};
+use super::reader::Reader;
+use crate::config::Server;
+
+/// How long a reading and a look-up may take.
+const READING: Duration = Duration::from_secs(1);
+/// How long a change may take, with all that it waits for.
+const CHANGING: Duration = Duration::from_secs(10);
+/// How long a list may take, and each part of what adds many keys.
+pub(super) const LISTING: Duration = Duration::from_secs(60);
+
+/// How often a change is tried that another one was in the way of.
+const ATTEMPTS: u32 = 3;
+
+/// The server ends what takes longer by itself, in milliseconds: a process that has vanished in
+/// the middle of a change must not hold up all others. All attempts fit into [`CHANGING`].
+const CHANGE_LIMITS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL jit = off;
+    SET LOCAL lock_timeout = 3000; SET LOCAL statement_timeout = 5000;
+    SET LOCAL idle_in_transaction_session_timeout = 3000;";
+/// The same where many keys are added.
+const BULK_LIMITS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL jit = off;
+    SET LOCAL lock_timeout = 9000; SET LOCAL statement_timeout = 60000;
+    SET LOCAL idle_in_transaction_session_timeout = 60000;";
+
+/// The first lock of all that changes keys: whoever holds it is the only one, and gets positions
+/// in the order of commits. Whose store it is, is read with it.
+const LOCK_HEAD: &str = "SELECT s.store_id
+    FROM simple_security.settings AS s, simple_security.change_head AS h FOR UPDATE OF h";
+/// Without that lock, for what is in no log.
+const NO_LOCK: &str = "SELECT store_id FROM simple_security.settings";
+
+/// At most five connections.
+pub(super) struct Database {
+    errors: Translator,
+    settings: Settings,
+    look_ups: Pool,
+    others: Pool,
+    /// Lists and many keys at once take turns, so that one of the others is free for changes.
+    long: Semaphore,
+    reader: Reader,
+}
+
+impl Database {
+    /// Connects, and makes the tables where there are none.
+    pub(super) async fn open(server: Server) -> Result<Self, StoreError> {
+        let errors = Translator::new(server.to_string());
+        let connector = Connector::new(&server, &errors)?;
+        let (look_ups, others) = (Pool::new(connector.clone())?, Pool::new(connector.clone())?);
+        let lent = within(CHANGING, errors.place(), others.lend(&errors)).await?;
+        let found = within(CHANGING, errors.place(), open::look(&lent, &errors)).await?;
+        let settings = match found {
+            Some(settings) => settings,
+            None => within(LISTING, errors.place(), open::migrate(&lent, &server, &errors)).await?,
+        };
+        lent.give_back();
+        settings.bounds.agree(&server)?;
+        let (long, reader) = (Semaphore::new(1), Reader::new(connector));
+        Ok(Self { errors, settings, look_ups, others, long, reader })
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        self.settings.bounds
+    }
+
+    pub(super) fn errors(&self) -> &Translator {
+        &self.errors
+    }
+
+    /// Wakes when something has changed.
+    pub(super) fn changed(&self) -> &Notify {
+        self.reader.changed()
+    }
+
+    /// A question to the store as [`about_the_store`] begins it, with its first parameter.
+    pub(super) fn question(&self, text: String) -> Query {
+        Query::new(text).with(self.settings.store_id.clone(), Type::TEXT)
+    }
+
+    /// Asks on the connection for readings.
+    pub(super) async fn reading(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        let read = within(READING, self.errors.place(), async {
+            self.check(self.reader.read(query, READING, &self.errors).await?)
+        });
+        let read = read.await;
+        if read.is_err() {
+            // The next one connects anew, to the primary and to the store that was opened.
+            self.reader.disconnect();
+        }
+        read
+    }
+
+    /// Asks on a connection for look-ups.
+    pub(super) async fn look_up(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        self.read("looking up a key", query, &self.look_ups, READING).await
+    }
+
+    /// Asks for a little.
+    pub(super) async fn show(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        self.read("reading usage", query, &self.others, CHANGING).await
+    }
+
+    /// Asks for what may be long.
+    pub(super) async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        let _turn = within(LISTING, self.errors.place(), self.turn()).await?;
+        self.read("listing keys", query, &self.others, LISTING).await
+    }
+
+    /// Changes keys by one statement, alone.
+    pub(super) async fn change(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
+        self.write(doing, query, LOCK_HEAD).await
+    }
+
+    /// Writes by one statement what is no change of a key.
+    pub(super) async fn add(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
+        self.write(doing, query, NO_LOCK).await
+    }
+
+    /// The turn of one that takes long.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        self.long.acquire().await.map_err(|error| StoreError::Failed {
+            reason: "the store is closed".to_owned(),
+            source: Some(error.into()),
+        })
+    }
+
+    /// Begins a transaction that adds many keys, as the only one that changes any.
+    pub(super) async fn begin_bulk(&self) -> Result<Lent, StoreError> {
+        within(CHANGING, self.errors.place(), async {
+            let lent = self.others.lend(&self.errors).await?;
+            let begun = lent.simple_query(&format!("{BULK_LIMITS} {LOCK_HEAD}")).await;
+            let begun = begun.map_err(|error| self.errors.translate("adding keys", error))?;
+            self.check_id(last_value(&begun).as_deref())?;
+            Ok(lent)
+        })
+        .await
+    }
+
+    async fn read(
+        &self,
+        doing: &str,
+        query: &Query,
+        pool: &Pool,
+        limit: Duration,
+    ) -> Result<Vec<Row>, StoreError> {
+        within(limit, self.errors.place(), async {
+            let lent = pool.lend(&self.errors).await?;
+            let rows = query.ask_alone(&lent, limit).await;
+            let rows = rows.map_err(|error| self.errors.translate(doing, error));
+            let checked = rows.and_then(|rows| self.check(rows));
+            if checked.is_ok() {
+                lent.give_back();
+            }
+            checked
+        })
+        .await
+    }
+
+    async fn write(&self, doing: &str, query: &Query, first: &str) -> Result<Vec<Row>, StoreError> {
+        within(CHANGING, self.errors.place(), async {
+            let mut attempt = 1;
+            loop {
+                match self.try_to_write(doing, query, first).await {
+                    Err(StoreError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
+                    done => return done,
+                }
+            }
+        })
+        .await
+    }
+
+    /// Two round trips: all but the commit, then the commit. An error of the commit is one,
+    /// whatever has become of it.
+    async fn try_to_write(
+        &self,
+        doing: &str,
+        query: &Query,
+        first: &str,
+    ) -> Result<Vec<Row>, StoreError> {
+        let failed = |error| self.errors.translate(doing, error);
+        let lent = self.others.lend(&self.errors).await?;
+        let written = query.ask_after(&lent, &format!("{CHANGE_LIMITS} {first}")).await;
+        let written = written.map_err(failed).and_then(|(store_id, rows)| {
+            self.check_id(store_id.as_deref())?;
+            Ok(rows)
+        });
+        match written {
+            Ok(rows) => {
+                lent.batch_execute("COMMIT").await.map_err(failed)?;
+                lent.give_back();
+                Ok(rows)
+            }
+            Err(error) => {
+                // Else it is closed, which takes everything back too.
+                if !error.is_outage() && lent.batch_execute("ROLLBACK").await.is_ok() {
+                    lent.give_back();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets through what comes from the primary, and from the store that was opened.
+    fn check(&self, rows: Vec<Row>) -> Result<Vec<Row>, StoreError> {
+        let said = rows.first().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        let failed = |error| self.errors.translate("reading an answer", error);
+        match said.transpose().map_err(failed)? {
+            Some((true, false)) => Ok(rows),
+            Some((_, true)) => Err(self.errors.standby()),
+            Some((false, _)) | None => Err(self.errors.another_store()),
+        }
+    }
+
+    fn check_id(&self, store_id: Option<&str>) -> Result<(), StoreError> {
+        if store_id == Some(&*self.settings.store_id) {
+            Ok(())
+        } else {
+            Err(self.errors.another_store())
+        }
+    }
+}
+
+/// A question that begins with whose store it is and whether the server is a standby, read in the
+/// same snapshot as `columns`, of what `joined` joins to it. There is always a row, unless the
+/// store is gone.
+pub(super) fn about_the_store(columns: &str, joined: &str) -> String {
+    format!(
+        "SELECT s.store_id = $1::uuid, pg_is_in_recovery(), {columns}
+         FROM (SELECT store_id FROM simple_security.settings LIMIT 1) AS s {joined}"
+    )
+}

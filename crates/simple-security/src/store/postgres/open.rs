@@ -1,0 +1,175 @@
+//! Opening: which server it is, the tables and what is kept for all processes.
+
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
+
+use super::super::StoreError;
+use super::super::network::Bounds;
+use super::errors::Translator;
+use super::query::Query;
+use crate::config::Server;
+
+/// One step of the tables. Steps add first and remove in a later version, so that programs of two
+/// versions can work side by side.
+struct Migration {
+    sql: &'static str,
+    /// The oldest schema that a program may know to work with the tables after it.
+    minimum_reader: i32,
+}
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    sql: include_str!("../../migrations/postgres/0001_keys.sql"),
+    minimum_reader: 1,
+}];
+
+/// The newest schema that this program knows.
+const KNOWN: i32 = MIGRATIONS.len() as i32;
+
+/// PostgreSQL 14, the oldest that is tested.
+const OLDEST: i32 = 140_000;
+
+/// Who makes tables holds this lock: "simplsec" in ASCII.
+const MIGRATING: i64 = 0x7369_6d70_6c73_6563;
+
+/// What the store keeps for all processes.
+pub(super) struct Settings {
+    pub(super) store_id: String,
+    pub(super) bounds: Bounds,
+}
+
+/// Looks at the server, and at the store where its tables are those that we know or newer ones.
+/// `None`: they are to be made. Nothing is written and nobody is held up.
+pub(super) async fn look(
+    client: &Client,
+    errors: &Translator,
+) -> Result<Option<Settings>, StoreError> {
+    let server = Query::new(
+        "SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
+             current_setting('server_encoding'), to_regclass('simple_security.settings') IS NOT NULL",
+    );
+    let failed = |error| errors.translate("looking at the server", error);
+    let rows = server.ask(client).await.map_err(failed)?;
+    let row = rows.first().ok_or_else(|| errors.unsuitable("it does not say what it is"))?;
+    suits(
+        row.try_get(0).map_err(failed)?,
+        row.try_get(1).map_err(failed)?,
+        row.try_get(2).map_err(failed)?,
+    )
+    .map_err(|reason| errors.unsuitable(reason))?;
+    if !row.try_get::<_, bool>(3).map_err(failed)? {
+        return Ok(None);
+    }
+    let (schema, settings) = settings(client, errors).await?;
+    Ok((schema >= KNOWN).then_some(settings))
+}
+
+/// Makes the tables that are missing, as the only one that does.
+pub(super) async fn migrate(
+    client: &Client,
+    server: &Server,
+    errors: &Translator,
+) -> Result<Settings, StoreError> {
+    let failed = |error| errors.translate("making the tables", error);
+    // Should this process vanish, the others must not wait for ever.
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+         SET LOCAL lock_timeout = 50000; SET LOCAL idle_in_transaction_session_timeout = 10000;
+         SELECT pg_advisory_xact_lock({MIGRATING})"
+    );
+    client.batch_execute(&begin).await.map_err(failed)?;
+    // Another one may have made them while we waited.
+    let exists = Query::new("SELECT to_regclass('simple_security.settings') IS NOT NULL");
+    let rows = exists.ask(client).await.map_err(failed)?;
+    let exists = rows.first().is_some_and(|row| row.get(0));
+    let there = if exists { settings(client, errors).await?.0 } else { 0 };
+    for migration in MIGRATIONS.iter().skip(usize::try_from(there).unwrap_or(0)) {
+        client.batch_execute(migration.sql).await.map_err(failed)?;
+    }
+    if there < KNOWN {
+        written(there, server).ask(client).await.map_err(failed)?;
+    }
+    let (_, settings) = settings(client, errors).await?;
+    client.batch_execute("COMMIT").await.map_err(failed)?;
+    Ok(settings)
+}
+
+/// Writes down what was made of a schema.
+fn written(there: i32, server: &Server) -> Query {
+    let minimum_reader = MIGRATIONS.last().map_or(0, |migration| migration.minimum_reader);
+    let query = if there == 0 {
+        let wanted = Bounds::wanted(server);
+        let microseconds = |duration: Duration| duration.as_micros() as i64;
+        Query::new(
+            "INSERT INTO simple_security.settings
+                 (max_staleness, stale_if_error, schema, minimum_reader) VALUES ($1, $2, $3, $4)",
+        )
+        .with(microseconds(wanted.max_staleness), Type::INT8)
+        .with(microseconds(wanted.stale_if_error), Type::INT8)
+    } else {
+        Query::new("UPDATE simple_security.settings SET schema = $1, minimum_reader = $2")
+    };
+    query.with(KNOWN, Type::INT4).with(minimum_reader, Type::INT4)
+}
+
+/// The schema, and what is kept with it, unless it is one that this program cannot work with.
+async fn settings(client: &Client, errors: &Translator) -> Result<(i32, Settings), StoreError> {
+    let failed = |error| errors.translate("reading the settings", error);
+    let query = Query::new(
+        "SELECT schema, minimum_reader, store_id::text, max_staleness, stale_if_error
+         FROM simple_security.settings",
+    );
+    let rows = query.ask(client).await.map_err(failed)?;
+    let Some(row) = rows.first() else {
+        return Err(StoreError::NotMade { place: errors.place().to_owned() });
+    };
+    let schema: i32 = row.try_get(0).map_err(failed)?;
+    if row.try_get::<_, i32>(1).map_err(failed)? > KNOWN {
+        return Err(StoreError::NewerSchema {
+            path: errors.place().into(),
+            found: schema.into(),
+            known: KNOWN.into(),
+        });
+    }
+    let settings = Settings {
+        store_id: row.try_get(2).map_err(failed)?,
+        bounds: Bounds {
+            max_staleness: duration(row, 3).map_err(failed)?,
+            stale_if_error: duration(row, 4).map_err(failed)?,
+        },
+    };
+    Ok((schema, settings))
+}
+
+fn duration(row: &Row, column: usize) -> Result<Duration, tokio_postgres::Error> {
+    let microseconds: i64 = row.try_get(column)?;
+    Ok(Duration::from_micros(microseconds.try_into().unwrap_or(0)))
+}
+
+/// Whether the server is one that this was made for.
+fn suits(number: i32, version: &str, encoding: &str) -> Result<(), String> {
+    if number < OLDEST {
+        return Err(format!("it is PostgreSQL {version}; use 14 or a later one"));
+    }
+    if encoding != "UTF8" {
+        return Err(format!(
+            "the database is encoded in {encoding}, which does not have all characters that a name may have; make one in UTF8"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_servers_and_other_encodings_are_refused() {
+        assert!(suits(140_000, "14.0", "UTF8").is_ok());
+        assert!(suits(170_002, "17.2", "UTF8").is_ok());
+        let refused = suits(130_018, "13.18", "UTF8").expect_err("too old");
+        assert!(refused.contains("13.18") && refused.contains("14"), "{refused}");
+        assert!(suits(150_000, "15.0", "LATIN1").expect_err("no Unicode").contains("LATIN1"));
+    }
+}

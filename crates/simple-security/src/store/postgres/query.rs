@@ -1,0 +1,81 @@
+//! One statement with its parameters, and how it is asked: never by a name that a server would
+//! have to remember, so that a pooler of transactions may sit in between.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use futures_util::future::{join, join3};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, Row, SimpleQueryMessage};
+
+/// A statement.
+pub(super) struct Query {
+    text: Cow<'static, str>,
+    parameters: Vec<(Box<dyn ToSql + Sync + Send>, Type)>,
+}
+
+impl Query {
+    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: text.into(), parameters: Vec::new() }
+    }
+
+    /// With one more parameter.
+    pub(super) fn with(mut self, value: impl ToSql + Sync + Send + 'static, type_: Type) -> Self {
+        self.parameters.push((Box::new(value), type_));
+        self
+    }
+
+    /// Asks it alone, or in a transaction that was begun.
+    pub(super) async fn ask(&self, client: &Client) -> Result<Vec<Row>, Error> {
+        let parameters: Vec<(&(dyn ToSql + Sync), Type)> = self
+            .parameters
+            .iter()
+            .map(|(value, type_)| (&**value as &(dyn ToSql + Sync), type_.clone()))
+            .collect();
+        client.query_typed(&self.text, &parameters).await
+    }
+
+    /// Asks it in a transaction that only reads, in one round trip. The server gives up by itself
+    /// after `limit`: when we have gone away it would wait for a lock for ever.
+    pub(super) async fn ask_alone(
+        &self,
+        client: &Client,
+        limit: Duration,
+    ) -> Result<Vec<Row>, Error> {
+        // Of a table that was never analyzed the server may think that it is large, and compile the
+        // statement, which takes a hundred times as long as to run it.
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
+             SET LOCAL jit = off; SET LOCAL statement_timeout = {}",
+            limit.as_millis()
+        );
+        // They are sent in this order, one right after the other.
+        let (begun, rows, ended) =
+            join3(client.batch_execute(&begin), self.ask(client), client.batch_execute("COMMIT"))
+                .await;
+        begun?;
+        let rows = rows?;
+        ended?;
+        Ok(rows)
+    }
+
+    /// Asks it in a transaction that `begin` begins and nobody has ended yet, in one round trip.
+    /// Gives what `begin` has read last, too.
+    pub(super) async fn ask_after(
+        &self,
+        client: &Client,
+        begin: &str,
+    ) -> Result<(Option<String>, Vec<Row>), Error> {
+        let (begun, rows) = join(client.simple_query(begin), self.ask(client)).await;
+        Ok((last_value(&begun?), rows?))
+    }
+}
+
+/// The first column of the last row.
+pub(super) fn last_value(messages: &[SimpleQueryMessage]) -> Option<String> {
+    let row = messages.iter().rev().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    })?;
+    row.get(0).map(str::to_owned)
+}
