@@ -100,6 +100,10 @@ def test_both_programs_do_the_same(database: Path, binary: Path, canaries: set[s
         (["--version"], ""),
         (["keys", "--help"], ""),
         (["keys", "import", "--help"], ""),
+        (["init", "--help"], ""),
+        (["init", "--db-location", "redis://host/0?max_staleness=0"], ""),
+        (["copy", "--help"], ""),
+        (["copy", "nowhere.db", "new.db"], ""),
         (["keys", "list"], ""),
         (["keys", "show", identity], ""),
         (["keys", "show", "-", "--json"], key),
@@ -138,6 +142,17 @@ def test_both_programs_do_the_same(database: Path, binary: Path, canaries: set[s
         if "--json" in arguments and "issue" in arguments:
             canaries.update(json.loads(made.stdout)["key"] for made in (ours, rust))
     old.unlink()
+
+
+def test_a_store_is_made_and_copied(database: Path, canaries: set[str]) -> None:
+    made = program(database, "init")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.startswith(f"made {database}; a change of a key holds at once ")
+    canaries.add(program(database, "keys", "issue").stdout.strip())
+    copied = program(database, "copy", str(database), "copy.db")
+    assert (copied.returncode, copied.stderr) == (0, "")
+    copy = database.with_name("copy.db")
+    assert program(copy, "keys", "export").stdout == program(database, "keys", "export").stdout
 
 
 def test_settings_are_those_of_the_package(database: Path) -> None:

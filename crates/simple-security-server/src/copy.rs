@@ -24,6 +24,8 @@ use crate::progress::Progress;
 
 mod copying;
 mod difference;
+#[cfg(test)]
+mod model;
 mod verify;
 mod walk;
 

@@ -34,6 +34,8 @@ pub(super) enum Refused {
     Invalid(Vec<Wrong>),
     /// It cannot be told or done now. Why has been logged: it is no business of a client.
     Unavailable,
+    /// Nobody has set an admin secret. The text names the setting, for the one who forgot it.
+    NoSecret(String),
 }
 
 /// One thing that is wrong with a request.
@@ -98,6 +100,9 @@ impl Refused {
                 "unavailable",
                 "The store of the API keys is unavailable".into(),
             ),
+            Self::NoSecret(why) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", Cow::from(why.clone()))
+            }
         };
         Problem::new(status, code, detail)
     }
@@ -111,7 +116,7 @@ impl Refused {
                 Some((WWW_AUTHENTICATE, r#"APIKey realm="admin""#))
             }
             Self::NoSuchMethod(methods) => Some((ALLOW, methods)),
-            Self::Unavailable => Some((RETRY_AFTER, "1")),
+            Self::Unavailable | Self::NoSecret(_) => Some((RETRY_AFTER, "1")),
             _ => None,
         }
     }
@@ -134,7 +139,10 @@ impl From<KeyError> for Refused {
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
-        unavailable(&error)
+        match error {
+            StoreError::NoSharedSecret { .. } => Self::NoSecret(error.to_string()),
+            other => unavailable(&other),
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Copying {
         self.done
     }
 
-    /// Copies a page more; `false`: there was none. All of it is looked at before any of it is written.
+    /// Copies a page more; `false`: there was none. No key of it is added where one cannot be.
     pub(super) fn step(&mut self) -> Result<bool, Failure> {
         let mut batch = Batch::default();
         let mut met = 0;
@@ -117,7 +117,7 @@ impl Copying {
 
     fn refuse(&self, id: KeyId, why: &str) -> Failure {
         Failure::Refused(format!(
-            "{id} cannot be copied to {}: {why}. Delete one of the two and run the command again. Nothing more was changed",
+            "{id} cannot be copied to {}: {why}. Delete one of the two and run the command again; it has stopped there",
             self.walk.to().name
         ))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use simple_security::KeyId;
-use simple_security::store::Changed;
+use simple_security::store::{ChangeMark, Changed, StoreError};
 
 use super::Side;
 use super::difference::{Lasting, lasting};
@@ -68,7 +68,7 @@ pub(super) fn verify(mut walk: Walk, progress: Progress) -> Result<Verified, Fai
 
 /// What was changed in the first store while it was compared, behind the place that is read, the
 /// comparison cannot see. The change log has it.
-struct Log(simple_security::store::ChangeMark);
+struct Log(ChangeMark);
 
 impl Log {
     fn begin(from: &Side) -> Result<Self, Failure> {
@@ -86,7 +86,7 @@ impl Log {
 
 const AGAIN: &str = "changed during the copy; run the command again";
 
-fn failed(error: &simple_security::store::StoreError) -> Failure {
+fn failed(error: &StoreError) -> Failure {
     Failure::Refused(format!("FROM: {error}"))
 }
 
@@ -128,5 +128,32 @@ impl Faults {
             let _ = write!(text, "\n  {what}: {}{more}", named.join(", "));
         }
         Failure::Refused(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::{add, key, side};
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_made_meanwhile_is_missed() {
+        let (from, to) = (side("from"), side("to"));
+        add(&from, (0..9).map(key).collect());
+        add(&to, (1..9).map(key).collect());
+        let verified = verify(Walk::new(from, to, 3), Progress::new(false));
+        let Err(Failure::Refused(text)) = verified else { panic!("they are not the same") };
+        let said = format!("from {AGAIN}: 00000000000");
+        assert_eq!(text, format!("from and to are not the same\n  {said}"));
+    }
+
+    #[test]
+    fn what_changes_behind_the_comparison_is_seen() {
+        let from = side("from");
+        let log = Log::begin(&from).expect("a log");
+        assert!(log.end(&from).is_ok());
+        let log = Log::begin(&from).expect("a log");
+        add(&from, vec![key(1)]);
+        assert!(log.end(&from).is_err());
     }
 }

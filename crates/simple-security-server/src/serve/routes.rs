@@ -25,3 +25,42 @@ pub(super) fn all(keys: Arc<ApiKeys>, serving: &Serving) -> Router {
     }
     routes.fallback(async || (StatusCode::NOT_FOUND, [(CACHE_CONTROL, "no-store")]))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use http::Request;
+    use simple_security::clock::SystemClock;
+    use simple_security::config::{Arguments, Face, Settings};
+    use simple_security::store::MemoryStore;
+    use tower::ServiceExt as _;
+
+    use super::super::settings::ServingFlags;
+    use super::*;
+
+    /// As on a store that many machines share, where none is set.
+    #[test]
+    fn without_an_admin_secret_its_setting_is_named() {
+        let settings =
+            Settings::load_for(Face::Program, &Arguments::default()).expect("the defaults");
+        let store = Arc::new(MemoryStore::new().expect("a store"));
+        let keys = ApiKeys::without_admin_secret(store, Arc::new(SystemClock), &settings);
+        let serving = Serving::load(Face::Program, ServingFlags::default()).expect("the defaults");
+        let routes = all(Arc::new(keys.expect("an engine")), &serving);
+        for secret in ["x", ""] {
+            let request = Request::get("/auth/keys").header("secret-key", secret);
+            let request = request.body(Body::empty()).expect("a request");
+            let response = pollster::block_on(routes.clone().oneshot(request)).expect("an answer");
+            let status = response.status();
+            let body = pollster::block_on(to_bytes(response.into_body(), 4096)).expect("a body");
+            let body = String::from_utf8_lossy(&body).into_owned();
+            match secret {
+                "" => assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}"),
+                _ => {
+                    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+                    assert!(body.contains("set SIMPLE_SECURITY_SECRET"), "{body}");
+                }
+            }
+        }
+    }
+}

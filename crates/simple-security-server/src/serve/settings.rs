@@ -14,7 +14,7 @@ use simple_security::config::{ConfigurationError, Face, Found, Setting, find};
 use tracing::Level;
 
 /// The flags that only the server has.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct ServingFlags {
     /// The address and port to listen on, 127.0.0.1:8080 unless set; port 0 is a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]

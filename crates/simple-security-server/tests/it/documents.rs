@@ -10,9 +10,12 @@ use super::Desk;
 #[test]
 fn help_is_there_and_has_examples() {
     let desk = Desk::new();
-    for verb in ["issue", "list", "show", "revoke", "renew", "delete", "import", "export"] {
-        let help = desk.print(&["keys", verb, "--help"]);
-        assert!(help.contains(&format!("\n  simple-security keys {verb}")), "{help}");
+    let verbs = ["issue", "list", "show", "revoke", "renew", "delete", "import", "export"];
+    let verbs = verbs.map(|verb| format!("keys {verb}"));
+    for command in verbs.iter().map(String::as_str).chain(["init", "copy"]) {
+        let arguments: Vec<_> = command.split(' ').chain(["--help"]).collect();
+        let help = desk.print(&arguments);
+        assert!(help.contains(&format!("\n  simple-security {command}")), "{help}");
         let codes = "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage or settings.\n";
         assert!(help.ends_with(codes), "{help}");
         assert!(!help.contains("PROGRAM") && !help.contains("PREFIX_"), "{help}");
@@ -69,5 +72,5 @@ fn the_page_shows_what_the_program_prints() {
             assert_eq!(general(&printed), general(output), "{command}");
         }
     }
-    assert_eq!(commands, 15);
+    assert_eq!(commands, 18);
 }

@@ -8,9 +8,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod changing;
+mod copying;
 mod documents;
 mod exporting;
 mod importing;
+mod init;
 mod killed;
 mod listing;
 mod old;

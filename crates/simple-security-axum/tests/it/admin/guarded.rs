@@ -165,6 +165,8 @@ async fn without_a_secret_that_is_known_nobody_passes() {
     let answer = get(&app, "/keys").await;
     assert_eq!((answer.status.as_u16(), answer.code()), (503, Some("unavailable")));
     assert_eq!(header(&answer.headers, "retry-after"), Some("1"));
+    let detail = answer.body["detail"].as_str().expect("a text");
+    assert!(detail.ends_with(&format!("; set {}", unset.secret_setting)), "{detail}");
     let mut without = request(Method::GET, "/keys");
     without.headers_mut().remove("secret-key");
     assert_eq!(send(&app, without).await.code(), Some("not_presented"));
