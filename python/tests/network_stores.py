@@ -5,6 +5,7 @@ Between them and the test lies a network that the test can make fail.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -14,15 +15,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 import servers
+
+Done = TypeVar("Done")
 
 KINDS = ["postgres", "redis"]
 DEADLINE = 60.0
@@ -42,6 +46,10 @@ class StoreServer:
     empty: Callable[[str], None]
     names: Iterator[str]
 
+    def place(self, name: str, port: int | None = None) -> str:
+        """Where one of its databases is, through another port than its own if one is given."""
+        return self.url.format(name=name, port=port or self.port)
+
 
 @dataclass
 class Store:
@@ -53,12 +61,12 @@ class Store:
 
     @property
     def location(self) -> str:
-        return self.server.url.format(port=self.network.port, name=self.name)
+        return self.server.place(self.name, self.network.port)
 
     @property
     def direct(self) -> str:
         """Where it is without the network that can fail."""
-        return self.server.url.format(port=self.server.port, name=self.name)
+        return self.server.place(self.name)
 
     def empty(self) -> None:
         self.server.empty(self.name)
@@ -177,74 +185,75 @@ class Network:
 
     def __init__(self, server: int) -> None:
         self._server = server
-        self._goes_on = threading.Event()
-        self._goes_on.set()
         self._is_cut = False
-        self._sockets: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=200)
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._goes_on, self._listening = self._do(self._begin())
+        self.port: int = self._listening.sockets[0].getsockname()[1]
 
     def stall(self) -> None:
         """Nothing arrives any more, and no connection ends."""
-        self._goes_on.clear()
+        self._do(self._set(goes_on=False, is_cut=False))
 
     def cut(self) -> None:
         """All connections end, and new ones too."""
-        self._is_cut = True
-        self._end_all()
+        self._do(self._set(goes_on=True, is_cut=True))
 
     def mend(self) -> None:
         """As it was in the beginning; what was on the way arrives."""
-        self._is_cut = False
-        self._goes_on.set()
+        self._do(self._set(goes_on=True, is_cut=False))
 
     def close(self) -> None:
-        # A thread that accepts is not woken by closing its socket.
+        self._listening.close()
+        self.cut()
+        self._do(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(DEADLINE)
+        self._loop.close()
+
+    def _do(self, work: Coroutine[Any, Any, Done]) -> Done:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE)
+
+    async def _begin(self) -> tuple[asyncio.Event, asyncio.Server]:
+        goes_on = asyncio.Event()
+        goes_on.set()
+        return goes_on, await asyncio.start_server(self._connected, "127.0.0.1", 0, backlog=200)
+
+    async def _set(self, *, goes_on: bool, is_cut: bool) -> None:
+        self._is_cut = is_cut
+        if goes_on:
+            self._goes_on.set()
+        else:
+            self._goes_on.clear()
+        if is_cut:
+            for end in self._ends:
+                end.transport.abort()
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._ends.add(writer)
         with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._end_all()
-        self._goes_on.set()
+            if not self._is_cut:
+                to_read, to_write = await asyncio.open_connection("127.0.0.1", self._server)
+                self._ends.add(to_write)
+                await asyncio.gather(self._carry(reader, to_write), self._carry(to_read, writer))
+                self._ends.remove(to_write)
+        self._ends.remove(writer)
+        writer.transport.abort()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            with suppress(OSError):
-                self._connect(client)
-
-    def _connect(self, client: socket.socket) -> None:
-        with self._lock:
-            if self._is_cut:
-                client.close()
-                return
-            server = socket.create_connection(("127.0.0.1", self._server))
-            self._sockets |= {client, server}
-            for source, sink in ((client, server), (server, client)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
-
-    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            while carried := source.recv(65536):
-                self._goes_on.wait()
-                sink.sendall(carried)
-        self._goes_on.wait()
-        for each in (source, sink):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def _end_all(self) -> None:
-        # Not closed before their threads have let go of them: their numbers would be used again.
-        with self._lock:
-            for each in self._sockets:
-                with suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-            self._sockets.clear()
+            while carried := await reader.read(65536):
+                await self._goes_on.wait()
+                writer.write(carried)
+                await writer.drain()
+        await self._goes_on.wait()
+        writer.close()
 
 
 def free_port() -> int:

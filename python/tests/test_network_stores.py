@@ -19,7 +19,7 @@ from fastapi import Request
 from fastapi.testclient import TestClient
 from guarded_app import ADMIN_PATHS, DENIED, GuardedApp
 from hammering import Hammer
-from network_stores import SHORT, NewStore, Store, in_parallel, program
+from network_stores import SHORT, NewStore, Store, StoreServer, in_parallel, program
 from servers import wait_until
 from starlette.websockets import WebSocketDisconnect
 from test_websocket import POLICY_VIOLATION, add_sockets
@@ -235,8 +235,9 @@ def test_gunicorn_forks_after_the_first_use(
     assert guarded.log_of(key)["total_queries"] == 23
 
 
-def test_a_place_without_a_store_is_a_wrong_setting(new_store: NewStore, guard: Guard) -> None:
-    guarded = guard(db_location=new_store(None).location)
+def test_a_redis_without_a_store_is_a_wrong_setting(redis: StoreServer, guard: Guard) -> None:
+    """It may be one that has lost its keys."""
+    guarded = guard(db_location=redis.place(next(redis.names)))
     with pytest.raises(ConfigurationError, match="init") as caught:
         guarded.start()
     assert caught.value.setting == "db_location"
