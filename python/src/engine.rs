@@ -32,10 +32,10 @@ pub struct Engine {
     /// Called with the admin secret, once, when one was generated.
     announce: Py<PyAny>,
     opened: ArcSwapOption<Owned<Opened>>,
-    /// How often it was tried to open it.
-    tries: AtomicU64,
-    /// Which try failed last, and why.
-    failed: Mutex<Option<(u64, Arc<Failure>)>>,
+    /// How often it was tried in vain to open it.
+    failures: AtomicU64,
+    /// Why the last try was in vain.
+    failed: Mutex<Option<Arc<Failure>>>,
     /// What a relative path meant when it was first used: the working directory may change.
     location: Mutex<Option<(PathBuf, PathBuf)>>,
 }
@@ -62,7 +62,7 @@ impl Engine {
             },
             announce,
             opened: ArcSwapOption::empty(),
-            tries: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
             failed: Mutex::new(None),
             location: Mutex::new(None),
         }
@@ -233,7 +233,7 @@ impl Engine {
             if let Some(opened) = self.opened_here() {
                 return Ok(opened);
             }
-            let before = self.tries.load(Ordering::SeqCst);
+            let before = self.failures.load(Ordering::SeqCst);
             let made = py.detach(|| fork::exclusively(|open| self.try_to_open(open, before)));
             if let Some(secret) = made.map_err(|failure| failure.raise(py))? {
                 self.announce.call1(py, (secret.expose_secret(),))?;
@@ -241,9 +241,9 @@ impl Engine {
         }
     }
 
-    /// Opens the store for a call that began after so many tries. Many calls may have waited for
-    /// this one: when the try of another, begun after them, has failed, it has failed for them too.
-    /// A store that is down would hold each of them in turn.
+    /// Opens the store for a call that began after so many failures. Many calls may have waited for
+    /// the try of one: where that has failed, it has failed for them too. A store that is down would
+    /// hold each of them in turn.
     fn try_to_open(
         &self,
         open: &mut Vec<Weak<ApiKeys>>,
@@ -253,11 +253,11 @@ impl Engine {
             return Ok(None);
         }
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*failed {
-            Some((number, failure)) if *number > before => return Err(Arc::clone(failure)),
-            _ => {}
+        if let Some(failure) = &*failed
+            && self.failures.load(Ordering::SeqCst) > before
+        {
+            return Err(Arc::clone(failure));
         }
-        let number = self.tries.fetch_add(1, Ordering::SeqCst) + 1;
         match self.make() {
             Ok((opened, secret)) => {
                 open.push(Arc::downgrade(&opened.keys));
@@ -267,7 +267,8 @@ impl Engine {
             }
             Err(failure) => {
                 let failure = Arc::new(failure);
-                *failed = Some((number, Arc::clone(&failure)));
+                *failed = Some(Arc::clone(&failure));
+                self.failures.fetch_add(1, Ordering::SeqCst);
                 Err(failure)
             }
         }

@@ -159,6 +159,11 @@ def new_store(store_server: StoreServer, database: Path) -> Iterator[NewStore]:
         network.close()
 
 
+@pytest.fixture
+def store(new_store: NewStore) -> Store:
+    return new_store(SHORT)
+
+
 def in_parallel(make: Callable[[], str], times: int) -> list[str]:
     """Makes keys, each of which waits until all processes know of it."""
     with ThreadPoolExecutor(times) as threads:

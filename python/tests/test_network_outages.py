@@ -27,6 +27,9 @@ GIVEN_UP = 1.0 + LATE
 # A crowd has no thread for each: some wait for a thread first.
 GIVEN_UP_IN_A_CROWD = 2.0 + LATE
 CROWD = 100
+# After that a store that does not answer is not opened.
+OPENING = 10.0
+# After that a store that was down is used again.
 BACK = 2.0
 
 Guard = Callable[..., GuardedApp]
@@ -198,22 +201,22 @@ def test_down_at_the_start(new_store: NewStore, guard: Guard, how: str) -> None:
     store = new_store(SHORT)
     getattr(store.network, how)()
     guarded = guarding(guard, store.location)
-    begun = time.monotonic()
-    with pytest.raises(StoreUnavailable):
-        guarded.start()
-    one_try = time.monotonic() - begun
 
     async def scenario(ask: Ask) -> None:
+        begun = time.monotonic()
+        starting = asyncio.create_task(asyncio.to_thread(guarded.start))
         # Without a lifespan each request opens it; one try is for all that wait.
         crowd = [asyncio.create_task(ask("/secure", "x" * 36)) for _ in range(CROWD)]
-        while not all(task.done() for task in crowd):
+        while not all(task.done() for task in (starting, *crowd)):
             answer, seconds = await ask("/unsecured-sync", "")
             assert answer.status_code == 200
             assert seconds < LATE
             await asyncio.sleep(0.01)
-        for answer, seconds in [task.result() for task in crowd]:
+        with pytest.raises(StoreUnavailable):
+            starting.result()
+        for answer, _ in [task.result() for task in crowd]:
             refused_for_now(answer)
-            assert seconds < 3 * one_try + 2 * LATE
+        assert time.monotonic() - begun < OPENING + LATE
         store.network.mend()
         await until(lambda: is_refused(ask), BACK)
 
