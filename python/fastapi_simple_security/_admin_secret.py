@@ -5,10 +5,10 @@ from collections.abc import Callable
 from fastapi import Request, Response
 from fastapi.openapi.models import APIKey
 from fastapi.security.base import SecurityBase
-from starlette.concurrency import run_in_threadpool
 
 from fastapi_simple_security import _answers, _core
 from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._waiting import wait_for_store
 
 
 class AdminSecret(SecurityBase):
@@ -40,8 +40,8 @@ class AdminSecret(SecurityBase):
         if self._passed in request.scope:
             return
         try:
-            # Opening may take long, and this is the event loop.
-            await run_in_threadpool(self.engine.open)
+            if not self.engine.is_open:
+                await wait_for_store(self.engine.open)
             refusal = self.engine.check_admin(request.scope["headers"])
         except SecurityError as error:
             raise _answers.unavailable("http", error) from error

@@ -7,6 +7,7 @@ __all__ = [
     "CURSOR_PATTERN",
     "Engine",
     "Keys",
+    "Question",
     "Refusal",
     "VerifiedKey",
     "__version__",
@@ -54,10 +55,10 @@ class Engine:
     def close(self) -> None: ...
     def check(
         self, headers: list[tuple[bytes, bytes]], query_string: bytes
-    ) -> VerifiedKey | Refusal: ...
+    ) -> VerifiedKey | Refusal | Question: ...
     def admit(
         self, scope: MutableMapping[str, Any], mark: str, kind: type[str]
-    ) -> Literal[True] | Refusal | None: ...
+    ) -> Literal[True] | Refusal | Question | None: ...
     def check_admin(self, headers: list[tuple[bytes, bytes]]) -> Refusal | None: ...
 
 @final
@@ -107,6 +108,12 @@ class VerifiedKey:
     def name(self) -> str: ...
     @property
     def expires_at(self) -> int | None: ...
+    def let_in(self, scope: MutableMapping[str, Any], mark: str, kind: type[str]) -> None: ...
+
+#: What only a store on the network can answer. `ask` waits for it: it is not for the event loop.
+@final
+class Question:
+    def ask(self) -> VerifiedKey | Refusal: ...
 
 @final
 class Refusal:

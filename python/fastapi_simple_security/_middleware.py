@@ -4,25 +4,26 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, Optional
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Send
 
 from fastapi_simple_security import _answers, _middleware_docs
 from fastapi_simple_security._admin_routes import admin_secret_of
 from fastapi_simple_security._api_key import ApiKey
-from fastapi_simple_security._core import Refusal
+from fastapi_simple_security._core import Question, Refusal
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
 from fastapi_simple_security._middleware_lifespan import run_lifespan
 from fastapi_simple_security._open_paths import OpenPaths
+from fastapi_simple_security._waiting import wait_for_store
 
 if TYPE_CHECKING:
     from fastapi_simple_security._security import SimpleSecurity
 
 Scope = MutableMapping[str, Any]
-Found = Literal[True] | Refusal | SecurityError | None
+Found = Literal[True] | Refusal | Question | SecurityError | None
 
 
 class ApiKeyMiddleware:
@@ -70,7 +71,7 @@ class ApiKeyMiddleware:
         self.security = security or _default_security()
         self._engine = self.security._engine
         self._verified = self.security._verified
-        self._admit: Callable[..., Literal[True] | Refusal | None] = _undecided
+        self._admit: Callable[..., Literal[True] | Refusal | Question | None] = _undecided
         self._wrong: ConfigurationError | None = None
         try:
             self._open_paths = OpenPaths(open_paths)
@@ -116,14 +117,19 @@ class ApiKeyMiddleware:
         """Why a request may not pass; `None` when it may."""
         self._check()
         if self._open_paths.lets_in(scope):
+            if isinstance(found, Question):
+                # A good key that is sent all the same is counted, if it can be told.
+                with suppress(SecurityError):
+                    await self._answer(found, scope)
             return None
         if isinstance(found, SecurityError):
             raise found
         if found is None:
             if not self._engine.is_open:
-                # Opening may take long, and this is the event loop.
-                await run_in_threadpool(self._engine.open)
+                await wait_for_store(self._engine.open)
             found = self._engine.admit(scope, self._verified, ApiKey)
+        if isinstance(found, Question):
+            found = await self._answer(found, scope)
         if found is True:
             return None
         # Before the key of a request that has an admin secret: what an administrator asks about a
@@ -133,20 +139,30 @@ class ApiKeyMiddleware:
             refused = self._engine.check_admin(scope["headers"])
             return None if refused is None else secret.refused(refused)
         if found is None:
-            found = self._admit_beside_secret(scope)
+            found = await self._admit_beside_secret(scope)
         if found is True:
             return None
         status = self._engine.refusal_status
         return _answers.key_refused(scope["type"], found or Refusal.NotPresented, status)
 
-    def _admit_beside_secret(self, scope: Scope) -> Literal[True] | Refusal | None:
+    async def _admit_beside_secret(self, scope: Scope) -> Literal[True] | Refusal | None:
         """Admits a request by its key, whatever it has in `secret-key`."""
         headers = [header for header in scope.get("headers", ()) if not _is_secret(header)]
         alone = {**scope, "headers": headers}
         found = self._engine.admit(alone, self._verified, ApiKey)
+        if isinstance(found, Question):
+            return await self._answer(found, scope)
         if found is True:
             scope["state"], scope[self._verified] = alone["state"], alone[self._verified]
         return found
+
+    async def _answer(self, question: Question, scope: Scope) -> Literal[True] | Refusal:
+        """Asks the store what the engine could not tell at once, and admits a request by that."""
+        answer = await wait_for_store(question.ask)
+        if isinstance(answer, Refusal):
+            return answer
+        answer.let_in(scope, self._verified, ApiKey)
+        return True
 
     def _open(self) -> None:
         """What a wrong setting keeps from starting."""

@@ -16,10 +16,11 @@ from starlette.requests import HTTPConnection
 
 from fastapi_simple_security import _answers, _core
 from fastapi_simple_security._api_key import ApiKey
-from fastapi_simple_security._core import VerifiedKey
+from fastapi_simple_security._core import Refusal, VerifiedKey
 from fastapi_simple_security._drop_in import drop_in_router
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._openapi import KeyHeader
+from fastapi_simple_security._waiting import wait_for_store
 
 os.register_at_fork(
     before=_core.before_fork,
@@ -119,16 +120,17 @@ class SimpleSecurity(KeyHeader):
             return cast(ApiKey, scope[self._verified])
         try:
             if not self._engine.is_open:
-                # Opening may take long, and this is the event loop.
-                await run_in_threadpool(self.open)
+                await wait_for_store(self.open)
             checked = self._engine.check(scope["headers"], scope.get("query_string", b""))
-            if isinstance(checked, VerifiedKey):
-                scope[self._verified] = key = ApiKey(checked)
-                return key
-            status = self._engine.refusal_status
+            while not isinstance(checked, VerifiedKey):
+                if isinstance(checked, Refusal):
+                    status = self._engine.refusal_status
+                    raise _answers.key_refused(scope["type"], checked, status)
+                checked = await wait_for_store(checked.ask)
         except SecurityError as error:
             raise _answers.unavailable(scope["type"], error) from error
-        raise _answers.key_refused(scope["type"], checked, status)
+        scope[self._verified] = key = ApiKey(checked)
+        return key
 
     def open(self) -> None:
         """Opens the database, if it is not open.

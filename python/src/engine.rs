@@ -1,25 +1,27 @@
 //! The engine as a Python object: opened at first use, and again after a fork.
 
+use std::iter;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwapOption;
 use pyo3::exceptions::{PyFileExistsError, PyLookupError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
 use pyo3::{IntoPyObjectExt, intern};
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::config::{Arguments, Location, Settings};
-use simple_security::{ApiKeys, Denied, KeyError, KeyId, Timestamp};
+use simple_security::{ApiKeys, Denied, KeyError};
 
 use crate::credential::{self, Sent};
 use crate::errors::{Failure, invalid, store_unavailable, unavailable};
 use crate::fork::{self, Owned};
+use crate::verdict::{Question, Refusal, Verdict, VerifiedKey, accepted};
 
 /// What was opened, and by which settings.
-struct Opened {
-    keys: Arc<ApiKeys>,
+pub(crate) struct Opened {
+    pub(crate) keys: Arc<ApiKeys>,
     settings: Settings,
 }
 
@@ -30,27 +32,12 @@ pub struct Engine {
     /// Called with the admin secret, once, when one was generated.
     announce: Py<PyAny>,
     opened: ArcSwapOption<Owned<Opened>>,
+    /// How often it was tried in vain to open it.
+    failures: AtomicU64,
+    /// Why the last try was in vain.
+    failed: Mutex<Option<Arc<Failure>>>,
     /// What a relative path meant when it was first used: the working directory may change.
     location: Mutex<Option<(PathBuf, PathBuf)>>,
-}
-
-/// A key that was verified for one request.
-#[pyclass(frozen, module = "fastapi_simple_security._core")]
-pub struct VerifiedKey {
-    key: Py<PyString>,
-    verified: simple_security::VerifiedKey,
-}
-
-/// Why a request may not pass.
-#[pyclass(frozen, eq, eq_int, hash, module = "fastapi_simple_security._core")]
-#[derive(PartialEq, Eq, Hash, Clone, Copy)]
-pub enum Refusal {
-    /// No credential was sent.
-    NotPresented,
-    /// It was sent more than once.
-    Repeated,
-    /// It is not good.
-    Denied,
 }
 
 #[pymethods]
@@ -75,6 +62,8 @@ impl Engine {
             },
             announce,
             opened: ArcSwapOption::empty(),
+            failures: AtomicU64::new(0),
+            failed: Mutex::new(None),
             location: Mutex::new(None),
         }
     }
@@ -113,7 +102,7 @@ impl Engine {
     }
 
     /// Verifies the key of a request: of its query parameter first, then of its header. One good
-    /// one is enough. Gives back a `VerifiedKey` or a `Refusal`.
+    /// one is enough. Gives back a `VerifiedKey`, a `Refusal`, or the `Question` that must be asked.
     fn check<'py>(
         &self,
         py: Python<'py>,
@@ -122,16 +111,17 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyAny>> {
         let header = credential::key_header(headers)?;
         match self.first_good(py, &header, query_string)? {
-            Ok(verified) => verified.into_bound_py_any(py),
-            Err(refusal) => refusal.into_bound_py_any(py),
+            Verdict::Verified(verified) => verified.into_bound_py_any(py),
+            Verdict::Refused(refusal) => refusal.into_bound_py_any(py),
+            Verdict::Open(question) => question.into_bound_py_any(py),
         }
     }
 
     /// Lets a request in that has a good key, as `check` finds it: leaves the key in its scope
     /// under `mark`, and as `api_key` in a state that is this request's own. `kind` is what the
-    /// key is made: a `str` with the attribute `_verified`. Gives back true, or a `Refusal`, or
-    /// `None` where more than the key decides: before the store is open, and for a request with a
-    /// header `secret-key`.
+    /// key is made: a `str` with the attribute `_verified`. Gives back true, or a `Refusal`, or the
+    /// `Question` that must be asked, or `None` where more than the key decides: before the store
+    /// is open, and for a request with a header `secret-key`.
     fn admit<'py>(
         &self,
         py: Python<'py>,
@@ -149,21 +139,15 @@ impl Engine {
         }
         let query_string = scope.get_item(intern!(py, "query_string"))?;
         let query_string = query_string.as_ref().map_or(Ok(&b""[..]), |query| query.extract())?;
-        let verified = match self.first_good(py, &header, query_string)? {
-            Ok(verified) => verified,
-            Err(refusal) => return refusal.into_bound_py_any(py).map(Some),
-        };
-        let key = new_text(py)?.call1((kind, &verified.key))?;
-        key.setattr(intern!(py, "_verified"), verified)?;
-        let state = intern!(py, "state");
-        let own = match scope.get_item(state)? {
-            Some(given) => given.cast_into::<PyDict>()?.copy()?,
-            None => PyDict::new(py),
-        };
-        own.set_item(intern!(py, "api_key"), &key)?;
-        scope.set_item(state, own)?;
-        scope.set_item(mark, key)?;
-        true.into_bound_py_any(py).map(Some)
+        match self.first_good(py, &header, query_string)? {
+            Verdict::Verified(verified) => {
+                VerifiedKey::let_in(&Bound::new(py, verified)?, scope, mark, kind)?;
+                true.into_bound_py_any(py)
+            }
+            Verdict::Refused(refusal) => refusal.into_bound_py_any(py),
+            Verdict::Open(question) => question.into_bound_py_any(py),
+        }
+        .map(Some)
     }
 
     /// Why a request may not change keys; `None` when it may.
@@ -195,10 +179,10 @@ impl Engine {
         py: Python<'_>,
         header: &Sent<Bound<'_, PyBytes>>,
         query_string: &[u8],
-    ) -> PyResult<Result<VerifiedKey, Refusal>> {
+    ) -> PyResult<Verdict> {
         let parameter = credential::key_parameter(query_string);
         if matches!(header, Sent::Repeated) || matches!(parameter, Sent::Repeated) {
-            return Ok(Err(Refusal::Repeated));
+            return Ok(Verdict::Refused(Refusal::Repeated));
         }
         let candidates = [
             match &parameter {
@@ -211,49 +195,36 @@ impl Engine {
             },
         ];
         let mut refusal = Refusal::NotPresented;
-        for presented in candidates.into_iter().filter(|presented| !presented.is_empty()) {
-            if let Some(verified) = self.verify(py, presented)? {
-                return Ok(Ok(verified));
+        let mut candidates = candidates.into_iter().filter(|presented| !presented.is_empty());
+        while let Some(presented) = candidates.next() {
+            let verdict = match self.verify_cached(presented) {
+                Some(verdict) => verdict,
+                None => {
+                    let opened = self.opened(py)?;
+                    match verify_in_place(py, &opened, presented)? {
+                        Some(verdict) => verdict,
+                        None => {
+                            let left = iter::once(presented).chain(candidates);
+                            return Ok(Verdict::Open(Question::new(opened, left)));
+                        }
+                    }
+                }
+            };
+            if let Some(verified) = accepted(py, presented, verdict)? {
+                return Ok(Verdict::Verified(verified));
             }
             refusal = Refusal::Denied;
         }
-        Ok(Err(refusal))
+        Ok(Verdict::Refused(refusal))
     }
 
     /// The hot path: a cached key is verified here, with the GIL and without a wait.
     #[inline]
-    fn verify(&self, py: Python<'_>, presented: &[u8]) -> PyResult<Option<VerifiedKey>> {
-        let opened = self.opened.load();
-        let verdict = match opened.as_deref().and_then(Owned::get) {
-            Some(opened) => opened.keys.verify_cached(presented),
-            None => None,
-        };
-        let verdict = match verdict {
-            Some(verdict) => verdict,
-            None => {
-                drop(opened);
-                let opened = self.opened(py)?;
-                let opened = opened.get().ok_or_else(forked_meanwhile)?;
-                py.detach(|| pollster::block_on(opened.keys.verify(presented)))
-            }
-        };
-        match verdict {
-            Ok(verified) => {
-                let key = match std::str::from_utf8(presented) {
-                    Ok(key) => PyString::new(py, key),
-                    Err(_) => PyString::new(py, &String::from_utf8_lossy(presented)),
-                };
-                let key = key.unbind();
-                Ok(Some(VerifiedKey { key, verified }))
-            }
-            Err(Denied::Unavailable(error)) => Err(store_unavailable(py, &error)),
-            Err(reason) => {
-                if let Denied::Revoked(_) | Denied::Expired(_) = reason {
-                    tracing::info!("refused: {reason}");
-                }
-                Ok(None)
-            }
-        }
+    fn verify_cached(
+        &self,
+        presented: &[u8],
+    ) -> Option<Result<simple_security::VerifiedKey, Denied>> {
+        self.opened.load().as_deref().and_then(Owned::get)?.keys.verify_cached(presented)
     }
 
     /// What is open in this process. The GIL is let go while it is opened.
@@ -262,27 +233,54 @@ impl Engine {
             if let Some(opened) = self.opened_here() {
                 return Ok(opened);
             }
-            let made = py.detach(|| {
-                fork::exclusively(|open| {
-                    if self.opened_here().is_some() {
-                        return Ok(None);
-                    }
-                    let mut settings =
-                        Settings::load(&self.arguments).map_err(Failure::Configuration)?;
-                    if let Location::Sqlite(path) = &mut settings.location {
-                        *path = self.absolute(std::mem::take(path));
-                    }
-                    let (keys, secret) = ApiKeys::open(&settings).map_err(Failure::Open)?;
-                    let keys = Arc::new(keys);
-                    open.push(Arc::downgrade(&keys));
-                    self.opened.store(Some(Arc::new(Owned::new(Opened { keys, settings }))));
-                    Ok(secret)
-                })
-            });
-            if let Some(secret) = made.map_err(|failure: Failure| failure.raise(py))? {
+            let before = self.failures.load(Ordering::SeqCst);
+            let made = py.detach(|| fork::exclusively(|open| self.try_to_open(open, before)));
+            if let Some(secret) = made.map_err(|failure| failure.raise(py))? {
                 self.announce.call1(py, (secret.expose_secret(),))?;
             }
         }
+    }
+
+    /// Opens the store for a call that began after so many failures. Many calls may have waited for
+    /// the try of one: where that has failed, it has failed for them too. A store that is down would
+    /// hold each of them in turn.
+    fn try_to_open(
+        &self,
+        open: &mut Vec<Weak<ApiKeys>>,
+        before: u64,
+    ) -> Result<Option<SecretString>, Arc<Failure>> {
+        if self.opened_here().is_some() {
+            return Ok(None);
+        }
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = &*failed
+            && self.failures.load(Ordering::SeqCst) > before
+        {
+            return Err(Arc::clone(failure));
+        }
+        match self.make() {
+            Ok((opened, secret)) => {
+                open.push(Arc::downgrade(&opened.keys));
+                self.opened.store(Some(Arc::new(Owned::new(opened))));
+                *failed = None;
+                Ok(secret)
+            }
+            Err(failure) => {
+                let failure = Arc::new(failure);
+                *failed = Some(Arc::clone(&failure));
+                self.failures.fetch_add(1, Ordering::SeqCst);
+                Err(failure)
+            }
+        }
+    }
+
+    fn make(&self) -> Result<(Opened, Option<SecretString>), Failure> {
+        let mut settings = Settings::load(&self.arguments).map_err(Failure::Configuration)?;
+        if let Location::Sqlite(path) = &mut settings.location {
+            *path = self.absolute(std::mem::take(path));
+        }
+        let (keys, secret) = ApiKeys::open(&settings).map_err(Failure::Open)?;
+        Ok((Opened { keys: Arc::new(keys), settings }, secret))
     }
 
     /// The path that a location means: what it meant before, while it is set to the same.
@@ -320,47 +318,21 @@ impl Engine {
     }
 }
 
-#[pymethods]
-impl VerifiedKey {
-    /// The key as it was sent.
-    #[getter]
-    fn key(&self, py: Python<'_>) -> Py<PyString> {
-        self.key.clone_ref(py)
+/// Verifies what is not cached, without a wait that an event loop would notice: an embedded store
+/// is asked at once. `None`: the store is on a network, and must be asked.
+fn verify_in_place(
+    py: Python<'_>,
+    opened: &Owned<Opened>,
+    presented: &[u8],
+) -> PyResult<Option<Result<simple_security::VerifiedKey, Denied>>> {
+    let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
+    if keys.is_embedded() {
+        return Ok(Some(py.detach(|| pollster::block_on(keys.verify(presented)))));
     }
-
-    /// The public handle of the key.
-    #[getter]
-    fn id(&self) -> String {
-        KeyId::to_string(&self.verified.id())
-    }
-
-    /// The name of the key, empty where it has none.
-    #[getter]
-    fn name(&self) -> &str {
-        self.verified.record().name.as_str()
-    }
-
-    /// From when on it is refused, in Unix seconds; `None` when it never expires.
-    #[getter]
-    fn expires_at(&self) -> Option<i64> {
-        self.verified.record().expiry().map(Timestamp::seconds)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("VerifiedKey(id={:?})", self.id())
-    }
-}
-
-/// `str.__new__`, which makes a `str` of a class of its own.
-fn new_text<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {
-    static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let new = NEW.get_or_try_init(py, || {
-        py.get_type::<PyString>().getattr(intern!(py, "__new__")).map(Bound::unbind)
-    });
-    new.map(|new| new.bind(py))
+    Ok(keys.verify_at_once(presented))
 }
 
 /// A thread that was forked in the middle of a call does not go on: it is not in the child.
-fn forked_meanwhile() -> PyErr {
+pub(crate) fn forked_meanwhile() -> PyErr {
     PyRuntimeError::new_err("the process was forked in the middle of a call")
 }

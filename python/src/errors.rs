@@ -18,7 +18,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// The exception of it.
-    pub(crate) fn raise(self, py: Python<'_>) -> PyErr {
+    pub(crate) fn raise(&self, py: Python<'_>) -> PyErr {
         match self {
             Self::Configuration(error) => configuration(py, &error.setting, &error.problem),
             Self::Open(OpenError::Store { setting, source }) => match source {
@@ -26,8 +26,9 @@ impl Failure {
                 | StoreError::DiskFull { .. }
                 | StoreError::Gone { .. }
                 | StoreError::Replaced { .. }
-                | StoreError::Failed { .. } => store_unavailable(py, &source),
-                source => configuration(py, &setting, &source.to_string()),
+                | StoreError::Unreachable { .. }
+                | StoreError::Failed { .. } => store_unavailable(py, source),
+                source => configuration(py, setting, &source.to_string()),
             },
             Self::Open(error) => unavailable(py, error.to_string()),
         }
@@ -41,7 +42,10 @@ fn configuration(py: Python<'_>, setting: &str, problem: &str) -> PyErr {
 
 /// The exception for a store that cannot be asked.
 pub(crate) fn store_unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
-    unavailable(py, error.to_string())
+    match error {
+        StoreError::NoSharedSecret { setting } => configuration(py, setting, &error.to_string()),
+        _ => unavailable(py, error.to_string()),
+    }
 }
 
 /// The exception for what cannot be done now.

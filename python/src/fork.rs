@@ -5,6 +5,18 @@
 //! child one atomic goes up, and with it all that was opened before belongs to another process:
 //! it is neither used nor dropped. The next use opens an engine of the child's own, with empty
 //! counters.
+//!
+//! A store on a network is not closed for that: nothing of it is suspended, so a call that waits
+//! for it in another thread does not hold up a fork, and the parent's goes on. What the child has
+//! of it is dead, and harmless as long as nobody touches it. Its threads are not there. A lock that
+//! one of them held stays locked, and nobody takes it, because each way to it leads through
+//! [`Owned::get`]. The sockets are the parent's: the child neither writes to them nor reads; that
+//! its copies keep them open until it ends or starts another program is seen by the server alone,
+//! where a parent was killed that could not say goodbye. And the counts that are being written
+//! are written by the parent, as with SQLite.
+//!
+//! A fork waits while an engine is opened or closed, which a network can draw out for as long as
+//! its deadlines let it.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};

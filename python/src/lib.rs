@@ -14,15 +14,18 @@ mod errors;
 mod fork;
 mod keys;
 mod logging;
+mod verdict;
 
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::engine::{Engine, Refusal, VerifiedKey};
+    use super::engine::Engine;
     #[pymodule_export]
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
     #[pymodule_export]
     use super::keys::Keys;
+    #[pymodule_export]
+    use super::verdict::{Question, Refusal, VerifiedKey};
     #[pymodule_export]
     use super::{hide_docs, main, settings};
 

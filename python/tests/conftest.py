@@ -32,7 +32,7 @@ from guarded_app import ADMIN_SECRET, GuardedApp, build_app
 
 from fastapi_simple_security import SimpleSecurity, api_key_security
 
-pytest_plugins = ["proxied"]
+pytest_plugins = ["network_stores", "proxied"]
 
 OUR_VARIABLES = ("FASTAPI_SIMPLE_SECURITY_", "FAST_API_SIMPLE_SECURITY_")
 

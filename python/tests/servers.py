@@ -38,11 +38,12 @@ def uvicorn(
     workers: int = 1,
     app: str = "served_app:app",
     port: int = 0,
+    **settings: str,
 ) -> Iterator["Server"]:
     """An app under uvicorn, on a port of the kernel's choice unless one is named."""
     command = [sys.executable, "-m", "uvicorn", app, "--timeout-keep-alive", "120"]
     command += [f"--port={port}", f"--workers={workers}"]
-    with _serve(command, database, workers, secret, {}) as server:
+    with _serve(command, database, workers, secret, settings) as server:
         yield server
 
 

@@ -104,12 +104,14 @@ def test_gunicorn_forks_after_the_first_use(database: Path, key: str) -> None:
 
 
 @contextmanager
-def forking(scenario: str, database: Path, key: str) -> Iterator[subprocess.Popen[str]]:
+def forking(
+    scenario: str, database: Path, key: str, **settings: str
+) -> Iterator[subprocess.Popen[str]]:
     print(f"seed {SEED}")
     with (database.parent / f"{scenario}.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, str(FORKING), scenario, SEED],
-            env=servers.environment(database, ADMIN_SECRET, KEY=key),
+            env=servers.environment(database, ADMIN_SECRET, KEY=key, **settings),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -29,8 +29,9 @@ WRONG = [
     (REFUSAL_STATUS, "200"),
     (REFUSAL_STATUS, "unauthorized"),
     (DB_LOCATION, ""),
-    (DB_LOCATION, "postgresql://localhost/keys"),
-    (DB_LOCATION, "redis://localhost"),
+    (DB_LOCATION, "postgresql:///keys"),
+    (DB_LOCATION, "postgres://localhost/keys?sslmode=prefer"),
+    (DB_LOCATION, "redis://localhost?max_staleness=0"),
     (DB_LOCATION, "mysql://localhost/keys"),
     (DB_LOCATION, "https://localhost/keys"),
 ]

@@ -70,7 +70,13 @@ pub(crate) fn agree(
             let ours = agreed == offered.digest();
             Ok((Some(AdminSecret::agreed(agreed)), ours.then_some(generated)))
         }
-        Ok(None) => Ok((None, None)),
+        Ok(None) => {
+            tracing::warn!(
+                "no admin secret is set, so no request of an administrator is answered; set {}",
+                settings.secret_setting
+            );
+            Ok((None, None))
+        }
         Err(source) => Err(OpenError::Store { setting: settings.location_setting.clone(), source }),
     }
 }

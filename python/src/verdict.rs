@@ -1,0 +1,158 @@
+//! What is said of the key of a request: it is good, it is refused, or the store must be asked.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::{IntoPyObjectExt, intern};
+use simple_security::{Denied, KeyId, Timestamp};
+
+use crate::engine::{Opened, forked_meanwhile};
+use crate::errors::store_unavailable;
+use crate::fork::Owned;
+
+/// What can be said at once.
+pub(crate) enum Verdict {
+    Verified(VerifiedKey),
+    Refused(Refusal),
+    Open(Question),
+}
+
+/// A key that was verified for one request.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct VerifiedKey {
+    key: Py<PyString>,
+    verified: simple_security::VerifiedKey,
+}
+
+/// Why a request may not pass.
+#[pyclass(frozen, eq, eq_int, hash, module = "fastapi_simple_security._core")]
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+pub enum Refusal {
+    /// No credential was sent.
+    NotPresented,
+    /// It was sent more than once.
+    Repeated,
+    /// It is not good.
+    Denied,
+}
+
+/// What only a store on the network can answer: that takes a wait, which is not for the event loop.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct Question {
+    opened: Arc<Owned<Opened>>,
+    /// The keys of the request that are not refused yet, in their order.
+    presented: Vec<Vec<u8>>,
+}
+
+#[pymethods]
+impl VerifiedKey {
+    /// The key as it was sent.
+    #[getter]
+    fn key(&self, py: Python<'_>) -> Py<PyString> {
+        self.key.clone_ref(py)
+    }
+
+    /// The public handle of the key.
+    #[getter]
+    fn id(&self) -> String {
+        KeyId::to_string(&self.verified.id())
+    }
+
+    /// The name of the key, empty where it has none.
+    #[getter]
+    fn name(&self) -> &str {
+        self.verified.record().name.as_str()
+    }
+
+    /// From when on it is refused, in Unix seconds; `None` when it never expires.
+    #[getter]
+    fn expires_at(&self) -> Option<i64> {
+        self.verified.record().expiry().map(Timestamp::seconds)
+    }
+
+    /// Lets the request of a scope in, as `Engine.admit` does.
+    pub(crate) fn let_in<'py>(
+        slf: &Bound<'py, Self>,
+        scope: &Bound<'py, PyDict>,
+        mark: &Bound<'py, PyString>,
+        kind: &Bound<'py, PyType>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let key = new_text(py)?.call1((kind, &slf.get().key))?;
+        key.setattr(intern!(py, "_verified"), slf)?;
+        let state = intern!(py, "state");
+        let own = match scope.get_item(state)? {
+            Some(given) => given.cast_into::<PyDict>()?.copy()?,
+            None => PyDict::new(py),
+        };
+        own.set_item(intern!(py, "api_key"), &key)?;
+        scope.set_item(state, own)?;
+        scope.set_item(mark, key)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("VerifiedKey(id={:?})", self.id())
+    }
+}
+
+#[pymethods]
+impl Question {
+    /// Asks the store, and holds this thread until it has answered, or was given up. Gives back a
+    /// `VerifiedKey` or a `Refusal`.
+    fn ask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let opened = self.opened.get().ok_or_else(forked_meanwhile)?;
+        for presented in &self.presented {
+            let verdict = py.detach(|| pollster::block_on(opened.keys.verify(presented)));
+            if let Some(verified) = accepted(py, presented, verdict)? {
+                return verified.into_bound_py_any(py);
+            }
+        }
+        Refusal::Denied.into_bound_py_any(py)
+    }
+}
+
+impl Question {
+    pub(crate) fn new<'a>(
+        opened: Arc<Owned<Opened>>,
+        presented: impl Iterator<Item = &'a [u8]>,
+    ) -> Self {
+        Self { opened, presented: presented.map(<[u8]>::to_vec).collect() }
+    }
+}
+
+/// The key that was verified, if it was.
+#[inline]
+pub(crate) fn accepted(
+    py: Python<'_>,
+    presented: &[u8],
+    verdict: Result<simple_security::VerifiedKey, Denied>,
+) -> PyResult<Option<VerifiedKey>> {
+    match verdict {
+        Ok(verified) => {
+            let key = match std::str::from_utf8(presented) {
+                Ok(key) => PyString::new(py, key),
+                Err(_) => PyString::new(py, &String::from_utf8_lossy(presented)),
+            };
+            let key = key.unbind();
+            Ok(Some(VerifiedKey { key, verified }))
+        }
+        Err(Denied::Unavailable(error)) => Err(store_unavailable(py, &error)),
+        Err(reason) => {
+            if let Denied::Revoked(_) | Denied::Expired(_) = reason {
+                tracing::info!("refused: {reason}");
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// `str.__new__`, which makes a `str` of a class of its own.
+fn new_text<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {
+    static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let new = NEW.get_or_try_init(py, || {
+        py.get_type::<PyString>().getattr(intern!(py, "__new__")).map(Bound::unbind)
+    });
+    new.map(|new| new.bind(py))
+}

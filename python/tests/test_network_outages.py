@@ -1,0 +1,260 @@
+"""A store on a network that does not answer: only what it must be asked for waits, not for long."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import middleware_app
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from guarded_app import GuardedApp
+from network_stores import LONG, SHORT, NewStore, in_parallel, program
+from servers import wait_until
+from starlette.websockets import WebSocketDisconnect
+
+from fastapi_simple_security import StoreUnavailable
+
+TRY_AGAIN_LATER = 1013
+# By how much the event loop may be late on a busy machine, in seconds.
+LATE = 0.8
+# After that a store that does not answer is given up.
+GIVEN_UP = 1.0 + LATE
+# A crowd has no thread for each: some wait for a thread first.
+GIVEN_UP_IN_A_CROWD = 2.0 + LATE
+CROWD = 100
+# After that a store that does not answer is not opened.
+OPENING = 10.0
+# After that a store that was down is used again.
+BACK = 2.0
+
+Guard = Callable[..., GuardedApp]
+Answer = tuple[httpx.Response, float]
+Ask = Callable[[str, str], Awaitable[Answer]]
+
+
+def guarding(guard: Guard, location: str) -> GuardedApp:
+    """An app with two routes that need no key beside those that do."""
+    guarded = guard(db_location=location)
+
+    @guarded.app.get("/unsecured-sync")
+    def unsecured() -> str:
+        return "open"
+
+    return guarded
+
+
+def run(app: FastAPI, scenario: Callable[[Ask], Awaitable[None]]) -> None:
+    """Runs a scenario on the event loop that the app runs on."""
+
+    async def running() -> None:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+
+            async def ask(path: str, key: str) -> Answer:
+                begun = time.monotonic()
+                answer = await client.get(path, headers={"api-key": key})
+                return answer, time.monotonic() - begun
+
+            await scenario(ask)
+
+    asyncio.run(running())
+
+
+@pytest.mark.parametrize("way", ["dependency", "middleware"])
+def test_while_the_store_stalls_nobody_else_waits(
+    new_store: NewStore, guard: Guard, way: str
+) -> None:
+    store = new_store(LONG)
+    guarded = guarding(guard, store.location)
+    known, *others = in_parallel(guarded.new, 4)
+    app, free = guarded.app, "/unsecured"
+    if way == "middleware":
+        app, free = middleware_app.build_app(guarded.security), "/health"
+
+    async def scenario(ask: Ask) -> None:
+        assert (await ask("/secure", known))[0].status_code == 200
+        store.network.stall()
+        waiting = [asyncio.create_task(ask("/secure", key)) for key in others]
+        answered = 0
+        while not all(task.done() for task in waiting):
+            for path, key in ((free, ""), ("/secure", known)):
+                answer, seconds = await ask(path, key)
+                assert answer.status_code == 200, answer.text
+                assert seconds < LATE
+                answered += 1
+            await asyncio.sleep(0.01)
+        assert answered > 10
+        for answer, seconds in [task.result() for task in waiting]:
+            refused_for_now(answer)
+            assert seconds < GIVEN_UP
+        store.network.mend()
+        for key in others:
+            await until(lambda key=key: is_let_in(ask, key), BACK)
+
+    run(app, scenario)
+
+
+def test_a_crowd_that_waits_leaves_the_threads_of_the_app_alone(
+    new_store: NewStore, guard: Guard
+) -> None:
+    store = new_store(LONG)
+    guarded = guarding(guard, store.location)
+    known = guarded.new()
+
+    async def scenario(ask: Ask) -> None:
+        assert (await ask("/secure-sync", known))[0].status_code == 200
+        store.network.stall()
+        crowd = [asyncio.create_task(ask("/secure", f"{n:036}")) for n in range(CROWD)]
+        begun = time.monotonic()
+        while not all(task.done() for task in crowd):
+            answer, seconds = await ask("/unsecured-sync", "")
+            assert answer.status_code == 200
+            assert seconds < LATE
+            if time.monotonic() < begun + 1:
+                assert (await ask("/secure-sync", known))[0].status_code == 200
+            await asyncio.sleep(0.01)
+        for answer, seconds in [task.result() for task in crowd]:
+            refused_for_now(answer)
+            assert seconds < GIVEN_UP_IN_A_CROWD
+        store.network.mend()
+        await until(lambda: is_let_in(ask, known), BACK)
+
+    run(guarded.app, scenario)
+
+
+def test_an_outage(new_store: NewStore, guard: Guard) -> None:
+    store = new_store(SHORT)
+    guarded = guarding(guard, store.location)
+    key = guarded.new()
+    behind = TestClient(middleware_app.build_app(guarded.security))
+    counted = 0
+
+    async def scenario(ask: Ask) -> None:
+        async def is_accepted() -> bool:
+            nonlocal counted
+            answer, seconds = await ask("/secure", key)
+            assert seconds < GIVEN_UP
+            if answer.status_code == 200:
+                counted += 1
+                return True
+            refused_for_now(answer)
+            return False
+
+        async def is_refused() -> bool:
+            return not await is_accepted()
+
+        for _ in range(3):
+            assert await is_accepted()
+            store.network.cut()
+            await until(is_refused, 3.0)
+            for _ in range(20):
+                assert await is_refused()
+            refused_for_now((await ask("/secure", "x" * 36))[0])
+            store.network.mend()
+            await until(is_accepted, BACK)
+
+    run(guarded.app, scenario)
+    store.network.cut()
+    wait_until(lambda: guarded.use(key).status_code == 503, 3.0, "the end of the lease")
+    for answer in (behind.get("/secure", headers={"api-key": key}), guarded.admin("logs")):
+        refused_for_now(answer)
+    # An open path does not need the store.
+    assert behind.get("/health", headers={"api-key": key}).status_code == 200
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        behind.websocket_connect("/socket", headers={"api-key": key}),
+    ):
+        raise AssertionError("accepted")
+    assert refused.value.code == TRY_AGAIN_LATER
+    store.network.mend()
+    wait_until(lambda: guarded.use(key).status_code == 200, BACK, "the store is back")
+    wait_until(lambda: guarded.admin("logs").status_code == 200, BACK, "for administrators too")
+    # More were accepted while it was waited for, and not counted here.
+    assert guarded.log_of(key)["total_queries"] > counted
+
+
+def test_what_is_counted_while_the_store_is_down_is_not_lost(
+    new_store: NewStore, guard: Guard
+) -> None:
+    store = new_store(LONG)
+    guarded = guarding(guard, store.location)
+    key = guarded.new()
+    assert guarded.accepts(key)
+    store.network.cut()
+    counted = 1
+    while (answer := guarded.use(key)).status_code == 200:
+        counted += 1
+    refused_for_now(answer)
+    assert counted > 50
+    store.network.mend()
+    direct = guard(db_location=store.direct)
+    wait_until(lambda: direct.log_of(key)["total_queries"] == counted, 5.0, f"{counted} counted")
+
+
+@pytest.mark.parametrize("how", ["cut", "stall"])
+def test_down_at_the_start(new_store: NewStore, guard: Guard, how: str) -> None:
+    store = new_store(SHORT)
+    getattr(store.network, how)()
+    guarded = guarding(guard, store.location)
+
+    async def scenario(ask: Ask) -> None:
+        begun = time.monotonic()
+        starting = asyncio.create_task(asyncio.to_thread(guarded.start))
+        # Without a lifespan each request opens it; one try is for all that wait.
+        crowd = [asyncio.create_task(ask("/secure", "x" * 36)) for _ in range(CROWD)]
+        while not all(task.done() for task in (starting, *crowd)):
+            answer, seconds = await ask("/unsecured-sync", "")
+            assert answer.status_code == 200
+            assert seconds < LATE
+            await asyncio.sleep(0.01)
+        with pytest.raises(StoreUnavailable):
+            starting.result()
+        for answer, _ in [task.result() for task in crowd]:
+            refused_for_now(answer)
+        assert time.monotonic() - begun < OPENING + LATE
+        store.network.mend()
+        await until(lambda: is_refused(ask), BACK)
+
+    async def is_refused(ask: Ask) -> bool:
+        return (await ask("/secure", "x" * 36))[0].status_code == 403
+
+    run(guarded.app, scenario)
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["empty", "another"])
+def test_a_store_that_has_lost_its_keys_refuses_for_now(
+    new_store: NewStore, guard: Guard, database: Path, made: bool
+) -> None:
+    """Never as if the key were wrong, however long it lasts."""
+    store = new_store(SHORT)
+    guarded = guarding(guard, store.location)
+    key = guarded.new()
+    assert guarded.accepts(key)
+    store.empty()
+    if made:
+        program(database, "init", "--db-location", f"{store.direct}?{SHORT}")
+    wait_until(lambda: guarded.use(key).status_code == 503, 3.0, "the end of the lease")
+    for _ in range(20):
+        refused_for_now(guarded.use(key))
+        refused_for_now(guarded.use("x" * 36))
+
+
+def refused_for_now(answer: httpx.Response) -> None:
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["retry-after"] == "1"
+
+
+async def is_let_in(ask: Ask, key: str) -> bool:
+    return (await ask("/secure", key))[0].status_code == 200
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(0.01)
