@@ -115,6 +115,12 @@ impl Server {
                         _ => return Err(format!("may_lose is true or false, and not {value:?}")),
                     };
                 }
+                "sslmode" if scheme.starts_with("redis") => {
+                    return Err(
+                        "sslmode is for PostgreSQL; a connection to Redis is encrypted by rediss:// instead of redis://"
+                            .to_owned(),
+                    );
+                }
                 "sslmode" => server.encrypted = Some(encrypted(&value)?),
                 "sslrootcert" => server.root_certificates = Some(PathBuf::from(&*value)),
                 _ => drop(others.append_pair(&name, &value)),
@@ -212,6 +218,7 @@ mod tests {
             assert!(Location::parse(&format!("postgres://h/db?{wrong}")).is_err(), "{wrong}");
         }
         assert!(Location::parse("redis://h?may_lose=perhaps").is_err());
+        assert!(Location::parse("redis://h?sslmode=verify-full").is_err(), "it would do nothing");
     }
 
     #[test]
