@@ -52,10 +52,7 @@ impl Postgres {
         let rules =
             "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(data.join("pg_hba.conf"), rules).expect("the rules");
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
+        let port = free_port();
         let options = options.iter().map(|&option| option.to_owned()).collect();
         let (running, databases) = (Mutex::new(None), AtomicU32::new(0));
         let server = Self { folder, programs, port, options, running, databases };
@@ -100,10 +97,9 @@ impl Postgres {
     /// Ends it as a crash does, with all its processes.
     pub fn kill(&self) {
         let running = self.running.lock().expect("the server").take();
-        if let Some(Running { process, waiting }) = running {
-            // SIGQUIT: it ends its children and then itself, and writes nothing more.
-            run(Command::new("kill").args(["-QUIT", &process.to_string()]));
-            waiting.join().expect("the server has ended");
+        if let Some(running) = running {
+            // It ends its children and then itself, and writes nothing more.
+            running.end("-QUIT");
         }
     }
 
@@ -133,6 +129,73 @@ impl Postgres {
         *self.running.lock().expect("the server") = Some(kept(command));
         until("the server answers", || Hand::try_on(&self.url("postgres")).is_some());
     }
+}
+
+impl Postgres {
+    /// Starts it anew as the standby of a server that is not there.
+    pub fn become_standby(&self) {
+        self.kill();
+        let signal = self.folder.path().join("data/standby.signal");
+        std::fs::write(&signal, "").expect("a file");
+        own(&signal);
+        self.restart();
+    }
+}
+
+/// A pooler of transactions before a server, with two connections for all.
+pub struct Pgbouncer {
+    _folder: TempDir,
+    port: u16,
+    running: Option<Running>,
+}
+
+impl Pgbouncer {
+    pub fn before(server: &Postgres) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        own(folder.path());
+        let port = free_port();
+        let settings = folder.path().join("settings");
+        let text = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n\
+             default_pool_size = 2\n",
+            server.port()
+        );
+        // With `any`, whoever asks is the user that the first line names.
+        std::fs::write(&settings, text).expect("the settings");
+        own(&settings);
+        let mut command = as_other(Path::new("/usr/sbin/pgbouncer"));
+        command.arg(&settings).stdout(Stdio::null()).stderr(Stdio::null());
+        let running = Some(kept(command));
+        until_open(port);
+        Self { _folder: folder, port, running }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Pgbouncer {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.end("-KILL");
+        }
+    }
+}
+
+impl Running {
+    fn end(self, signal: &str) {
+        run(Command::new("kill").args([signal, &self.process.to_string()]));
+        self.waiting.join().expect("it has ended");
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 impl Drop for Postgres {

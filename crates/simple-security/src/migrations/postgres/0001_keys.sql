@@ -3,7 +3,7 @@
 
 -- Whoever may not make a schema has it made by an administrator.
 DO $$ BEGIN
-    IF to_regnamespace('simple_security') IS NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'simple_security') THEN
         CREATE SCHEMA simple_security;
     END IF;
 END $$;

@@ -60,10 +60,21 @@ impl Translator {
         StoreError::Failed { reason: format!("{doing}: {reason}"), source }
     }
 
-    /// Why there is no connection.
+    /// Why there is no connection. Where the server was reached, something is to be done there or
+    /// here: the library wants a password, or knows no way to show it.
+    pub(super) fn not_connected(&self, error: Error) -> StoreError {
+        match self.translate("connecting", error) {
+            StoreError::Failed { reason, source } => {
+                StoreError::Unsuitable { place: self.0.clone(), reason, source }
+            }
+            other => other,
+        }
+    }
+
+    /// Why a pool has no connection.
     pub(super) fn no_connection(&self, error: PoolError) -> StoreError {
         match error {
-            PoolError::Backend(error) => self.translate("connecting", error),
+            PoolError::Backend(error) => self.not_connected(error),
             error => StoreError::Unreachable {
                 place: self.0.clone(),
                 reason: "there is no connection to it".to_owned(),

@@ -33,6 +33,12 @@ const OLDEST: i32 = 140_000;
 /// Who makes tables holds this lock: "simplsec" in ASCII.
 const MIGRATING: i64 = 0x7369_6d70_6c73_6563;
 
+/// Whether there are tables, by a look into the catalog: what `to_regclass` says may be from before
+/// the lock was waited for.
+const IS_THERE: &str = "EXISTS (SELECT FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'simple_security' AND c.relname = 'settings')";
+
 /// What the store keeps for all processes.
 pub(super) struct Settings {
     pub(super) store_id: String,
@@ -45,10 +51,10 @@ pub(super) async fn look(
     client: &Client,
     errors: &Translator,
 ) -> Result<Option<Settings>, StoreError> {
-    let server = Query::new(
+    let server = Query::new(format!(
         "SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
-             current_setting('server_encoding'), to_regclass('simple_security.settings') IS NOT NULL",
-    );
+             current_setting('server_encoding'), {IS_THERE}"
+    ));
     let failed = |error| errors.translate("looking at the server", error);
     let rows = server.ask(client).await.map_err(failed)?;
     let row = rows.first().ok_or_else(|| errors.unsuitable("it does not say what it is"))?;
@@ -80,7 +86,7 @@ pub(super) async fn migrate(
     );
     client.batch_execute(&begin).await.map_err(failed)?;
     // Another one may have made them while we waited.
-    let exists = Query::new("SELECT to_regclass('simple_security.settings') IS NOT NULL");
+    let exists = Query::new(format!("SELECT {IS_THERE}"));
     let rows = exists.ask(client).await.map_err(failed)?;
     let exists = rows.first().is_some_and(|row| row.get(0));
     let there = if exists { settings(client, errors).await?.0 } else { 0 };

@@ -62,8 +62,8 @@ impl Reader {
             return Ok(Arc::clone(connection));
         }
         *connection = None;
-        let failed = |error| errors.translate("connecting", error);
-        let (client, driver) = self.connector.connect().await.map_err(failed)?;
+        let connected = self.connector.connect().await;
+        let (client, driver) = connected.map_err(|error| errors.not_connected(error))?;
         let driven = tokio::spawn(drive(driver, Arc::clone(&self.changed)));
         let made = Connection { client, driven, broken: AtomicBool::new(false) };
         let made = Arc::new(made);

@@ -1,0 +1,67 @@
+//! Connections are encrypted to the right server, or there are none.
+
+use std::path::Path;
+use std::process::Command;
+
+use simple_security::store::StoreError;
+use tempfile::TempDir;
+
+use super::Keys;
+use super::servers::postgres::{Hand, Postgres, own, run};
+
+/// Makes an authority, `name.pem`, and a certificate of this machine that it has signed.
+fn authority(folder: &Path, name: &str) {
+    let openssl = |arguments: &str| {
+        run(Command::new("openssl").current_dir(folder).args(arguments.split_whitespace()));
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!(
+        "req -x509 {key} -keyout {name}.key -out {name}.pem -days 2 -subj /CN={name}"
+    ));
+    openssl(&format!("req {key} -keyout {name}-server.key -out {name}.csr -subj /CN=localhost"));
+    std::fs::write(folder.join("names"), "subjectAltName=DNS:localhost").expect("the names");
+    openssl(&format!(
+        "x509 -req -in {name}.csr -CA {name}.pem -CAkey {name}.key -CAcreateserial -days 2 -extfile names -out {name}-server.pem"
+    ));
+}
+
+#[test]
+fn only_the_right_server_is_spoken_to() {
+    let folder = TempDir::new().expect("a folder");
+    authority(folder.path(), "right");
+    authority(folder.path(), "wrong");
+    let key = folder.path().join("right-server.key");
+    own(folder.path());
+    own(&key);
+    let path = |file: &str| folder.path().join(file).display().to_string();
+    let server = Postgres::start_with(&[
+        "ssl=on",
+        &format!("ssl_cert_file={}", path("right-server.pem")),
+        &format!("ssl_key_file={}", path("right-server.key")),
+    ]);
+    let url = server.fresh_database();
+    let by_name = url.replace("127.0.0.1", "localhost");
+    let trusting =
+        |url: &str, file: &str| format!("{url}?sslmode=verify-full&sslrootcert={}", path(file));
+    let keys = Keys::open(&trusting(&by_name, "right.pem"));
+    keys.insert(1);
+    keys.mark();
+    let plain = Hand::on(&url).ask(
+        "SELECT application_name FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+         WHERE NOT ssl AND datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    assert!(plain.is_empty(), "{plain:?} is not encrypted");
+
+    let refused = |url: &str, expected: &str| {
+        let refused = Keys::refused(url);
+        assert!(matches!(refused, StoreError::Unsuitable { .. }), "{url}: {refused:?}");
+        assert!(refused.to_string().contains(expected), "{refused}");
+    };
+    refused(&trusting(&by_name, "wrong.pem"), "certificate");
+    refused(&trusting(&url, "right.pem"), "certificate");
+    refused(&trusting(&by_name, "right-server.key"), "sslrootcert");
+    refused(&trusting(&by_name, "missing.pem"), "sslrootcert");
+    let in_plain_text = Postgres::shared();
+    let plain = in_plain_text.fresh_database().replace("127.0.0.1", "localhost");
+    refused(&trusting(&plain, "right.pem"), "sslmode=disable");
+}

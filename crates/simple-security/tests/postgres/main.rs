@@ -1,0 +1,136 @@
+//! What only the PostgreSQL store does: edits by hand, versions side by side, and servers that go
+//! away in every way they can.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use simple_security::clock::{Clock, SystemClock};
+use simple_security::config::Location;
+use simple_security::store::{
+    ChangeMark, Changed, KeyChange, KeyStore, PostgresStore, StoreError, StoreFuture, UsageBatch,
+};
+use simple_security::{KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Timestamp, Usage};
+
+mod by_hand;
+mod encrypted;
+mod opening;
+mod outages;
+mod pooled;
+mod proxy;
+#[path = "../servers/mod.rs"]
+mod servers;
+
+/// A store, as one process has it.
+struct Keys(Arc<PostgresStore>);
+
+impl Keys {
+    #[track_caller]
+    fn open(url: &str) -> Self {
+        Self::try_open(url).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_open(url: &str) -> Result<Self, StoreError> {
+        match Location::parse(url).expect("a location") {
+            Location::Postgres(server) => Ok(Self(Arc::new(PostgresStore::open(&server)?))),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[track_caller]
+    fn refused(url: &str) -> StoreError {
+        match Self::try_open(url) {
+            Ok(_) => panic!("{url} was opened"),
+            Err(error) => error,
+        }
+    }
+
+    #[track_caller]
+    fn insert(&self, number: u32) {
+        wait(self.0.insert(digest(number), &record(number))).expect("insert");
+    }
+
+    fn try_find(&self, number: u32) -> Result<Option<KeyRecord>, StoreError> {
+        wait(self.0.find(KeyReference::Digest(digest(number))))
+    }
+
+    fn try_read(&self, after: Option<ChangeMark>) -> Result<Vec<KeyDigest>, StoreError> {
+        match wait(self.0.reading(after))?.changed {
+            Changed::Keys(digests) => Ok(digests),
+            Changed::Anything => panic!("the log lacks the row"),
+        }
+    }
+
+    #[track_caller]
+    fn mark(&self) -> ChangeMark {
+        wait(self.0.reading(None)).expect("a reading").mark
+    }
+
+    /// The keys that changed after `mark`, in the order of their digests; the mark moves on.
+    #[track_caller]
+    fn changed(&self, mark: &mut ChangeMark) -> Vec<KeyDigest> {
+        let reading = wait(self.0.reading(Some(*mark))).expect("a reading");
+        *mark = reading.mark;
+        let Changed::Keys(mut digests) = reading.changed else { panic!("the log lacks {mark:?}") };
+        digests.sort_by_key(|digest| *digest.as_bytes());
+        digests
+    }
+
+    #[track_caller]
+    fn usage(&self, number: u32) -> Option<Usage> {
+        wait(self.0.usage(id(number))).expect("usage")
+    }
+
+    fn try_add(&self, number: u64, key: u32, count: u64) -> Result<(), StoreError> {
+        let (writer, counts) = ([7; 16], vec![(id(key), count, at(300))]);
+        wait(self.0.add_usage(&UsageBatch { writer, number, made_at: at(1000), counts }))
+    }
+
+    fn try_revoke(&self, number: u32) -> Result<Option<KeyRecord>, StoreError> {
+        wait(self.0.change(id(number), KeyChange::Revoke { at: at(200) }))
+    }
+}
+
+fn wait<T>(future: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    pollster::block_on(future)
+}
+
+fn id(number: u32) -> KeyId {
+    format!("{number:011}").parse().expect("an id")
+}
+
+fn digest(number: u32) -> KeyDigest {
+    KeyDigest::of(format!("key {number}").as_bytes())
+}
+
+/// Digests as [`Keys::changed`] gives them.
+fn digests(numbers: impl IntoIterator<Item = u32>) -> Vec<KeyDigest> {
+    let mut digests: Vec<_> = numbers.into_iter().map(digest).collect();
+    digests.sort_by_key(|digest| *digest.as_bytes());
+    digests
+}
+
+fn record(number: u32) -> KeyRecord {
+    KeyRecord {
+        id: id(number),
+        name: KeyName::new("a key").expect("a name"),
+        created_at: at(100),
+        expires_at: at(10_000),
+        never_expires: false,
+        revoked_at: None,
+    }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+/// How long something took.
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = SystemClock.uptime().nanoseconds();
+    let done = work();
+    (done, Duration::from_nanos(SystemClock.uptime().nanoseconds() - begun))
+}
+
+fn is_unreachable<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Unreachable { .. }))
+}
