@@ -50,7 +50,7 @@ run: $(BUILT) ## Serve the example app on http://localhost:8080 (admin secret: T
 test: test-rust test-model test-python test-oldest ## Run every test
 
 .PHONY: test-rust
-test-rust: ## Test the engine, the layer for axum and the program
+test-rust: servers ## Test the engine, the layer for axum and the program
 	cargo test --locked $(CRATES) --all-features
 
 .PHONY: test-model
@@ -58,7 +58,7 @@ test-model: ## Check the lease in every order that threads can run in
 	$(MODEL) --test lease_model
 
 .PHONY: test-python
-test-python: $(BUILT) $(WHEEL) $(BROWSER) $(STATIC) $(PROXIES) ## Test the FastAPI package, its servers, its wheel, its documentation in a browser; the server behind proxies
+test-python: servers $(BUILT) $(WHEEL) $(BROWSER) $(STATIC) $(PROXIES) ## Test the FastAPI package, its servers, its wheel, its documentation in a browser; the server behind proxies
 	command -v systemd-analyze >/dev/null || (apt-get update -qq && apt-get install -y -qq systemd) || echo "the systemd unit is not checked: install systemd" >&2
 	cargo build --locked $(CRATES) --all-features --example axum
 	export SIMPLE_SECURITY_WHEEL=$$(echo $(CURDIR)/target/wheels/*.whl); $(PYTEST)
@@ -70,6 +70,10 @@ test-proxies: $(BUILT) $(STATIC) $(PROXIES) ## Test the server behind nginx, Cad
 .PHONY: test-oldest
 test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest FastAPI
 	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_resource*.py tests/test_network_outages.py tests/test_network_stores.py tests/test_vectors.py tests/test_websocket.py
+
+.PHONY: test-machines
+test-machines: servers ## The campaign on PostgreSQL and Redis: several processes, servers and networks that fail; prints figures
+	SIMPLE_SECURITY_ROUNDS=2 cargo test --locked --release -p simple-security --test machines -- --nocapture
 
 .PHONY: test-large
 test-large: $(BUILT) ## The campaigns: 1,000 revocations under load, a bad line among a million
@@ -138,6 +142,14 @@ wheel: $(WHEEL) ## Build the wheel into target/wheels
 program-static: $(STATIC) ## Build the server into target/static, as a program that needs nothing else
 
 ##@ Setting it up
+
+# The tests start servers of their own of these programs, and use none that runs already.
+.PHONY: servers
+servers:
+	@install() { (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$1 >/dev/null) || { echo "the tests need $$1: install it as root, on Debian and Ubuntu by \`apt-get install $$1\`" >&2; exit 1; }; }; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || install postgresql; \
+	command -v redis-server >/dev/null || command -v valkey-server >/dev/null || install redis-server; \
+	command -v pgbouncer >/dev/null || install pgbouncer
 
 .PHONY: hooks
 hooks: $(SYNCED) ## Run the checks of .pre-commit-config.yaml before each commit

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from starlette.exceptions import HTTPException
 
-from fastapi_simple_security import _answers, _core, _dates
+from fastapi_simple_security import _answers, _changes, _core, _dates
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._errors import SecurityError
 
@@ -77,7 +77,7 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
     }
 
     @router.get("/new")
-    def get_new_api_key(
+    async def get_new_api_key(
         name: Annotated[
             str | None,
             Query(description="set API key name", max_length=200, pattern=VISIBLE),
@@ -88,20 +88,22 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
         ] = False,
     ) -> str:
         """Makes a key and returns it. It is shown this once, and cannot be read back."""
-        _, key = _ask(lambda: keys.issue(name or "", never_expires=never_expires))
+        (_, key), _ = await _changes.make(
+            lambda: _ask(lambda: keys.issue(name or "", never_expires=never_expires))
+        )
         return str(key)
 
     @router.get("/revoke", responses=unknown)
-    def revoke_api_key(
+    async def revoke_api_key(
         api_key: Annotated[
             str, Query(alias="api-key", description="the key to revoke: its id, or all of it")
         ],
     ) -> None:
         """Revokes a key. No request that begins after the answer is let in with it."""
-        _ask(lambda: keys.revoke_named(api_key))
+        await _changes.make(lambda: _ask(lambda: keys.revoke_named(api_key)))
 
     @router.get("/renew", responses=unknown)
-    def renew_api_key(
+    async def renew_api_key(
         api_key: Annotated[
             str, Query(alias="api-key", description="the key to renew: its id, or all of it")
         ],
@@ -117,7 +119,9 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
     ) -> str:
         """Gives a key a new expiration date, and takes it back into use if it was revoked."""
         expires_at = _dates.parse_expiration_date(expiration_date) if expiration_date else None
-        expires_at, was_revoked = _ask(lambda: keys.renew_named(api_key, expires_at))
+        (expires_at, was_revoked), _ = await _changes.make(
+            lambda: _ask(lambda: keys.renew_named(api_key, expires_at))
+        )
         reactivated = "This API key was revoked and has been reactivated. " if was_revoked else ""
         date = _dates.show(expires_at)
         return f"{reactivated}The new expiration date for the API key is {date}"

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
-from pydantic import WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 
-from fastapi_simple_security import _answers, _core
+from fastapi_simple_security import _answers, _changes, _core
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._problem_route import problem_route
@@ -19,6 +19,8 @@ from fastapi_simple_security._problems import (
     secret_refused,
 )
 from fastapi_simple_security._resource_models import (
+    ChangedKey,
+    DeletedKey,
     IssuedKey,
     KeyDetails,
     KeyEdit,
@@ -32,6 +34,24 @@ from fastapi_simple_security._resource_models import (
 Answer = TypeVar("Answer")
 
 _Id = Annotated[str, Path(alias="id", description="The id of the key.")]
+
+
+def _true_or_false(value: object) -> bool:
+    # Pydantic would take `1` and `yes` too, and the other faces do not.
+    if value in ("true", "false"):
+        return value == "true"
+    # Older FastAPI checks what counts without it.
+    if isinstance(value, bool):
+        return value
+    raise ValueError("it is true or false")
+
+
+_Wait = Annotated[
+    bool,
+    Query(description="Answer only when `effective_by` has passed."),
+    BeforeValidator(_true_or_false),
+    WithJsonSchema({"type": "boolean"}),
+]
 
 _PROBLEMS = {
     400: "The admin secret was sent more than once",
@@ -63,13 +83,20 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
     unknown = _problems(404)
 
     @router.post("/keys", status_code=201, responses=_problems(409))
-    def issue_key(response: Response, new: Annotated[NewKey | None, Body()] = None) -> IssuedKey:
-        """Makes a key. It is shown this once, and cannot be read back."""
+    async def issue_key(
+        response: Response, new: Annotated[NewKey | None, Body()] = None, wait: _Wait = False
+    ) -> IssuedKey:
+        """Makes a key. It is shown this once, and cannot be read back.
+
+        Every process accepts it from `effective_by` on.
+        """
         new = new or NewKey()
-        row, plain = _ask("body", lambda: keys.issue(new.name, key=new.key, **new.expiry()))
+        (row, plain), effective_by = await _change(
+            "body", lambda: keys.issue(new.name, key=new.key, **new.expiry()), wait
+        )
         # Relative to `.../keys`, wherever an app has put that.
         response.headers["Location"] = f"keys/{row[0]}"
-        return IssuedKey(**details(row), key=plain)
+        return IssuedKey(**details(row), effective_by=effective_by, key=plain)
 
     @router.get("/keys")
     def list_keys(
@@ -98,28 +125,41 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
         return KeyDetails(**details(_ask("path", lambda: keys.find(key_id))))
 
     @router.patch("/keys/{id}", responses=unknown)
-    def edit_key(key_id: _Id, edit: KeyEdit) -> KeyDetails:
+    async def edit_key(key_id: _Id, edit: KeyEdit, wait: _Wait = False) -> ChangedKey:
         """Changes the name of a key, or when it expires. A revoked key stays revoked."""
         name = edit.name if "name" in edit.model_fields_set else None
-        row = _ask("body", lambda: keys.edit(key_id, name=name, **edit.expiry()))
-        return KeyDetails(**details(row))
+        row, effective_by = await _change(
+            "body", lambda: keys.edit(key_id, name=name, **edit.expiry()), wait
+        )
+        return ChangedKey(**details(row), effective_by=effective_by)
 
     @router.post("/keys/{id}/revoke", responses=unknown)
-    def revoke_key(key_id: _Id) -> KeyDetails:
-        """Revokes a key. No request that begins after the answer is let in with it."""
-        return KeyDetails(**details(_ask("path", lambda: keys.revoke(key_id))))
+    async def revoke_key(key_id: _Id, wait: _Wait = False) -> ChangedKey:
+        """Revokes a key. No request that begins after `effective_by` is let in with it."""
+        row, effective_by = await _change("path", lambda: keys.revoke(key_id), wait)
+        return ChangedKey(**details(row), effective_by=effective_by)
 
     @router.post("/keys/{id}/renew", responses=unknown)
-    def renew_key(key_id: _Id, renewal: Annotated[KeyRenewal | None, Body()] = None) -> KeyDetails:
+    async def renew_key(
+        key_id: _Id,
+        renewal: Annotated[KeyRenewal | None, Body()] = None,
+        wait: _Wait = False,
+    ) -> ChangedKey:
         """Gives a key a new date of expiry, and takes it back into use if it was revoked."""
         renewal = renewal or KeyRenewal()
-        row = _ask("body", lambda: keys.renew(key_id, **renewal.expiry()))
-        return KeyDetails(**details(row))
+        row, effective_by = await _change(
+            "body", lambda: keys.renew(key_id, **renewal.expiry()), wait
+        )
+        return ChangedKey(**details(row), effective_by=effective_by)
 
-    @router.delete("/keys/{id}", status_code=204, responses=unknown)
-    def delete_key(key_id: _Id) -> None:
-        """Removes a key and its usage, for ever. To keep them, revoke it."""
-        _ask("path", lambda: keys.delete(key_id))
+    @router.delete("/keys/{id}", responses=unknown)
+    async def delete_key(key_id: _Id, wait: _Wait = False) -> DeletedKey:
+        """Removes a key and its usage, for ever. To keep them, revoke it.
+
+        No request that begins after `effective_by` is let in with it.
+        """
+        _, effective_by = await _change("path", lambda: keys.delete(key_id), wait)
+        return DeletedKey(id=key_id, effective_by=effective_by)
 
     return router
 
@@ -128,6 +168,13 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """How the documentation describes refusals. FastAPI would call them `application/json`."""
     content = {MEDIA_TYPE: {"schema": SCHEMA}}
     return {status: {"description": _PROBLEMS[status], "content": content} for status in statuses}
+
+
+async def _change(
+    location: str, change: "Callable[[], _core._Changed[Answer]]", wait: bool
+) -> tuple[Answer, str]:
+    """Makes a change, as `_ask` asks; the outcome and `effective_by`."""
+    return await _changes.make(lambda: _ask(location, change), wait=wait)
 
 
 def _ask(location: str, question: Callable[[], Answer]) -> Answer:

@@ -113,12 +113,31 @@ class KeyDetails(BaseModel):
     usage: KeyUsage
 
 
-class IssuedKey(KeyDetails):
+class ChangedKey(KeyDetails):
+    """A key that was changed."""
+
+    effective_by: DateTime = Field(
+        description="No request that begins after it is decided by what was before.",
+        examples=["2026-11-24T12:00:00.250Z"],
+    )
+
+
+class IssuedKey(ChangedKey):
     """A key that was made."""
 
     key: str | None = Field(
         description="The key, shown this once. `null` where you brought your own.",
         examples=["fss_Gh29RPWKBo4_lVZzIRe3yD2iS8cJZFsMuWGRnCtAAWHto2SO8rC"],
+    )
+
+
+class DeletedKey(BaseModel):
+    """A key that is gone."""
+
+    id: str = Field(examples=["Gh29RPWKBo4"])
+    effective_by: DateTime = Field(
+        description="No request that begins after it is let in with the key.",
+        examples=["2026-11-24T12:00:00.250Z"],
     )
 
 

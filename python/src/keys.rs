@@ -2,14 +2,17 @@
 
 use pyo3::prelude::*;
 use simple_security::{
-    ApiKeys, Cursor, KeyDetails, KeyEdit, KeyError, KeyFilter, KeyId, KeyName, KeyRecord, KeyState,
-    NewKey, PageRequest, Timestamp, Usage,
+    ApiKeys, Committed, Cursor, KeyDetails, KeyEdit, KeyError, KeyFilter, KeyId, KeyName,
+    KeyRecord, KeyState, NewKey, PageRequest, Timestamp, Usage, dates,
 };
 
 use crate::engine::Engine;
 use crate::errors::invalid;
 
 /// The keys of one engine. All that is asked here may take long: the GIL is let go meanwhile.
+///
+/// What changes keys returns when the change is committed. Where others may not know of it yet, the
+/// caller waits: a thread of its pool is too dear for that.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
 pub struct Keys {
     engine: Py<Engine>,
@@ -17,6 +20,9 @@ pub struct Keys {
 
 /// A key as it is shown: id, name, state, created, expires (or never), revoked, total, last used.
 type Details = (String, String, &'static str, i64, Option<i64>, Option<i64>, u64, Option<i64>);
+
+/// A change: what was done, from when on it holds everywhere, and in how many seconds that is.
+type Changed<T> = (T, String, f64);
 
 /// One row of `logs`: id, name, created, expires, never expires, revoked, total, last used.
 type LogRow = (String, String, i64, i64, bool, Option<i64>, u64, Option<i64>);
@@ -38,18 +44,20 @@ impl Keys {
         expires_at: Option<i64>,
         never_expires: bool,
         key: Option<&str>,
-    ) -> PyResult<(Details, Option<String>)> {
+    ) -> PyResult<Changed<(Details, Option<String>)>> {
         let name = read_name(name)?;
         let expires_at = expires_at.map(Timestamp::from_seconds);
         let new = NewKey { name, expires_at, never_expires };
-        self.ask(py, |keys| {
+        self.change(py, |keys| {
             pollster::block_on(async {
                 Ok(match key {
-                    Some(key) => (new_details(keys.import(key, new).await?), None),
-                    None => {
-                        let issued = keys.issue(new).await?;
-                        (new_details(issued.record), Some(issued.key.expose().to_owned()))
+                    Some(key) => {
+                        let imported = keys.without_waiting().import(key, new).await?;
+                        imported.map(|record| (new_details(record), None))
                     }
+                    None => keys.without_waiting().issue(new).await?.map(|issued| {
+                        (new_details(issued.record), Some(issued.key.expose().to_owned()))
+                    }),
                 })
             })
         })
@@ -93,24 +101,26 @@ impl Keys {
         name: Option<&str>,
         expires_at: Option<i64>,
         never_expires: Option<bool>,
-    ) -> PyResult<Details> {
+    ) -> PyResult<Changed<Details>> {
         let name = name.map(read_name).transpose()?;
         let expires_at = expires_at.map(Timestamp::from_seconds);
         let edit = KeyEdit { name, expires_at, never_expires };
-        self.ask(py, |keys| {
+        self.change(py, |keys| {
             pollster::block_on(async {
-                let record = keys.edit(read_id(key_id)?, edit).await?;
-                Ok(details(keys.find(record.id).await?))
+                let id = read_id(key_id)?;
+                let edited = keys.without_waiting().edit(id, edit).await?;
+                shown(keys, id, edited).await
             })
         })
     }
 
     /// Revokes the key with this id.
-    fn revoke(&self, py: Python<'_>, key_id: &str) -> PyResult<Details> {
-        self.ask(py, |keys| {
+    fn revoke(&self, py: Python<'_>, key_id: &str) -> PyResult<Changed<Details>> {
+        self.change(py, |keys| {
             pollster::block_on(async {
-                let record = keys.revoke(read_id(key_id)?).await?;
-                Ok(details(keys.find(record.id).await?))
+                let id = read_id(key_id)?;
+                let revoked = keys.without_waiting().revoke(id).await?;
+                shown(keys, id, revoked).await
             })
         })
     }
@@ -123,27 +133,30 @@ impl Keys {
         key_id: &str,
         expires_at: Option<i64>,
         never_expires: Option<bool>,
-    ) -> PyResult<Details> {
+    ) -> PyResult<Changed<Details>> {
         let expires_at = expires_at.map(Timestamp::from_seconds);
-        self.ask(py, |keys| {
+        self.change(py, |keys| {
             pollster::block_on(async {
-                let renewed = keys.renew(read_id(key_id)?, expires_at, never_expires).await?;
-                Ok(details(keys.find(renewed.record.id).await?))
+                let id = read_id(key_id)?;
+                let renewed = keys.without_waiting().renew(id, expires_at, never_expires).await?;
+                shown(keys, id, renewed).await
             })
         })
     }
 
     /// Removes the key with this id.
-    fn delete(&self, py: Python<'_>, key_id: &str) -> PyResult<()> {
-        self.ask(py, |keys| pollster::block_on(keys.delete(read_id(key_id)?)))
+    fn delete(&self, py: Python<'_>, key_id: &str) -> PyResult<Changed<()>> {
+        self.change(py, |keys| {
+            pollster::block_on(async { keys.without_waiting().delete(read_id(key_id)?).await })
+        })
     }
 
     /// Revokes the key with this id, or this whole key.
-    fn revoke_named(&self, py: Python<'_>, key: &str) -> PyResult<()> {
-        self.ask(py, |keys| {
+    fn revoke_named(&self, py: Python<'_>, key: &str) -> PyResult<Changed<()>> {
+        self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
-                keys.revoke(id).await.map(drop)
+                Ok(keys.without_waiting().revoke(id).await?.map(drop))
             })
         })
     }
@@ -155,13 +168,13 @@ impl Keys {
         py: Python<'_>,
         key: &str,
         expires_at: Option<i64>,
-    ) -> PyResult<(i64, bool)> {
-        self.ask(py, |keys| {
+    ) -> PyResult<Changed<(i64, bool)>> {
+        self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
                 let expires_at = expires_at.map(Timestamp::from_seconds);
-                let renewed = keys.renew(id, expires_at, None).await?;
-                Ok((renewed.record.expires_at.seconds(), renewed.was_revoked))
+                let renewed = keys.without_waiting().renew(id, expires_at, None).await?;
+                Ok(renewed.map(|it| (it.record.expires_at.seconds(), it.was_revoked)))
             })
         })
     }
@@ -183,6 +196,29 @@ impl Keys {
     ) -> PyResult<T> {
         self.engine.get().with(py, ask)
     }
+
+    fn change<T: Send>(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce(&ApiKeys) -> Result<Committed<T>, KeyError> + Send,
+    ) -> PyResult<Changed<T>> {
+        self.ask(py, |keys| {
+            let committed = change(keys)?;
+            let effective_by = dates::show_moment(committed.effective_by);
+            let left = keys.time_left(&committed).as_secs_f64();
+            Ok((committed.outcome, effective_by, left))
+        })
+    }
+}
+
+/// The key as it is after a change.
+async fn shown<T>(
+    keys: &ApiKeys,
+    id: KeyId,
+    changed: Committed<T>,
+) -> Result<Committed<Details>, KeyError> {
+    let shown = details(keys.find(id).await?);
+    Ok(changed.map(|_| shown))
 }
 
 /// A text that is no id is the id of no key.

@@ -84,7 +84,7 @@ def test_a_hundred_thousand_keys_while_others_come_and_go(
             made = connection.request("POST", "/auth/keys", {"secret-key": SECRET}, {})
             gone = going.pop()
             left = connection.request("DELETE", f"/auth/keys/{gone}", {"secret-key": SECRET})
-            if (made.status, left.status) != (201, 204):
+            if (made.status, left.status) != (201, 200):
                 failures.append(f"{made.status} {left.status}")
                 return
             added.append(made.json["id"])

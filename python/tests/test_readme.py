@@ -17,6 +17,7 @@ SECRET = "TEST_SECRET"
 VARYING = [
     (re.compile(r"fss_\w{11}_\w{39}"), "KEY"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"), "DATE"),
+    (re.compile(r"DATE\.\d{3}"), "MOMENT"),
 ]
 
 

@@ -6,6 +6,7 @@ The form of the steps: `tests/vectors/README.md`.
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ SECRETS = {
     "none": [],
     "twice": [ADMIN_SECRET] * 2,
 }
+MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 @pytest.fixture
@@ -62,12 +64,19 @@ def make(step: dict[str, Any], resource: GuardedApp, saved: dict[str, str]) -> N
         compare_problem(name, step, answer)
     if "answer" in step:
         compare(name, answer.json(), json.loads(fill(json.dumps(step["answer"]), saved)))
+    has_moment = bool(re.fullmatch(MOMENT, str(told_in(answer).get("effective_by"))))
+    assert (name, has_moment) == (name, answer.is_success and step["method"] != "GET")
     if step["status"] == 201:
         told = answer.json()
         assert answer.headers["location"] == f"keys/{told['id']}", name
         resource.canaries.add(told["key"] or step["body"]["key"])
     if "save" in step:
         saved[step["save"]] = answer.json()["id"]
+
+
+def told_in(answer: Any) -> dict[str, Any]:
+    told: dict[str, Any] = answer.json() if answer.content else {}
+    return told
 
 
 def content(step: dict[str, Any]) -> bytes | None:
@@ -127,8 +136,30 @@ def test_an_issued_key_is_a_key(resource: GuardedApp) -> None:
     assert not resource.accepts(made["key"])
     ask(resource, "POST", f"/keys/{made['id']}/renew")
     assert resource.accepts(made["key"])
-    assert ask(resource, "DELETE", f"/keys/{made['id']}").status_code == 204
+    assert ask(resource, "DELETE", f"/keys/{made['id']}").json()["id"] == made["id"]
     assert not resource.accepts(made["key"])
+
+
+@pytest.mark.parametrize("query", ["", "?wait=false", "?wait=true"])
+def test_on_one_machine_a_change_holds_when_it_is_answered(
+    resource: GuardedApp, query: str
+) -> None:
+    def changed(method: str, path: str, body: Any = None) -> Any:
+        answer = ask(resource, method, f"{path}{query}", body).json()
+        effective_by = datetime.strptime(answer["effective_by"], "%Y-%m-%dT%H:%M:%S.%f%z")
+        assert effective_by <= datetime.now(timezone.utc)
+        return answer
+
+    made = changed("POST", "/keys")
+    resource.canaries.add(made["key"])
+    assert resource.accepts(made["key"])
+    changed("POST", f"/keys/{made['id']}/revoke")
+    assert not resource.accepts(made["key"])
+    changed("POST", f"/keys/{made['id']}/renew")
+    assert resource.accepts(made["key"])
+    changed("PATCH", f"/keys/{made['id']}", {"expires_at": "2000-01-01T00:00:00Z"})
+    assert not resource.accepts(made["key"])
+    changed("DELETE", f"/keys/{made['id']}")
 
 
 def test_a_key_of_ones_own_is_a_key(resource: GuardedApp) -> None:

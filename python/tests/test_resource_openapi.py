@@ -36,7 +36,16 @@ def test_every_operation_asks_for_the_secret() -> None:
 
 
 def test_every_operation_has_examples_or_needs_none() -> None:
-    for name in ("NewKey", "KeyEdit", "KeyRenewal", "KeyDetails", "IssuedKey", "KeyPage"):
+    for name in (
+        "NewKey",
+        "KeyEdit",
+        "KeyRenewal",
+        "KeyDetails",
+        "ChangedKey",
+        "IssuedKey",
+        "DeletedKey",
+        "KeyPage",
+    ):
         properties = described()["components"]["schemas"][name]["properties"]
         assert any("examples" in each for each in properties.values()), name
 
@@ -66,8 +75,9 @@ def operation(document: dict[str, Any], path: str, method: str) -> dict[str, Any
 
 def parameters(document: dict[str, Any], path: str, method: str) -> set[tuple[str, str, bool]]:
     all_of_them = [
-        *document["paths"][path].get("parameters", []),
-        *operation(document, path, method).get("parameters", []),
+        resolved(document, each)
+        for place in (document["paths"][path], operation(document, path, method))
+        for each in place.get("parameters", [])
     ]
     return {(each["in"], each["name"], each["required"]) for each in all_of_them}
 

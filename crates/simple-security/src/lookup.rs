@@ -21,6 +21,9 @@ type Work<T> = BoxFuture<'static, Result<T, Arc<StoreError>>>;
 /// Work that several calls wait for, with the instant it was begun.
 type UnderWay<T> = (Uptime, WeakShared<Work<T>>);
 
+/// When the store was found to be down, and why it is thought so.
+type Outage = (Uptime, Arc<StoreError>);
+
 /// Look-ups that were given up stay in the map until there are this many.
 const SWEEP_AT: usize = 1024;
 
@@ -37,7 +40,7 @@ pub(crate) struct Lookup {
     reading: Mutex<Option<UnderWay<()>>>,
     look_ups: Arc<Mutex<HashMap<KeyDigest, UnderWay<Answer>>>>,
     /// Why the last reading of a store on the network has failed, and when it had.
-    outage: Arc<Mutex<Option<(Uptime, Arc<StoreError>)>>>,
+    outage: Arc<Mutex<Option<Outage>>>,
     /// The look-ups in a store on the network.
     budget: Budget,
     /// For how long in all an answer may be used while the store is down, in nanoseconds.

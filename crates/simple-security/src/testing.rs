@@ -137,9 +137,22 @@ impl Handle {
         self.wait(self.store.insert_all(Box::new(keys.into_iter()), existing))
     }
 
+    /// Asks what changes nothing. A store on a network has little time for it, and may need a
+    /// second try on a machine that is busy.
+    fn ask<'a, T>(&'a self, ask: impl Fn() -> StoreFuture<'a, T>) -> Result<T, StoreError> {
+        let mut answer = self.wait(ask());
+        for _ in 0..5 {
+            match answer {
+                Err(error) if error.is_outage() => answer = self.wait(ask()),
+                _ => break,
+            }
+        }
+        answer
+    }
+
     #[track_caller]
     fn find(&self, key: KeyReference) -> Option<KeyRecord> {
-        self.wait(self.store.find(key)).expect("find")
+        self.ask(|| self.store.find(key)).expect("find")
     }
 
     #[track_caller]
@@ -188,7 +201,7 @@ impl Handle {
 
     #[track_caller]
     fn reading(&self, after: Option<ChangeMark>) -> Reading {
-        self.wait(self.store.reading(after)).expect("reading")
+        self.ask(|| self.store.reading(after)).expect("reading")
     }
 
     /// Where the log ends now.

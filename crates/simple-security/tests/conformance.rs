@@ -1,18 +1,21 @@
 //! Every store keeps every promise of `KeyStore`. Each promise is a test of its own for each store.
 
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
-use simple_security::config::Location;
-use simple_security::store::{self, KeyStore};
 use simple_security::testing::{CHECKS, Place};
 
+#[path = "places/postgres.rs"]
+mod on_postgres;
+#[path = "places/redis.rs"]
+mod on_redis;
 mod places;
 mod servers;
 
-use places::{Disk, Memory, rounds};
-use servers::postgres::Postgres;
+use on_postgres::OnPostgres;
+use on_redis::OnRedis;
+use places::{Disk, Memory};
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -20,10 +23,11 @@ fn main() -> ExitCode {
     let mut trials = checked("memory", || Box::<Memory>::default());
     trials.extend(checked("sqlite", || Box::new(Disk::new(None))));
     trials.extend(checked("sqlite_in_tokio", move || Box::new(Disk::new(Some(handle.clone())))));
-    trials.extend(checked("postgres", || Box::<OnPostgres>::default()));
-    let done = libtest_mimic::run(&Arguments::from_args(), trials);
-    OnPostgres::stop();
-    done.exit_code()
+    let postgres = Arc::new(on_postgres::Shared::default());
+    trials.extend(checked("postgres", move || Box::new(OnPostgres::new(&postgres))));
+    let redis = Arc::new(on_redis::Shared::default());
+    trials.extend(checked("redis", move || Box::new(OnRedis::new(&redis))));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 /// One test for each check, on places that `place` makes.
@@ -37,40 +41,4 @@ fn checked(store: &str, place: impl Fn() -> Box<dyn Place> + Clone + Send + 'sta
         Trial::test(format!("{store}::{name}"), run)
     };
     CHECKS.iter().map(trial).collect()
-}
-
-/// A database of a server that all trials share. It is started by the first of them.
-struct OnPostgres {
-    url: String,
-}
-
-static POSTGRES: Mutex<Option<Arc<Postgres>>> = Mutex::new(None);
-
-impl OnPostgres {
-    fn stop() {
-        drop(POSTGRES.lock().expect("the server").take());
-    }
-}
-
-impl Default for OnPostgres {
-    fn default() -> Self {
-        let server =
-            Arc::clone(POSTGRES.lock().expect("the server").get_or_insert_with(Postgres::shared));
-        Self { url: server.fresh_database() }
-    }
-}
-
-impl Place for OnPostgres {
-    fn open(&self) -> Arc<dyn KeyStore> {
-        let location = Location::parse(&self.url).expect("a URL");
-        store::open(&location).expect("the store opens")
-    }
-
-    fn another(&self) -> Box<dyn Place> {
-        Box::<Self>::default()
-    }
-
-    fn rounds(&self) -> u32 {
-        rounds(10)
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use simple_security as engine;
-use simple_security::{KeyRecord, PlainKey, Usage};
+use simple_security::{KeyId, KeyRecord, Moment, PlainKey, Usage};
 use utoipa::ToSchema;
 
 use simple_security::dates;
@@ -46,11 +46,21 @@ pub(super) enum KeyState {
     Revoked,
 }
 
+/// A key that was changed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ChangedKey {
+    #[serde(flatten)]
+    pub(super) details: KeyDetails,
+    /// No request that begins after it is decided by what was before.
+    #[schema(format = DateTime, examples("2026-11-24T12:00:00.250Z"))]
+    effective_by: String,
+}
+
 /// A key that was made.
 #[derive(Serialize, ToSchema)]
 pub(super) struct IssuedKey {
     #[serde(flatten)]
-    pub(super) details: KeyDetails,
+    pub(super) changed: ChangedKey,
     /// The key, shown this once. `null` where you brought your own.
     #[serde(serialize_with = "expose")]
     #[schema(
@@ -59,6 +69,16 @@ pub(super) struct IssuedKey {
         examples("fss_Gh29RPWKBo4_lVZzIRe3yD2iS8cJZFsMuWGRnCtAAWHto2SO8rC")
     )]
     key: Option<PlainKey>,
+}
+
+/// A key that is gone.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeletedKey {
+    #[schema(examples("Gh29RPWKBo4"))]
+    id: String,
+    /// No request that begins after it is let in with the key.
+    #[schema(format = DateTime, examples("2026-11-24T12:00:00.250Z"))]
+    effective_by: String,
 }
 
 /// Some keys, the newest first.
@@ -70,13 +90,25 @@ pub(super) struct KeyPage {
     next: Option<String>,
 }
 
+impl ChangedKey {
+    pub(super) fn new(details: engine::KeyDetails, effective_by: Moment) -> Self {
+        Self { details: details.into(), effective_by: dates::show_moment(effective_by) }
+    }
+}
+
 impl IssuedKey {
     /// The key as it was when it was made. To ask the store for it could fail, and nobody would
     /// ever have the plain key then.
-    pub(super) fn new(record: KeyRecord, key: Option<PlainKey>) -> Self {
+    pub(super) fn new(record: KeyRecord, key: Option<PlainKey>, effective_by: Moment) -> Self {
         let state = record.state(record.created_at);
         let details = engine::KeyDetails { record, state, usage: Usage::default() };
-        Self { details: details.into(), key }
+        Self { changed: ChangedKey::new(details, effective_by), key }
+    }
+}
+
+impl DeletedKey {
+    pub(super) fn new(id: KeyId, effective_by: Moment) -> Self {
+        Self { id: id.to_string(), effective_by: dates::show_moment(effective_by) }
     }
 }
 

@@ -34,7 +34,8 @@ pub fn openapi() -> OpenApi {
         description = "Keys for tools and programs of the administrator: the same on every face. \
             Paths are relative to where an app puts the router, `/auth` in the examples. \
             Answers that refuse are problem details (RFC 9457); no answer may be stored \
-            (`Cache-Control: no-store`). Times are UTC in RFC 3339, whole seconds. What is unknown \
+            (`Cache-Control: no-store`). Times are UTC in RFC 3339, whole seconds but for \
+            `effective_by`. What is unknown \
             in a body or a query is refused.",
     ),
     paths(
@@ -99,6 +100,15 @@ pub(super) struct PageQuery {
     state: Option<KeyState>,
     /// Only those with this text in their name, letter for letter.
     name: Option<String>,
+}
+
+/// The parameter of the routes that change keys.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wait {
+    /// Answer only when `effective_by` has passed.
+    #[param(default = false)]
+    wait: Option<bool>,
 }
 
 /// The refusals of every route.

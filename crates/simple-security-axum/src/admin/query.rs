@@ -26,6 +26,20 @@ pub(super) fn page(uri: &Uri) -> Result<PageRequest, Refused> {
     })
 }
 
+/// Whether a change is to be answered only when it holds everywhere.
+///
+/// # Errors
+/// [`Refused::Invalid`]: it is neither `true` nor `false`, or there is something else.
+pub(super) fn wait(uri: &Uri) -> Result<bool, Refused> {
+    let mut parameters = parameters(uri);
+    let wait = parameters.take("wait", |text| match text.as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("it is true or false".into()),
+    });
+    parameters.end(wait.unwrap_or_default())
+}
+
 /// For routes that read no parameter.
 ///
 /// # Errors

@@ -12,11 +12,11 @@ use http::header::LOCATION;
 use http::{StatusCode, Uri};
 use secrecy::ExposeSecret;
 use simple_security as engine;
-use simple_security::{ApiKeys, KeyId};
+use simple_security::{ApiKeys, Committed, KeyError, KeyId};
 
-use super::answers::{IssuedKey, KeyDetails, KeyPage};
-use super::ask::ask;
-use super::openapi::{Exists, Id, PageQuery, Refusals, Unknown};
+use super::answers::{ChangedKey, DeletedKey, IssuedKey, KeyDetails, KeyPage};
+use super::ask::{ask, change};
+use super::openapi::{Exists, Id, PageQuery, Refusals, Unknown, Wait};
 use super::refused::Refused;
 use super::requests::{KeyEdit, KeyRenewal, NewKey};
 use super::{body, query};
@@ -26,11 +26,12 @@ type Path = Result<RawPathParams, RawPathParamsRejection>;
 
 /// Make a key
 ///
-/// The key is shown this once and cannot be read back. When the answer comes, every process accepts
-/// it.
+/// The key is shown this once and cannot be read back. Every process accepts it from `effective_by`
+/// on.
 #[utoipa::path(
     post,
     path = "/keys",
+    params(Wait),
     request_body = Option<NewKey>,
     responses(
         (status = 201, description = "The key was made", body = IssuedKey,
@@ -44,22 +45,23 @@ pub(super) async fn issue_key(
     State(keys): Keys,
     request: Request,
 ) -> Result<impl IntoResponse, Refused> {
-    query::none(request.uri())?;
+    let wait = query::wait(request.uri())?;
     let NewKey { name, expires_at, key } = NewKey::read(body::read(request).await?)?;
     let never_expires = expires_at.never().unwrap_or_default();
     let new = engine::NewKey { name, expires_at: expires_at.date(), never_expires };
-    let issued = ask(keys, async move |keys| match key {
+    let ((record, key), effective_by) = change(keys, wait, async move |keys| match key {
         Some(key) => {
-            let record = keys.import(key.expose_secret(), new).await?;
-            Ok(IssuedKey::new(record, None))
+            let imported = keys.without_waiting().import(key.expose_secret(), new).await?;
+            Ok(imported.map(|record| (record, None)))
         }
         None => {
-            let issued = keys.issue(new).await?;
-            Ok(IssuedKey::new(issued.record, Some(issued.key)))
+            let issued = keys.without_waiting().issue(new).await?;
+            Ok(issued.map(|issued| (issued.record, Some(issued.key))))
         }
     })
     .await?;
-    let location = format!("keys/{}", issued.details.id);
+    let location = format!("keys/{}", record.id);
+    let issued = IssuedKey::new(record, key, effective_by);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(issued)))
 }
 
@@ -105,10 +107,10 @@ pub(super) async fn show_key(
 #[utoipa::path(
     patch,
     path = "/keys/{id}",
-    params(Id),
+    params(Id, Wait),
     request_body = KeyEdit,
     responses(
-        (status = 200, description = "The key as it is now", body = KeyDetails),
+        (status = 200, description = "The key as it is now", body = ChangedKey),
         Refusals,
         Unknown,
     ),
@@ -118,50 +120,51 @@ pub(super) async fn edit_key(
     State(keys): Keys,
     path: Path,
     request: Request,
-) -> Result<Json<KeyDetails>, Refused> {
-    query::none(request.uri())?;
+) -> Result<Json<ChangedKey>, Refused> {
+    let wait = query::wait(request.uri())?;
     let KeyEdit { name, expires_at } = KeyEdit::read(body::read(request).await?)?;
     let id = id_in(path)?;
     let (expires_at, never_expires) = (expires_at.date(), expires_at.never());
     let edit = engine::KeyEdit { name, expires_at, never_expires };
-    let details = ask(keys, async move |keys| {
-        keys.edit(id, edit).await?;
-        keys.find(id).await
+    let (details, effective_by) = change(keys, wait, async move |keys| {
+        let edited = keys.without_waiting().edit(id, edit).await?;
+        shown(keys, id, edited).await
     })
     .await?;
-    Ok(Json(details.into()))
+    Ok(Json(ChangedKey::new(details, effective_by)))
 }
 
 /// Remove a key and its usage, for ever
 ///
-/// To keep them, revoke it. No request that begins after the answer is let in with it.
+/// To keep them, revoke it. No request that begins after `effective_by` is let in with it.
 #[utoipa::path(
     delete,
     path = "/keys/{id}",
-    params(Id),
-    responses((status = 204, description = "It is gone"), Refusals, Unknown),
+    params(Id, Wait),
+    responses((status = 200, description = "It is gone", body = DeletedKey), Refusals, Unknown),
     security(("Secret header" = [])),
 )]
 pub(super) async fn delete_key(
     State(keys): Keys,
     path: Path,
     uri: Uri,
-) -> Result<StatusCode, Refused> {
-    query::none(&uri)?;
+) -> Result<Json<DeletedKey>, Refused> {
+    let wait = query::wait(&uri)?;
     let id = id_in(path)?;
-    ask(keys, async move |keys| keys.delete(id).await).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let ((), effective_by) =
+        change(keys, wait, async move |keys| keys.without_waiting().delete(id).await).await?;
+    Ok(Json(DeletedKey::new(id, effective_by)))
 }
 
 /// Revoke a key
 ///
-/// No request that begins after the answer is let in with it. A key that is revoked stays so.
+/// No request that begins after `effective_by` is let in with it. A key that is revoked stays so.
 #[utoipa::path(
     post,
     path = "/keys/{id}/revoke",
-    params(Id),
+    params(Id, Wait),
     responses(
-        (status = 200, description = "The key as it is now", body = KeyDetails),
+        (status = 200, description = "The key as it is now", body = ChangedKey),
         Refusals,
         Unknown,
     ),
@@ -171,15 +174,15 @@ pub(super) async fn revoke_key(
     State(keys): Keys,
     path: Path,
     uri: Uri,
-) -> Result<Json<KeyDetails>, Refused> {
-    query::none(&uri)?;
+) -> Result<Json<ChangedKey>, Refused> {
+    let wait = query::wait(&uri)?;
     let id = id_in(path)?;
-    let details = ask(keys, async move |keys| {
-        keys.revoke(id).await?;
-        keys.find(id).await
+    let (details, effective_by) = change(keys, wait, async move |keys| {
+        let revoked = keys.without_waiting().revoke(id).await?;
+        shown(keys, id, revoked).await
     })
     .await?;
-    Ok(Json(details.into()))
+    Ok(Json(ChangedKey::new(details, effective_by)))
 }
 
 /// Renew a key
@@ -188,10 +191,10 @@ pub(super) async fn revoke_key(
 #[utoipa::path(
     post,
     path = "/keys/{id}/renew",
-    params(Id),
+    params(Id, Wait),
     request_body = Option<KeyRenewal>,
     responses(
-        (status = 200, description = "The key as it is now", body = KeyDetails),
+        (status = 200, description = "The key as it is now", body = ChangedKey),
         Refusals,
         Unknown,
     ),
@@ -201,16 +204,27 @@ pub(super) async fn renew_key(
     State(keys): Keys,
     path: Path,
     request: Request,
-) -> Result<Json<KeyDetails>, Refused> {
-    query::none(request.uri())?;
+) -> Result<Json<ChangedKey>, Refused> {
+    let wait = query::wait(request.uri())?;
     let KeyRenewal { expires_at } = KeyRenewal::read(body::read(request).await?)?;
     let id = id_in(path)?;
-    let details = ask(keys, async move |keys| {
-        keys.renew(id, expires_at.date(), expires_at.never()).await?;
-        keys.find(id).await
+    let (details, effective_by) = change(keys, wait, async move |keys| {
+        let renewed =
+            keys.without_waiting().renew(id, expires_at.date(), expires_at.never()).await?;
+        shown(keys, id, renewed).await
     })
     .await?;
-    Ok(Json(details.into()))
+    Ok(Json(ChangedKey::new(details, effective_by)))
+}
+
+/// The key as it is after a change.
+async fn shown<T>(
+    keys: &ApiKeys,
+    id: KeyId,
+    changed: Committed<T>,
+) -> Result<Committed<engine::KeyDetails>, KeyError> {
+    let details = keys.find(id).await?;
+    Ok(changed.map(|_| details))
 }
 
 /// The id of the path. An application may have parameters in its prefix: ours is the last.

@@ -19,6 +19,7 @@ mod bodies;
 mod deciding;
 mod described;
 mod down;
+mod effective;
 mod guarded;
 mod hiding;
 mod hostile;

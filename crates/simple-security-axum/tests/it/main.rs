@@ -53,7 +53,10 @@ impl Engine {
     }
 
     fn on(store: Arc<dyn KeyStore>) -> Self {
-        let store = Tampered::new(store);
+        Self::behind(Tampered::new(store))
+    }
+
+    fn behind(store: Arc<Tampered>) -> Self {
         let clock = Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000)));
         let (store_of_keys, clock_of_keys) = (Arc::clone(&store), Arc::clone(&clock));
         let (keys, _) = ApiKeys::with_store(

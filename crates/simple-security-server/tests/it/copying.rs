@@ -2,7 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::servers::postgres::Postgres;
+use super::servers::redis::Redis;
 use super::{Desk, Done};
 
 /// Keys of all kinds at one location, and another to copy them to.
@@ -13,15 +17,54 @@ struct Pair {
 }
 
 /// Where to copy from and to: two empty places of their own for each test.
-const KINDS: &[fn(&Desk) -> (String, String)] = &[file_to_file];
+type Places = fn(&Desk) -> (String, String);
+
+const KINDS: &[Places] = &[file_to_file, file_to_postgres, postgres_to_redis, redis_to_file];
 
 fn file_to_file(_: &Desk) -> (String, String) {
     ("from.db".to_owned(), "to.db".to_owned())
 }
 
-/// Runs a test between stores of all kinds.
+fn file_to_postgres(_: &Desk) -> (String, String) {
+    ("from.db".to_owned(), on_postgres())
+}
+
+fn postgres_to_redis(desk: &Desk) -> (String, String) {
+    (on_postgres(), on_redis(desk))
+}
+
+fn redis_to_file(desk: &Desk) -> (String, String) {
+    (on_redis(desk), "to.db".to_owned())
+}
+
+// The shortest bound that there is: each change waits for it.
+fn on_postgres() -> String {
+    // It ends with this program.
+    static SERVER: LazyLock<Postgres> = LazyLock::new(Postgres::start);
+    format!("{}?max_staleness=0.5", SERVER.fresh_database())
+}
+
+fn on_redis(desk: &Desk) -> String {
+    static SERVER: LazyLock<Redis> = LazyLock::new(Redis::start);
+    static DATABASES: AtomicU32 = AtomicU32::new(0);
+    let database = SERVER.database(DATABASES.fetch_add(1, Ordering::SeqCst));
+    let url = format!("{database}?max_staleness=0.5");
+    assert_eq!(desk.run(&["init", "--db-location", &url]).code, 0);
+    url
+}
+
+/// Runs a test between files.
 fn each(test: impl Fn(Pair)) {
-    for kind in KINDS {
+    between(&KINDS[..1], test);
+}
+
+/// Runs a test between stores of all kinds.
+fn everywhere(test: impl Fn(Pair)) {
+    between(KINDS, test);
+}
+
+fn between(kinds: &[Places], test: impl Fn(Pair)) {
+    for kind in kinds {
         let desk = Desk::new();
         let (from, to) = kind(&desk);
         test(Pair { desk, from, to });
@@ -111,7 +154,7 @@ fn all_kinds() -> Vec<String> {
 
 #[test]
 fn all_that_is_kept_of_a_key_arrives() {
-    each(|pair| {
+    everywhere(|pair| {
         pair.import(&pair.from, &all_kinds());
         let issued = pair.on_from(&["keys", "issue", "--name", "shop"]).printed;
         pair.copied("copied 9 keys, changed 0, left 0 as they were");
@@ -166,7 +209,7 @@ fn one_that_is_killed_is_run_again_and_all_is_exact() {
 
 #[test]
 fn a_key_that_was_copied_is_brought_up_to_date() {
-    each(|pair| {
+    everywhere(|pair| {
         pair.import(&pair.from, &[1, 2, 3, 4, 5].map(|number| key(number, &used(5, 1))));
         pair.copied("copied 5 keys, changed 0, left 0 as they were");
         // What an application has done in the meantime.

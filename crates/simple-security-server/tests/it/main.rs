@@ -17,6 +17,8 @@ mod killed;
 mod listing;
 mod old;
 mod refusing;
+#[path = "../../../simple-security/tests/servers/mod.rs"]
+mod servers;
 
 /// A folder with a database, and the program in it.
 struct Desk(TempDir);

@@ -40,8 +40,19 @@ pub struct Committed<T> {
     settled: Uptime,
 }
 
+impl<T> Committed<T> {
+    /// The same change, with something else to say of it.
+    pub fn map<U>(self, say: impl FnOnce(T) -> U) -> Committed<U> {
+        let Self { outcome, effective_by, settled } = self;
+        Committed { outcome: say(outcome), effective_by, settled }
+    }
+}
+
 /// A bound that is over so soon is waited for always, so that callers need not think of it.
 const SHORT: Duration = Duration::from_millis(50);
+
+/// What [`Committed::effective_by`] is rounded up by, at most: to whole milliseconds, twice.
+const ROUNDED: Duration = Duration::from_millis(2);
 
 /// The verbs that change keys, for one who does not want to wait until all processes know, as long
 /// as that takes longer than 50 ms.
@@ -105,17 +116,25 @@ impl ApiKeys {
     /// # Errors
     /// Those of [`Changes::delete`].
     pub async fn delete(&self, id: KeyId) -> Result<(), KeyError> {
-        Ok(self.settle(self.without_waiting().delete(id).await?).await)
+        let deleted = self.without_waiting().delete(id).await?;
+        self.settle(deleted).await;
+        Ok(())
     }
 
     /// Waits until all processes know of a change.
     pub async fn settle<T>(&self, committed: Committed<T>) -> T {
-        let clock = &*self.verifier.clock;
-        let left = committed.settled.nanoseconds().saturating_sub(clock.uptime().nanoseconds());
-        if left > 0 {
-            clock.sleep(Duration::from_nanos(left)).await;
+        let left = self.time_left(&committed);
+        if !left.is_zero() {
+            self.verifier.clock.sleep(left).await;
         }
         committed.outcome
+    }
+
+    /// How long it takes until all processes know of a change, for one who waits by other means
+    /// than [`ApiKeys::settle`]. Zero: they know.
+    pub fn time_left<T>(&self, committed: &Committed<T>) -> Duration {
+        let now = self.verifier.clock.uptime().nanoseconds();
+        Duration::from_nanos(committed.settled.nanoseconds().saturating_sub(now))
     }
 
     /// What was just committed: when all know of it. Where that is soon, it waits.
@@ -125,8 +144,9 @@ impl ApiKeys {
         let committed = Committed {
             outcome,
             effective_by: clock.moment().plus(bound),
+            // Who waits shall find that `effective_by` has passed, as it is written.
             settled: Uptime::from_nanoseconds(
-                clock.uptime().nanoseconds() + bound.as_nanos() as u64,
+                clock.uptime().nanoseconds() + (bound + ROUNDED).as_nanos() as u64,
             ),
         };
         if bound > SHORT {

@@ -14,10 +14,6 @@ use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, StoredKey, Timestam
 
 mod memory;
 #[cfg(any(feature = "postgres", feature = "redis"))]
-#[cfg_attr(
-    not(feature = "postgres"),
-    allow(dead_code, reason = "the store that uses it comes next")
-)]
 mod network;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -19,6 +19,7 @@ mod counting;
 mod editing;
 mod expiring;
 mod failing;
+mod far;
 mod hiding;
 mod issuing;
 mod moving;

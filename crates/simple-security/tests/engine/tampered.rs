@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use simple_security::store::{
-    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, StoreError,
+    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, Refresh, StoreError,
     StoreFuture, UsageBatch,
 };
 use simple_security::{
@@ -45,13 +45,28 @@ pub struct Tampered {
     pub hold_changes: AtomicBool,
     /// Many machines share it.
     pub is_shared: AtomicBool,
+    /// It is on the network: how long an answer may be used, and how long more while it is down.
+    pub far: Option<(Duration, Duration)>,
+    /// What an engine has given it, to be told of changes.
+    pub refresh: Mutex<Option<Refresh>>,
     /// The calls that wait.
     pub held: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
 impl Tampered {
     pub fn new(inner: Arc<dyn KeyStore>) -> Arc<Self> {
+        Self::at(None, inner)
+    }
+
+    /// One on the network, with its lease and for how long more an answer counts while it is down.
+    pub fn far(lease: Duration, stale: Duration, inner: Arc<dyn KeyStore>) -> Arc<Self> {
+        Self::at(Some((lease, stale)), inner)
+    }
+
+    fn at(far: Option<(Duration, Duration)>, inner: Arc<dyn KeyStore>) -> Arc<Self> {
         Arc::new(Self {
+            far,
+            refresh: Mutex::new(None),
             inner: Mutex::new(inner),
             finds: AtomicUsize::new(0),
             readings: AtomicUsize::new(0),
@@ -92,9 +107,14 @@ impl Tampered {
     }
 
     fn refuse_if_down(&self) -> Result<(), StoreError> {
-        match self.down.load(Ordering::SeqCst) {
-            true => Err(unreachable("before")),
-            false => Ok(()),
+        match (self.down.load(Ordering::SeqCst), self.far) {
+            (false, _) => Ok(()),
+            (true, None) => Err(failed("before")),
+            (true, Some(_)) => Err(StoreError::Unreachable {
+                place: "far away".to_owned(),
+                reason: "it is down".to_owned(),
+                source: None,
+            }),
         }
     }
 
@@ -108,13 +128,25 @@ impl Tampered {
     }
 }
 
-fn unreachable(when: &str) -> StoreError {
+fn failed(when: &str) -> StoreError {
     StoreError::Failed { reason: format!("out of order, {when} writing"), source: None }
 }
 
 impl KeyStore for Tampered {
     fn lease(&self) -> Duration {
-        self.inner().lease()
+        self.far.map_or_else(|| self.inner().lease(), |(lease, _)| lease)
+    }
+
+    fn stale_if_error(&self) -> Duration {
+        self.far.map_or(Duration::ZERO, |(_, stale)| stale)
+    }
+
+    fn is_embedded(&self) -> bool {
+        self.far.is_none()
+    }
+
+    fn keep_fresh(&self, refresh: Refresh) {
+        *self.refresh.lock().expect("the callback") = Some(refresh);
     }
 
     fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
@@ -190,11 +222,11 @@ impl KeyStore for Tampered {
             self.wait_if(&self.hold_batches).await;
             let fault = self.faults.lock().expect("the faults").pop().flatten();
             if fault == Some(Fault::Before) {
-                return Err(unreachable("before"));
+                return Err(failed("before"));
             }
             self.inner().add_usage(batch).await?;
             if fault == Some(Fault::After) {
-                return Err(unreachable("after"));
+                return Err(failed("after"));
             }
             Ok(())
         })

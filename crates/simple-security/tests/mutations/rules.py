@@ -198,8 +198,8 @@ MUTATIONS = [
         "keys/changes.rs",
         [
             (
-                "                clock.uptime().nanoseconds() + bound.as_nanos() as u64,\n",
-                "                clock.uptime().nanoseconds(),\n",
+                "clock.uptime().nanoseconds() + (bound + ROUNDED).as_nanos() as u64,\n",
+                "clock.uptime().nanoseconds(),\n",
             ),
         ],
         "lease::a_cached_key_that_is_revoked",
@@ -239,8 +239,9 @@ MUTATIONS = [
         "keys/changes.rs",
         [
             (
-                "self.verifier.clock.sleep(bound).await;",
-                "self.verifier.clock.sleep(bound / 2).await;",
+                "self.verifier.clock.sleep(left).await;",
+                # An embedded store is waited for twice, for what is left the second time.
+                "self.verifier.clock.sleep(left / 4).await;",
             ),
         ],
         "lease::a_cached_key_that_is_revoked",

@@ -16,7 +16,6 @@ mod encrypted;
 mod opening;
 mod outages;
 mod pooled;
-mod proxy;
 #[path = "../servers/mod.rs"]
 mod servers;
 

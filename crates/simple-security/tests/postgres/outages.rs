@@ -6,21 +6,16 @@ use std::time::Duration;
 use simple_security::store::{KeyStore, Refreshed, StoreError};
 use tokio::sync::Notify;
 
-use super::proxy::Proxy;
 use super::servers::postgres::{Hand, Postgres, until};
+use super::servers::proxy::{Proxy, Way};
 use super::{Keys, digests, is_unreachable, timed};
-
-/// The URL of a database by way of a proxy.
-fn by(proxy: &Proxy, server: &Postgres, url: &str) -> String {
-    url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()))
-}
 
 #[test]
 fn a_server_that_does_not_answer_is_not_waited_for() {
     let server = Postgres::shared();
     let url = server.fresh_database();
     let proxy = Proxy::to(server.port());
-    let keys = Keys::open(&by(&proxy, &server, &url));
+    let keys = Keys::open(&proxy.through(&url));
     keys.insert(1);
     let hand = Hand::on(&url);
     let connections =
@@ -37,7 +32,7 @@ fn a_server_that_does_not_answer_is_not_waited_for() {
     });
     let mut hanging = connections();
     hanging.retain(|connection| !before.contains(connection));
-    proxy.stall();
+    proxy.set(Way::Stalled);
     for _ in 0..2 {
         let (found, took) = timed(|| keys.try_find(1));
         assert!(is_unreachable(&found), "{found:?}");
@@ -46,7 +41,7 @@ fn a_server_that_does_not_answer_is_not_waited_for() {
         assert!(is_unreachable(&read), "{read:?}");
         assert!(took < Duration::from_secs(3), "{took:?}");
     }
-    proxy.flow();
+    proxy.set(Way::Open);
     until("it is found again", || keys.try_find(1).is_ok_and(|found| found.is_some()));
     until("the log is read again", || keys.try_read(Some(mark)).is_ok());
     until("all that hung are closed", || {
@@ -103,9 +98,9 @@ fn a_batch_whose_commit_was_not_confirmed_is_added_once() {
     let server = Postgres::shared();
     let url = server.fresh_database();
     let proxy = Proxy::to(server.port());
-    let (keys, beside) = (Keys::open(&by(&proxy, &server, &url)), Keys::open(&url));
+    let (keys, beside) = (Keys::open(&proxy.through(&url)), Keys::open(&url));
     keys.insert(1);
-    proxy.cut_at_commit();
+    proxy.set(Way::LosesCommit);
     let added = keys.try_add(1, 1, 5);
     assert!(is_unreachable(&added), "{added:?}");
     let total = || beside.usage(1).expect("usage").total;
@@ -121,9 +116,9 @@ fn a_change_whose_commit_was_not_confirmed_is_an_error() {
     let server = Postgres::shared();
     let url = server.fresh_database();
     let proxy = Proxy::to(server.port());
-    let (keys, beside) = (Keys::open(&by(&proxy, &server, &url)), Keys::open(&url));
+    let (keys, beside) = (Keys::open(&proxy.through(&url)), Keys::open(&url));
     keys.insert(1);
-    proxy.cut_at_commit();
+    proxy.set(Way::LosesCommit);
     let revoked = keys.try_revoke(1);
     assert!(is_unreachable(&revoked), "{revoked:?}");
     until("the commit that was not confirmed", || {

@@ -102,6 +102,7 @@ type Content = BTreeMap<String, BTreeMap<String, bool>>;
 
 fn shape(document: &Value, operation: &Value) -> Shape {
     let parameters = operation["parameters"].as_array().expect("a list").iter().map(|one| {
+        let one = resolved(document, one);
         (text(&one["in"]), text(&one["name"]), one["required"].as_bool().unwrap_or_default())
     });
     let body = operation

@@ -57,7 +57,7 @@ async fn a_limit_is_a_plain_number() {
 }
 
 #[tokio::test]
-async fn the_other_routes_have_no_parameters_and_change_nothing_where_there_is_one() {
+async fn the_other_routes_refuse_what_they_do_not_know_and_change_nothing_then() {
     let engine = Engine::new();
     let app = app(&engine.keys);
     let (id, _) = issue(&app).await;

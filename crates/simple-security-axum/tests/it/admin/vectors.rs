@@ -48,14 +48,16 @@ async fn run(app: &Router, step: &Value, problems: &Value, saved: &mut HashMap<S
     match step.get("code") {
         Some(code) => check_problem(&name, step, &problems[text(code)], &answer),
         None => {
-            let media_type = (answer.status != 204).then_some("application/json");
-            assert_eq!(header(&answer.headers, "content-type"), media_type, "{name}");
+            let media_type = header(&answer.headers, "content-type");
+            assert_eq!(media_type, Some("application/json"), "{name}");
         }
     }
     if let Some(expected) = step.get("answer") {
         let expected = fill(&expected.to_string(), saved);
         check_part(&name, &answer.body, &serde_json::from_str(&expected).expect("JSON"));
     }
+    let is_change = answer.status.is_success() && step["method"] != "GET";
+    assert_eq!(answer.body.get("effective_by").is_some_and(is_moment), is_change, "{name}");
     if answer.status == 201 {
         let location = format!("keys/{}", text(&answer.body["id"]));
         assert_eq!(header(&answer.headers, "location"), Some(location.as_str()), "{name}");
@@ -134,6 +136,14 @@ fn check_problem(name: &str, step: &Value, expected: &Value, answer: &Answer) {
         expected.sort();
         assert_eq!(wrong(body), expected, "{name}: {body}");
     }
+}
+
+/// Such as `2030-01-31T12:00:00.250Z`.
+fn is_moment(value: &Value) -> bool {
+    let text = text(value);
+    let parts = text.strip_suffix('Z').and_then(|text| text.split_once('.'));
+    let is_thousandth = |rest: &str| rest.len() == 3 && rest.parse::<u16>().is_ok();
+    simple_security::dates::read(&text).is_some() && parts.is_some_and(|it| is_thousandth(it.1))
 }
 
 /// What is expected is there; an object may have more.

@@ -5,7 +5,7 @@ use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
     RedisConnectionInfo, RedisError,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
@@ -49,23 +49,20 @@ impl Connector {
             reason: reason.to_owned(),
             source: None,
         };
+        let url = server.url.expose_secret();
+        // Encryption is ours: by the library, each connection would read all certificates anew.
+        let (plain, tls) = match url.strip_prefix("rediss://") {
+            Some(rest) => {
+                let tls = tls::Tls::new(&place, server.root_certificates.as_deref())?;
+                (SecretString::from(format!("redis://{rest}")), Some(tls))
+            }
+            None => (server.url.clone(), None),
+        };
         // What the library says of it is left away: it may hold the password.
-        let info: ConnectionInfo = server
-            .url
+        let info: ConnectionInfo = plain
             .expose_secret()
             .into_connection_info()
             .map_err(|_| unsuitable("its URL cannot be read; write redis://user:password@host:6379/0, with % and two digits for each character of the password that is no letter or digit"))?;
-        let tls = match info.addr() {
-            ConnectionAddr::TcpTls { insecure: true, .. } => {
-                return Err(unsuitable(
-                    "#insecure would take any server for it; leave it away, and name the file of the certificates: ?sslrootcert=/path/ca.pem",
-                ));
-            }
-            ConnectionAddr::TcpTls { .. } => {
-                Some(tls::Tls::new(&place, server.root_certificates.as_deref())?)
-            }
-            _ => None,
-        };
         let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
         Ok(Self { address: info.addr().clone(), login: login.set_skip_set_lib_name(), tls, place })
     }
@@ -115,7 +112,7 @@ impl Connector {
             source: Some(error.into()),
         };
         match &self.address {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            ConnectionAddr::Tcp(host, port) => {
                 let stream = TcpStream::connect((&**host, *port)).await.map_err(unreachable)?;
                 stream.set_nodelay(true).map_err(unreachable)?;
                 match &self.tls {

@@ -31,7 +31,7 @@ pub(super) fn of(place: &str, error: RedisError) -> StoreError {
     }
     if says(&["NOPERM", "No permissions"]) {
         let reason = format!(
-            "the user in the URL may not do what is needed ({said}); allow it: ACL SETUSER <user> ~simple-security:* &simple-security:* +@all -@dangerous +info +config|get"
+            "the user in the URL may not do what is needed ({said}); allow it: ACL SETUSER <user> ~simple-security:* resetchannels &simple-security:* +@all -@dangerous +info +config|get"
         );
         return StoreError::Unsuitable { place, reason, source };
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, RedisResult, ScriptInvocation};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::connect::{Connection, Connector};
 use super::errors;
 use crate::store::{StoreError, network};
+use crate::sync::{Mutex, lock};
 
 /// How long after a vain attempt to connect the next one is made: at first, and at most.
 const DELAY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
@@ -27,6 +27,8 @@ pub(super) enum Sent {
 pub(super) struct Line {
     connector: Arc<Connector>,
     state: Mutex<State>,
+    /// Held by the one who connects for all.
+    connecting: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -46,7 +48,7 @@ struct Failure {
 
 impl Line {
     pub(super) fn new(connector: Arc<Connector>) -> Self {
-        Self { connector, state: Mutex::default() }
+        Self { connector, state: Mutex::default(), connecting: tokio::sync::Mutex::default() }
     }
 
     /// Runs a script.
@@ -76,58 +78,69 @@ impl Line {
                 used = generation;
                 match work(commands).await {
                     Ok(done) => return Ok(done),
-                    Err(error) if errors::is_lost(&error) && !last => self.forget(used).await,
+                    Err(error) if errors::is_lost(&error) && !last => self.forget(used),
                     Err(error) => return Err(self.connector.failed(error)),
                 }
             }
         });
         let done = done.await;
         if done.as_ref().is_err_and(errors::is_elsewhere) {
-            self.forget(used).await;
+            self.forget(used);
         }
         done
     }
 
     /// The connection, and its number.
     async fn connection(&self) -> Result<(MultiplexedConnection, u64), StoreError> {
-        let mut state = self.state.lock().await;
-        // One that the server has closed meanwhile is found out before anything is sent on it.
-        state.connection.take_if(|connection| connection.driver.is_finished());
-        if let Some(connection) = &state.connection {
-            return Ok((connection.commands.clone(), state.generation));
+        if let Some(connection) = self.there() {
+            return Ok(connection);
         }
-        let delay = match &state.failure {
-            Some(failure) if failure.at.elapsed() < failure.delay => {
-                return Err(StoreError::Unreachable {
-                    place: self.connector.place.clone(),
-                    reason: failure.reason.clone(),
-                    source: None,
-                });
+        let _alone = self.connecting.lock().await;
+        if let Some(connection) = self.there() {
+            return Ok(connection);
+        }
+        let delay = self.delay()?;
+        let connected = self.connector.connect().await;
+        let mut state = lock(&self.state);
+        let connection = connected.inspect_err(|error| {
+            if let StoreError::Unreachable { reason, .. } = error {
+                let reason = reason.clone();
+                state.failure = Some(Failure { at: Instant::now(), delay, reason });
             }
-            Some(failure) => (failure.delay * 2).min(DELAY.1),
-            None => DELAY.0,
-        };
-        match self.connector.connect().await {
-            Ok(connection) => {
-                let commands = connection.commands.clone();
-                state.connection = Some(connection);
-                state.generation += 1;
-                state.failure = None;
-                Ok((commands, state.generation))
-            }
-            Err(error) => {
-                if let StoreError::Unreachable { reason, .. } = &error {
-                    let reason = reason.clone();
-                    state.failure = Some(Failure { at: Instant::now(), delay, reason });
-                }
-                Err(error)
-            }
+        })?;
+        let commands = connection.commands.clone();
+        state.connection = Some(connection);
+        state.generation += 1;
+        state.failure = None;
+        Ok((commands, state.generation))
+    }
+
+    /// The connection that is there. One that the server has closed is found out before anything is
+    /// sent on it.
+    fn there(&self) -> Option<(MultiplexedConnection, u64)> {
+        let mut state = lock(&self.state);
+        state.connection.take_if(|connection| connection.driver.is_finished());
+        let commands = state.connection.as_ref()?.commands.clone();
+        Some((commands, state.generation))
+    }
+
+    /// How long it will be until another attempt, if the one that is made now is in vain. An error
+    /// where the last one was a moment ago.
+    fn delay(&self) -> Result<Duration, StoreError> {
+        match &lock(&self.state).failure {
+            Some(failure) if failure.at.elapsed() < failure.delay => Err(StoreError::Unreachable {
+                place: self.connector.place.clone(),
+                reason: failure.reason.clone(),
+                source: None,
+            }),
+            Some(failure) => Ok((failure.delay * 2).min(DELAY.1)),
+            None => Ok(DELAY.0),
         }
     }
 
     /// Throws the connection of this number away, and no later one.
-    async fn forget(&self, generation: u64) {
-        let mut state = self.state.lock().await;
+    fn forget(&self, generation: u64) {
+        let mut state = lock(&self.state);
         if state.generation == generation {
             state.connection = None;
         }

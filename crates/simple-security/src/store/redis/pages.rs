@@ -9,7 +9,7 @@ use super::line::Sent;
 use super::scripts::{PAGE, STORE, USAGE};
 use super::values::{self, Key};
 use super::{CHUNK, Inner};
-use crate::page::PageRequest;
+use crate::page::{KeyFilter, PageRequest};
 use crate::record::{KeyId, KeyRecord, StoredKey, Timestamp, Usage};
 use crate::store::StoreError;
 
@@ -23,9 +23,12 @@ pub(super) async fn page(
 ) -> Result<Vec<StoredKey>, StoreError> {
     let limit = request.limit as usize;
     let mut place = request.after.map(values::place).unwrap_or_default();
+    // Where all pass, no more are read than are shown.
+    let all_pass = request.filter == KeyFilter::default();
     let mut found = Vec::new();
     while found.len() < limit {
-        let (next, keys) = chunk(inner, &place).await?;
+        let count = if all_pass { (limit - found.len()).min(KEYS) } else { KEYS };
+        let (next, keys) = chunk(inner, &place, count).await?;
         found.extend(keys.into_iter().filter(|key| request.asks_for(&key.record, now)));
         match next {
             Some(next) => place = next,
@@ -41,7 +44,7 @@ pub(super) async fn list(inner: &Inner) -> Result<Vec<(KeyRecord, Usage)>, Store
     let mut found = HashMap::new();
     let mut place = String::new();
     loop {
-        let (next, keys) = chunk(inner, &place).await?;
+        let (next, keys) = chunk(inner, &place, KEYS).await?;
         found.extend(keys.into_iter().map(|key| (key.record.id, (key.record, key.usage))));
         match next {
             Some(next) => place = next,
@@ -62,10 +65,15 @@ pub(super) async fn usage(inner: &Inner, id: KeyId) -> Result<Option<Usage>, Sto
     Ok(found.map(|(total, last)| values::usage(total, last)))
 }
 
-/// The next keys after a place, and the place of the last of them, unless there are no more.
-async fn chunk(inner: &Inner, place: &str) -> Result<(Option<String>, Vec<StoredKey>), StoreError> {
+/// The next keys after a place, at most so many; and the place of the last of them, unless there
+/// are no more.
+async fn chunk(
+    inner: &Inner,
+    place: &str,
+    count: usize,
+) -> Result<(Option<String>, Vec<StoredKey>), StoreError> {
     let mut script = PAGE.key(STORE);
-    script.arg(&inner.id).arg(place).arg(KEYS);
+    script.arg(&inner.id).arg(place).arg(count);
     let mut answer: Vec<Value> = inner.others.run(CHUNK, Sent::Again, &script).await?;
     let failed = |error: redis::ParsingError| inner.connector.failed(error.into());
     let keys = answer.split_off(answer.len().min(1));

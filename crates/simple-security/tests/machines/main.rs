@@ -1,0 +1,138 @@
+//! Several machines on one store: the promises of the engine over PostgreSQL and Redis, with real
+//! processes and real servers that fail.
+//!
+//! `make test` runs a short form of each. `make test-machines` runs them at full length, and prints
+//! figures.
+
+#![allow(clippy::print_stdout, reason = "figures are for who runs it")]
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Trial};
+use simple_security::clock::{Clock, SystemClock};
+use simple_security::config::{self, EngineSettings, Location, Settings};
+
+#[path = "../places/rounds.rs"]
+mod rounds;
+#[path = "../servers/mod.rs"]
+mod servers;
+
+mod counting;
+mod deaf;
+mod faults;
+mod flood;
+mod kinds;
+mod machine;
+mod restored;
+mod revoking;
+mod starting;
+mod team;
+mod worker;
+
+use kinds::{KINDS, Kind, Start};
+
+/// Tries something.
+type Run = fn(&dyn Kind);
+
+/// What is tried on a store of each kind, by its name.
+const TRIALS: &[(&str, Run)] = &[
+    ("revoked_keys_are_refused_on_all_machines", revoking::with_hints),
+    ("revoked_keys_are_refused_without_any_hint", revoking::without_hints),
+    ("totals_are_exact_over_machines_and_threads", counting::totals_are_exact),
+    ("ten_machines_start_at_once", starting::ten_at_once),
+    ("a_server_that_is_killed_and_comes_back", faults::killed),
+    ("connections_that_are_cut", faults::cut),
+    ("a_network_that_stalls", faults::stalled),
+    ("a_network_that_drops", faults::dropped),
+    ("a_server_that_takes_no_more_connections", faults::exhausted),
+    ("a_store_that_is_restored_from_an_older_copy", restored::older),
+    ("a_store_that_is_replaced_by_an_empty_one", restored::empty),
+    ("a_flood_of_unknown_keys", flood::unknown_keys),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|role| role == "worker") {
+        worker::work(&worker::Orders::read(&arguments[2..]));
+        return ExitCode::SUCCESS;
+    }
+    let mut trials = Vec::new();
+    for (kind, start) in KINDS {
+        trials.extend(TRIALS.iter().map(|(name, run)| trial(kind, *start, name, *run)));
+    }
+    if is_at_full_length() {
+        let name = "a_server_that_is_killed_and_comes_back";
+        trials.push(trial("redis_everysec", kinds::redis_everysec, name, faults::killed));
+    }
+    let mut arguments = Arguments::from_args();
+    // Each has processes of its own, which need the processors.
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(kind: &str, start: Start, name: &str, run: Run) -> Trial {
+    Trial::test(format!("{kind}::{name}"), move || {
+        run(&*start());
+        Ok(())
+    })
+}
+
+/// How much of something there is: in the short form, and at full length.
+fn of<T>(short: T, full: T) -> T {
+    if is_at_full_length() { full } else { short }
+}
+
+/// The bound of a store, in nanoseconds: at full length that of one that is made without saying
+/// another.
+fn bound() -> u64 {
+    of(500_000_000, 2_000_000_000)
+}
+
+/// The URL of a store with that bound.
+fn bounded(url: &str) -> String {
+    of(format!("{url}?max_staleness=0.5"), url.to_owned())
+}
+
+/// Whether this is the form at full length.
+fn is_at_full_length() -> bool {
+    rounds::rounds(1) > 1
+}
+
+fn location(text: &str) -> Location {
+    Location::parse(text).unwrap_or_else(|problem| panic!("{text}: {problem}"))
+}
+
+/// Settings of which nothing comes from the environment.
+fn settings() -> Settings {
+    let arguments = config::Arguments {
+        secret: Some("an admin secret of 31 characters".into()),
+        db_location: Some("unused.db".to_owned()),
+        automatic_expiration: Some("15".to_owned()),
+        key_prefix: Some("fss".to_owned()),
+        refusal_status: Some("403".to_owned()),
+    };
+    let engine =
+        EngineSettings { flush_interval: Duration::from_millis(200), ..Default::default() };
+    Settings { engine, ..Settings::load(&arguments).expect("settings") }
+}
+
+fn wait<F: Future>(future: F) -> F::Output {
+    pollster::block_on(future)
+}
+
+/// The uptime of this machine in nanoseconds: all its processes have the same.
+fn uptime() -> u64 {
+    SystemClock.uptime().nanoseconds()
+}
+
+/// Waits until something has happened.
+#[track_caller]
+fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let start = uptime();
+    while !happened() {
+        assert!(uptime() - start < 60_000_000_000, "waited a minute in vain: {what}");
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,100 @@
+//! A server that has lost its keys never says that a key is unknown.
+
+use simple_security::store::StoreError;
+
+use super::servers::redis::{Redis, eventually};
+use super::{Store, every_call, find, insert, make, open, record};
+
+/// Every call fails, each with the error that `is` knows, once the server is there again.
+fn every_call_fails(store: &Store, is: impl Fn(&StoreError) -> bool) {
+    eventually("an answer of the server", || match find(store, 1) {
+        Err(StoreError::Unreachable { .. }) => None,
+        answer => Some(answer),
+    })
+    .expect_err("a key is unknown");
+    eventually("an answer of the server", || match insert(store, 5) {
+        Err(StoreError::Unreachable { .. }) => None,
+        answer => Some(answer),
+    })
+    .expect_err("a key is added");
+    for (call, done) in every_call(store) {
+        let error = done.expect_err(call);
+        assert!(is(&error), "{call}: {error}");
+    }
+}
+
+#[test]
+fn a_server_that_comes_back_empty_is_no_store_and_then_another() {
+    let mut server = Redis::start_with(&["--appendonly", "no"]);
+    let url = format!("{}?may_lose=true", server.url());
+    let store = make(&url);
+    insert(&store, 1).expect("a key");
+    assert_eq!(find(&store, 1).expect("found"), Some(record(1)));
+    server.restart();
+    every_call_fails(&store, |error| matches!(error, StoreError::NotMade { .. }));
+
+    let another = make(&url);
+    insert(&another, 2).expect("a key");
+    every_call_fails(&store, |error| matches!(error, StoreError::AnotherStore { .. }));
+    assert_eq!(find(&another, 2).expect("found"), Some(record(2)));
+}
+
+#[test]
+fn keys_that_are_flushed_while_it_is_open_are_not_unknown() {
+    let server = Redis::start();
+    let store = make(&server.url());
+    insert(&store, 1).expect("a key");
+    server.ask(&["FLUSHALL"]);
+    every_call_fails(&store, |error| matches!(error, StoreError::NotMade { .. }));
+    assert_eq!(server.ask(&["DBSIZE"]), ":0\r\n", "something was written");
+}
+
+#[test]
+fn scripts_that_the_server_has_forgotten_are_sent_again() {
+    let server = Redis::start();
+    let store = make(&server.url());
+    for round in 0..2 {
+        for (call, done) in every_call(&store) {
+            if round == 0 || !call.starts_with("insert_all") {
+                done.expect(call);
+            }
+            server.ask(&["SCRIPT", "FLUSH"]);
+        }
+    }
+    assert_eq!(find(&open(&server.url()), 1001).expect("found"), Some(record(1001)));
+}
+
+#[test]
+fn a_primary_that_became_a_replica_is_not_read_from() {
+    let (primary, other) = (Redis::start(), Redis::start());
+    let store = make(&primary.url());
+    insert(&store, 1).expect("a key");
+    primary.ask(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]);
+    // Before it has taken over the data of the other, and after.
+    for _ in 0..2 {
+        for (call, done) in every_call(&store) {
+            let error = done.expect_err(call);
+            assert!(
+                error.is_outage() || matches!(error, StoreError::NotMade { .. }),
+                "{call}: {error}"
+            );
+        }
+        eventually("data of the primary", || {
+            primary.ask(&["INFO", "replication"]).contains("master_link_status:up").then_some(())
+        });
+    }
+    primary.ask(&["REPLICAOF", "NO", "ONE"]);
+    assert!(matches!(find(&store, 1), Err(StoreError::NotMade { .. })), "its keys are gone");
+}
+
+#[test]
+fn a_primary_that_sees_too_few_replicas_is_not_read_from() {
+    let server = Redis::start();
+    let store = make(&server.url());
+    insert(&store, 1).expect("a key");
+    server.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    let error = find(&store, 1).expect_err("it may be the wrong half of a network");
+    assert!(error.is_outage() && error.to_string().contains("NOREPLICAS"), "{error}");
+    server.ask(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+    eventually("answer", || find(&store, 1).ok().flatten());
+}

@@ -1,0 +1,89 @@
+"""Waiting until a change holds everywhere, as if the store were for many machines."""
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+from guarded_app import GuardedApp
+
+from fastapi_simple_security import _changes, _core
+
+LEFT = 1.5
+CHANGES = {"issue", "edit", "revoke", "renew", "delete", "revoke_named", "renew_named"}
+Keys = _core.Keys
+
+
+class FarKeys:
+    """The keys of an engine; others know of a change after `LEFT` seconds more."""
+
+    def __init__(self, engine: _core.Engine) -> None:
+        self._keys = Keys(engine)
+
+    def __getattr__(self, name: str) -> Any:
+        verb = getattr(self._keys, name)
+        return self._late(verb) if name in CHANGES else verb
+
+    def _late(self, verb: Callable[..., Any]) -> Callable[..., Any]:
+        def change(*args: Any, **more: Any) -> Any:
+            outcome, effective_by, left = verb(*args, **more)
+            assert left == 0, "SQLite waits by itself"
+            return outcome, effective_by, LEFT
+
+        return change
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For how long was waited, each time, without that it takes so long."""
+    times: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        times.append(seconds)
+
+    monkeypatch.setattr(anyio, "sleep", sleep)
+    monkeypatch.setattr(_core, "Keys", FarKeys)
+    return times
+
+
+def test_the_resource_api_waits_when_it_is_told(waited: list[float], guarded: GuardedApp) -> None:
+    guarded.app.include_router(guarded.security.resource_router, prefix="/auth")
+
+    def call(method: str, path: str, body: Any = None) -> Any:
+        headers = {"secret-key": guarded.secret}
+        answer = guarded.client.request(method, f"/auth{path}", headers=headers, json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    for query, waits in (("", []), ("?wait=false", []), ("?wait=true", [LEFT] * 5)):
+        made = call("POST", f"/keys{query}")
+        guarded.canaries.add(made["key"])
+        key = f"/keys/{made['id']}"
+        call("PATCH", f"{key}{query}", {"name": "shop"})
+        call("POST", f"{key}/revoke{query}")
+        call("POST", f"{key}/renew{query}")
+        call("GET", key)
+        call("DELETE", f"{key}{query}")
+        call("GET", "/keys")
+        assert waited == waits
+
+
+def test_the_routes_of_the_old_package_always_wait(
+    waited: list[float], guarded: GuardedApp
+) -> None:
+    key = guarded.new()
+    assert guarded.revoke(key).status_code == 200
+    assert guarded.renew(key).status_code == 200
+    guarded.logs()
+    assert waited == [LEFT] * 3
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_it_waits_on_every_event_loop(backend: str) -> None:
+    if backend == "trio":
+        pytest.importorskip("trio")
+
+    async def make() -> tuple[str, str]:
+        return await _changes.make(lambda: ("outcome", "moment", 0.01))
+
+    assert anyio.run(make, backend=backend) == ("outcome", "moment")
