@@ -211,7 +211,6 @@ class Network:
         self._do(self._set(goes_on=True, is_cut=False))
 
     def close(self) -> None:
-        self._listening.close()
         self.cut()
         self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -237,8 +236,13 @@ class Network:
                 end.transport.abort()
 
     async def _end(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.gather(*others, return_exceptions=True)
+        self._listening.close()
+        # One that is just being accepted has a task that makes another.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.gather(*others, return_exceptions=True)
+        # The ends that were given up last are closed in the next round of the loop.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.add(writer)

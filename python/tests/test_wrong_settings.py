@@ -89,7 +89,7 @@ def assert_unavailable(guarded: GuardedApp, variable: str) -> None:
         ("key_prefix", "A"),
         ("refusal_status", 404),
         ("db_location", ""),
-        ("db_location", "postgresql://localhost/keys"),
+        ("db_location", "postgresql:///keys"),
     ],
 )
 def test_arguments_are_reported_when_opened(
