@@ -63,7 +63,7 @@ const SECRET: Setting = Setting {
     other_spelling: None,
     faces: EVERY_FACE,
     argument: "secret",
-    default: "generated at start and printed once",
+    default: "generated at start and printed once; needed for PostgreSQL and Redis",
     meaning: "The admin secret, which the admin routes expect in the header `secret-key`",
 };
 const DB_LOCATION: Setting = Setting {
