@@ -50,7 +50,8 @@ class SimpleSecurity(KeyHeader):
 
     Args:
         secret: what administrators send in the header `secret-key`.
-        db_location: the database file, a path or a URL such as `sqlite:///keys.db`.
+        db_location: where the keys are: a path, or a URL such as `sqlite:///keys.db`,
+            `postgres://user:password@host/keys` or `redis://host/0`.
         automatic_expiration: days until a new key expires, 1 to 36500.
         hide_docs: leave the routes of the administrator out of the documentation.
         key_prefix: what new keys start with, such as `acme` or `acme_live`.
