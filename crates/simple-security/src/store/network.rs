@@ -11,6 +11,8 @@ use tokio::time::timeout;
 use super::{Refresh, Refreshed, StoreError};
 use crate::config::Server;
 
+pub(super) mod tls;
+
 /// How late a change may be known everywhere, unless the one who makes the store says otherwise.
 const MAX_STALENESS: Duration = Duration::from_secs(2);
 
