@@ -51,6 +51,11 @@ pub trait KeyStore: Send + Sync + 'static {
         Duration::ZERO
     }
 
+    /// How long after a commit an answer from before it may be used, as people are told.
+    fn bound(&self) -> Duration {
+        self.lease() + self.stale_if_error()
+    }
+
     /// Whether a look-up and a reading take some microseconds, and are done when they are first
     /// polled. One that is not embedded is asked over a network.
     fn is_embedded(&self) -> bool {

@@ -145,6 +145,11 @@ impl Bounds {
         Ok(self)
     }
 
+    /// How late a change may be known, as the store was made for it.
+    pub(super) fn bound(self) -> Duration {
+        self.max_staleness + self.stale_if_error
+    }
+
     /// How long an answer may be used after a reading: what is left of the bound when the time that
     /// a change waits is a little longer than the lease.
     pub(super) fn lease(self) -> Duration {

@@ -243,6 +243,8 @@ pub(super) fn every_handle_has_the_same_bounds(place: &dyn Place) {
     assert!(!one.lease().is_zero(), "nothing could be cached");
     assert_eq!(one.lease(), other.lease());
     assert_eq!(one.stale_if_error(), other.stale_if_error());
+    assert_eq!(one.bound(), other.bound());
+    assert!(one.bound() >= one.lease() + one.stale_if_error(), "an answer is used for longer");
     assert_eq!(one.is_embedded(), other.is_embedded());
 }
 
