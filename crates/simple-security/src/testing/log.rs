@@ -1,9 +1,8 @@
 //! The change log: every change of the state of a key, once, in the order of commits.
 
 use std::collections::HashSet;
-use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
 use super::{Handle, Place, digest, record, rename, renew, revoke};
 use crate::store::{ChangeMark, Changed, Refreshed};
@@ -154,9 +153,16 @@ pub(super) fn a_change_is_hinted_at(place: &dyn Place) {
         return;
     }
     let (called, calls) = mpsc::channel();
+    let store = Arc::downgrade(&hinted.store);
     hinted.store.keep_fresh(Box::new(move || {
-        let said = called.send(());
-        Box::pin(ready(said.map_or(Refreshed::Gone, |()| Refreshed::Fresh)))
+        let (called, store) = (called.clone(), store.upgrade());
+        Box::pin(async move {
+            let Some(store) = store else { return Refreshed::Gone };
+            // A store may hear of changes by the connection that it reads with.
+            let read = store.reading(None).await;
+            let _ = called.send(());
+            read.map_or(Refreshed::Failed, |_| Refreshed::Fresh)
+        })
     }));
     let lease = hinted.store.lease();
     // A hint may be lost, and comes sooner than the call that is due without one. On a machine
