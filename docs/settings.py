@@ -34,15 +34,14 @@ LOCATION = """
 
 A path is that of an SQLite file, as is `sqlite:///keys.db`. A store for many machines has a URL, with
 parameters of its own and those of its client library; [scaling out](scaling-out.md) tells what they do.
+Of those of a PostgreSQL URL, `connect_timeout`, `tcp_user_timeout`, `keepalives*`, `target_session_attrs`
+and `load_balance_hosts` have no effect: the store keeps to its own deadlines and to the primary.
 
 | parameter | default | meaning |
 |---|---|---|
-| `max_staleness` | `2` | How many seconds after a change it holds everywhere, 0.5 to 60; kept in the store when it is made |
-| `stale_if_error` | `0` | For how many seconds more what is remembered may be used while the store is down, 0 to 60; kept in the store, and counted into `effective_by` |
-| `sslmode` | `verify-full`; `disable` on this machine | `postgres://`: whether the connection is encrypted, and its certificate verified: `verify-full` or `disable` |
-| `sslrootcert` | the certificates of the system | A file of certificates (PEM), by one of which the server's must be signed |
-| `may_lose` | `false` | `redis://`: `true` takes a Redis that can lose what it has acknowledged |
+"""
 
+PASSWORDS = """
 `rediss://` is encrypted and verified, `redis://` is not encrypted. A password may have any character that
 is written in percent: `%2F` for `/`, `%40` for `@`, `%3F` for `?`.
 """
@@ -58,7 +57,11 @@ def page() -> str:
             package.append(f"| {variables} | `{argument}` | {shown} | {meaning} |\n")
         if of_program:
             program.append(f"| `{of_program}` | {shown} | {meaning} |\n")
-    return HEAD + "".join(package) + LOCATION + PROGRAM + "".join(program)
+    parameters = [
+        f"| `{name}` | {default} | {meaning} |\n" for name, default, meaning in _core.parameters()
+    ]
+    location = LOCATION + "".join(parameters) + PASSWORDS
+    return HEAD + "".join(package) + location + PROGRAM + "".join(program)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 
 use pyo3::prelude::*;
-use simple_security::config::{Face, SETTINGS, Setting};
+use simple_security::config::{Face, PARAMETERS, Parameter, SETTINGS, Setting};
 use simple_security_server::{Program, run};
 
 mod credential;
@@ -27,7 +27,7 @@ mod _core {
     #[pymodule_export]
     use super::verdict::{Question, Refusal, VerifiedKey};
     #[pymodule_export]
-    use super::{hide_docs, main, settings};
+    use super::{hide_docs, main, parameters, settings};
 
     use pyo3::prelude::*;
 
@@ -74,4 +74,13 @@ fn settings() -> Vec<SettingRow> {
         (package, program, other_spelling, argument, default, meaning)
     };
     SETTINGS.iter().map(row).collect()
+}
+
+/// All parameters of the URL of a store on the network: name, default, meaning.
+#[pyfunction]
+fn parameters() -> Vec<(&'static str, &'static str, &'static str)> {
+    PARAMETERS
+        .iter()
+        .map(|Parameter { name, default, meaning }| (*name, *default, *meaning))
+        .collect()
 }

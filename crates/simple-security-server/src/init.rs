@@ -1,7 +1,5 @@
 //! `init`: makes the store of a deployment.
 
-use std::time::Duration;
-
 use clap::Args;
 use simple_security::PageRequest;
 use simple_security::clock::{Clock as _, SystemClock};
@@ -54,43 +52,6 @@ impl Init {
 fn promise(store: &dyn KeyStore) -> String {
     match store.is_embedded() {
         true => "at once in all processes of this machine".to_owned(),
-        false => {
-            let seconds = two_digits(store.lease() + store.stale_if_error());
-            format!("everywhere within {seconds} s")
-        }
-    }
-}
-
-/// A duration in seconds, rounded up to two digits: the lease is a little shorter than what the
-/// store was made with, so that there is time for a reading in it.
-fn two_digits(duration: Duration) -> f64 {
-    let milliseconds = duration.as_millis() as u64 + 1;
-    let mut unit = 1;
-    while milliseconds > unit * 100 {
-        unit *= 10;
-    }
-    (milliseconds.div_ceil(unit) * unit) as f64 / 1000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bound_is_said_as_it_was_set() {
-        // The lease of a store on the network is 99 % of its `max_staleness`.
-        for (max_staleness, stale_if_error, said) in [
-            (0.5, 0.0, "0.5"),
-            (0.75, 0.0, "0.75"),
-            (2.0, 0.0, "2"),
-            (5.0, 10.0, "15"),
-            (33.0, 0.0, "33"),
-            (60.0, 60.0, "120"),
-        ] {
-            let used = Duration::from_secs_f64(max_staleness) * 99 / 100
-                + Duration::from_secs_f64(stale_if_error);
-            assert_eq!(two_digits(used).to_string(), said);
-            assert!(two_digits(used) >= used.as_secs_f64());
-        }
+        false => format!("everywhere within {} s", store.bound().as_secs_f64()),
     }
 }

@@ -26,12 +26,13 @@ impl Uptime {
 
 /// What the engine asks of a clock.
 pub trait Clock: Send + Sync + 'static {
-    /// The time of day, which an administrator may set: for expiry dates alone.
-    fn now(&self) -> Timestamp;
+    /// The time of day to the millisecond, rounded up: for telling others when something holds.
+    fn moment(&self) -> Moment;
 
-    /// The time of day to the millisecond, or a later one: for telling others when something holds.
-    fn moment(&self) -> Moment {
-        Moment::from_milliseconds(self.now().seconds() * 1000 + 999)
+    /// The time of day, which an administrator may set: for expiry dates alone. It is asked for
+    /// with each key, so a cheaper clock may answer that is some milliseconds late.
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.moment().milliseconds().div_euclid(1000))
     }
 
     /// The time since start: for all ages.

@@ -9,7 +9,7 @@ use crate::key::KeyFormat;
 mod location;
 pub mod serving;
 
-pub use location::{Location, Server};
+pub use location::{Location, PARAMETERS, Parameter, Server};
 
 /// Who reads the settings. Each has a prefix of its own for the variables, so that two of them can
 /// share an environment.

@@ -6,6 +6,48 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+/// A parameter of the URL of a store on the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name in the URL.
+    pub name: &'static str,
+    /// What holds when nobody sets it, as the documentation shows it.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+/// All parameters that are ours, in the order in which the documentation shows them. Others are the
+/// client library's.
+pub const PARAMETERS: [Parameter; 5] =
+    [MAX_STALENESS, STALE_IF_ERROR, SSLMODE, SSLROOTCERT, MAY_LOSE];
+
+const MAX_STALENESS: Parameter = Parameter {
+    name: "max_staleness",
+    default: "`2`",
+    meaning: "How many seconds after a change it holds everywhere, 0.5 to 60; kept in the store when it is made",
+};
+const STALE_IF_ERROR: Parameter = Parameter {
+    name: "stale_if_error",
+    default: "`0`",
+    meaning: "For how many seconds more what is remembered may be used while the store is down, 0 to 60; kept in the store, and counted into `effective_by`",
+};
+const SSLMODE: Parameter = Parameter {
+    name: "sslmode",
+    default: "`verify-full`; `disable` on this machine",
+    meaning: "`postgres://`: whether the connection is encrypted, and its certificate verified: `verify-full` or `disable`",
+};
+const SSLROOTCERT: Parameter = Parameter {
+    name: "sslrootcert",
+    default: "the certificates of the system",
+    meaning: "`postgres://` and `rediss://`: a file of certificates (PEM), by one of which the server's must be signed",
+};
+const MAY_LOSE: Parameter = Parameter {
+    name: "may_lose",
+    default: "`false`",
+    meaning: "`redis://` and `rediss://`: `true` takes a Redis that can lose what it has acknowledged",
+};
+
 /// Where the keys are kept.
 #[derive(Debug, Clone)]
 pub enum Location {
@@ -99,30 +141,38 @@ impl Server {
             encrypted: None,
             root_certificates: None,
         };
+        let is_redis = scheme.starts_with("redis");
         let mut others = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "max_staleness" => {
+            let parameter = PARAMETERS.into_iter().find(|parameter| parameter.name == name);
+            match parameter {
+                Some(MAX_STALENESS) => {
                     server.max_staleness = Some(seconds(&name, &value, 0.5..=60.0)?);
                 }
-                "stale_if_error" => {
+                Some(STALE_IF_ERROR) => {
                     server.stale_if_error = Some(seconds(&name, &value, 0.0..=60.0)?);
                 }
-                "may_lose" if scheme.starts_with("redis") => {
+                Some(MAY_LOSE) if is_redis => {
                     server.may_lose = match &*value {
                         "true" => true,
                         "false" => false,
                         _ => return Err(format!("may_lose is true or false, and not {value:?}")),
                     };
                 }
-                "sslmode" if scheme.starts_with("redis") => {
+                Some(SSLMODE) if is_redis => {
                     return Err(
                         "sslmode is for PostgreSQL; a connection to Redis is encrypted by rediss:// instead of redis://"
                             .to_owned(),
                     );
                 }
-                "sslmode" => server.encrypted = Some(encrypted(&value)?),
-                "sslrootcert" => server.root_certificates = Some(PathBuf::from(&*value)),
+                Some(SSLMODE) => server.encrypted = Some(encrypted(&value)?),
+                Some(SSLROOTCERT) if scheme == "redis" => {
+                    return Err(
+                        "sslrootcert is for rediss://, which is encrypted; redis:// is not, and looks at no certificate"
+                            .to_owned(),
+                    );
+                }
+                Some(SSLROOTCERT) => server.root_certificates = Some(PathBuf::from(&*value)),
                 _ => drop(others.append_pair(&name, &value)),
             }
         }
@@ -218,7 +268,11 @@ mod tests {
             assert!(Location::parse(&format!("postgres://h/db?{wrong}")).is_err(), "{wrong}");
         }
         assert!(Location::parse("redis://h?may_lose=perhaps").is_err());
-        assert!(Location::parse("redis://h?sslmode=verify-full").is_err(), "it would do nothing");
+        for nothing in ["sslmode=verify-full", "sslrootcert=/ca.pem"] {
+            let problem = Location::parse(&format!("redis://h?{nothing}")).expect_err(nothing);
+            assert!(problem.contains("rediss://"), "it would do nothing: {problem}");
+        }
+        assert!(Location::parse("rediss://h?sslrootcert=/ca.pem").is_ok());
     }
 
     #[test]

@@ -50,14 +50,16 @@ impl ApiKeys {
         &self,
         mut request: PageRequest,
     ) -> Result<(Vec<StoredKey>, Option<Cursor>), KeyError> {
-        let flushed = self.flush().await;
+        let written = self.write_usage().await?;
         let limit = request.limit.clamp(1, PageRequest::MAX_LIMIT);
         // One more than is shown, to know whether there is another page.
         request.limit = limit + 1;
         let rows = self.store.page(&request, self.now()).await?;
         let mut rows: Vec<_> =
             rows.into_iter().map(|key| ((key.digest, key.record), key.usage)).collect();
-        self.add_pending(flushed, &mut rows, |(_, record)| record.id);
+        if !written {
+            self.verifier.counters.add_pending(&mut rows, |(_, record)| record.id);
+        }
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| more).map(|((_, record), _)| Cursor::of(record));
@@ -72,10 +74,10 @@ impl ApiKeys {
     /// # Errors
     /// Those of the store.
     pub async fn list(&self) -> Result<Vec<(KeyRecord, Usage)>, KeyError> {
-        let flushed = self.flush().await;
+        let written = self.write_usage().await?;
         let mut rows = self.store.list().await?;
-        if flushed.is_err() {
-            self.add_pending(flushed, &mut rows, |record| record.id);
+        if !written {
+            self.verifier.counters.add_pending(&mut rows, |record| record.id);
             rows.sort_by_key(|(record, usage)| {
                 (std::cmp::Reverse(usage.last_used_at), record.created_at, record.id)
             });
@@ -88,9 +90,11 @@ impl ApiKeys {
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
     pub async fn usage(&self, id: KeyId) -> Result<Usage, KeyError> {
-        let flushed = self.flush().await;
+        let written = self.write_usage().await?;
         let mut row = [(id, self.store.usage(id).await?.ok_or(KeyError::NotFound)?)];
-        self.add_pending(flushed, &mut row, |id| *id);
+        if !written {
+            self.verifier.counters.add_pending(&mut row, |id| *id);
+        }
         Ok(row[0].1)
     }
 
@@ -99,16 +103,17 @@ impl ApiKeys {
         KeyDetails { record, state, usage }
     }
 
-    /// Adds to rows of the store what this process could not write before they were read.
-    fn add_pending<R>(
-        &self,
-        flushed: Result<(), StoreError>,
-        rows: &mut [(R, Usage)],
-        id: impl Fn(&R) -> KeyId,
-    ) {
-        if let Err(error) = flushed {
-            tracing::warn!(%error, "usage could not be written yet; it is kept and tried again");
-            self.verifier.counters.add_pending(rows, id);
+    /// Writes what this process has counted, before the store is asked. `false`: it could not be
+    /// written yet, and is to be added to what the store says.
+    async fn write_usage(&self) -> Result<bool, StoreError> {
+        match self.flush().await {
+            Ok(()) => Ok(true),
+            // It would not answer what it is asked next either.
+            Err(error) if error.is_outage() => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "usage could not be written yet; it is kept and tried again");
+                Ok(false)
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ use tokio::time::timeout;
 use super::{Refresh, Refreshed, StoreError};
 use crate::config::Server;
 
+pub(super) mod tls;
+
 /// How late a change may be known everywhere, unless the one who makes the store says otherwise.
 const MAX_STALENESS: Duration = Duration::from_secs(2);
 
@@ -141,6 +143,11 @@ impl Bounds {
         other("max_staleness", self.max_staleness, server.max_staleness)?;
         other("stale_if_error", self.stale_if_error, server.stale_if_error)?;
         Ok(self)
+    }
+
+    /// How late a change may be known, as the store was made for it.
+    pub(super) fn bound(self) -> Duration {
+        self.max_staleness + self.stale_if_error
     }
 
     /// How long an answer may be used after a reading: what is left of the bound when the time that

@@ -69,6 +69,10 @@ impl KeyStore for PostgresStore {
         self.database.bounds().stale_if_error
     }
 
+    fn bound(&self) -> Duration {
+        self.database.bounds().bound()
+    }
+
     fn is_embedded(&self) -> bool {
         false
     }

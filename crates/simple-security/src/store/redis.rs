@@ -111,6 +111,10 @@ impl KeyStore for RedisStore {
         self.inner.bounds.stale_if_error
     }
 
+    fn bound(&self) -> Duration {
+        self.inner.bounds.bound()
+    }
+
     fn is_embedded(&self) -> bool {
         false
     }

@@ -1,11 +1,11 @@
 //! The change log: every change of the state of a key, once, in the order of commits.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use super::{Handle, Place, digest, record, rename, renew, revoke};
-use crate::store::{ChangeMark, Changed};
+use crate::store::{ChangeMark, Changed, Refreshed};
 
 pub(super) fn without_a_mark_anything_may_have_changed(place: &dyn Place) {
     let handle = Handle::on(place);
@@ -145,6 +145,35 @@ pub(super) fn a_reading_sees_all_that_was_committed_before_it(place: &dyn Place)
             });
         }
     });
+}
+
+pub(super) fn a_change_is_hinted_at(place: &dyn Place) {
+    let (hinted, other) = (Handle::on(place), Handle::on(place));
+    if hinted.store.is_embedded() {
+        return;
+    }
+    let (called, calls) = mpsc::channel();
+    let store = Arc::downgrade(&hinted.store);
+    hinted.store.keep_fresh(Box::new(move || {
+        let (called, store) = (called.clone(), store.upgrade());
+        Box::pin(async move {
+            let Some(store) = store else { return Refreshed::Gone };
+            // A store may hear of changes by the connection that it reads with.
+            let read = store.reading(None).await;
+            let _ = called.send(());
+            read.map_or(Refreshed::Failed, |_| Refreshed::Fresh)
+        })
+    }));
+    let lease = hinted.store.lease();
+    // A hint may be lost, and comes sooner than the call that is due without one. On a machine
+    // that is busy one of some must do.
+    let is_hinted = (0..10).any(|number| {
+        calls.recv_timeout(lease).expect("no call before the lease ends");
+        while calls.try_recv().is_ok() {}
+        other.insert(number);
+        calls.recv_timeout(lease / 4).is_ok()
+    });
+    assert!(is_hinted, "nothing was called soon after a change");
 }
 
 /// Counts a writer off, also when it fails: the readers would wait for it for ever.

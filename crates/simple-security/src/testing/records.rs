@@ -238,10 +238,14 @@ pub(super) fn keys_are_listed_last_used_first(place: &dyn Place) {
     assert_eq!(listed, [4, 6, 5, 3, 0, 2, 1].map(id));
 }
 
-pub(super) fn every_handle_has_the_same_lease(place: &dyn Place) {
+pub(super) fn every_handle_has_the_same_bounds(place: &dyn Place) {
     let (one, other) = (place.open(), place.open());
     assert!(!one.lease().is_zero(), "nothing could be cached");
     assert_eq!(one.lease(), other.lease());
+    assert_eq!(one.stale_if_error(), other.stale_if_error());
+    assert_eq!(one.bound(), other.bound());
+    assert!(one.bound() >= one.lease() + one.stale_if_error(), "an answer is used for longer");
+    assert_eq!(one.is_embedded(), other.is_embedded());
 }
 
 pub(super) fn all_is_there_after_a_fork(place: &dyn Place) {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use simple_security::clock::{Clock, FakeClock};
 use simple_security::config::EngineSettings;
 use simple_security::store::{KeyStore, MemoryStore, Refreshed, StoreError};
-use simple_security::{ApiKeys, Denied, IssuedKey, KeyEdit, NewKey};
+use simple_security::{ApiKeys, Denied, IssuedKey, KeyEdit, KeyError, NewKey, PageRequest};
 
-use super::tampered::Tampered;
+use super::tampered::{Fault, Tampered};
 use super::{engine, engine_with, fake_clock, issue, settings, wait};
 
 const LEASE: Duration = Duration::from_secs(2);
@@ -150,6 +150,17 @@ fn while_the_store_is_down_nobody_waits_for_it() {
     assert!(far.is_unavailable(), "nobody knows yet");
     assert_eq!(far.refresh(), Refreshed::Fresh);
     assert!(far.verify().is_ok());
+}
+
+#[test]
+fn a_store_that_takes_no_counts_for_being_down_is_asked_nothing_more() {
+    let far = Far::new(Duration::ZERO);
+    assert!(far.verify().is_ok());
+    *far.store.faults.lock().expect("the faults") = vec![Some(Fault::Outage)];
+    let shown = wait(far.keys.page(PageRequest::default()));
+    assert!(matches!(shown, Err(KeyError::Store(error)) if error.is_outage()));
+    let shown = wait(far.keys.page(PageRequest::default())).expect("a page").keys;
+    assert_eq!(shown[0].usage.total, 1, "nothing is lost");
 }
 
 #[test]

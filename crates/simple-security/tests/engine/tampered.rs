@@ -20,6 +20,8 @@ pub enum Fault {
     Before,
     /// After it is written: the answer is lost on the way.
     After,
+    /// Before anything is written, by a store that does not answer.
+    Outage,
 }
 
 /// See the module.
@@ -110,11 +112,7 @@ impl Tampered {
         match (self.down.load(Ordering::SeqCst), self.far) {
             (false, _) => Ok(()),
             (true, None) => Err(failed("before")),
-            (true, Some(_)) => Err(StoreError::Unreachable {
-                place: "far away".to_owned(),
-                reason: "it is down".to_owned(),
-                source: None,
-            }),
+            (true, Some(_)) => Err(unreachable()),
         }
     }
 
@@ -125,6 +123,14 @@ impl Tampered {
             // Letting go is dropping the sender.
             let _ = receiver.await;
         }
+    }
+}
+
+fn unreachable() -> StoreError {
+    StoreError::Unreachable {
+        place: "far away".to_owned(),
+        reason: "it is down".to_owned(),
+        source: None,
     }
 }
 
@@ -223,6 +229,9 @@ impl KeyStore for Tampered {
             let fault = self.faults.lock().expect("the faults").pop().flatten();
             if fault == Some(Fault::Before) {
                 return Err(failed("before"));
+            }
+            if fault == Some(Fault::Outage) {
+                return Err(unreachable());
             }
             self.inner().add_usage(batch).await?;
             if fault == Some(Fault::After) {

@@ -17,8 +17,8 @@ use simple_security::store::{
     StoreError, StoreFuture, UsageBatch,
 };
 use simple_security::{
-    ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, PageRequest, StoredKey,
-    Timestamp, Usage, VerifiedKey,
+    ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Moment, PageRequest,
+    StoredKey, Timestamp, Usage, VerifiedKey,
 };
 
 /// The key that all models are about.
@@ -267,8 +267,8 @@ pub struct ModelClock {
 }
 
 impl Clock for ModelClock {
-    fn now(&self) -> Timestamp {
-        NOW
+    fn moment(&self) -> Moment {
+        Moment::from_milliseconds(NOW.seconds() * 1000)
     }
 
     fn uptime(&self) -> Uptime {

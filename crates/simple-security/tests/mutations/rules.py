@@ -1,4 +1,7 @@
-"""Each rule of the engine, how to break it, and the model that must notice.
+"""Each rule of the engine, how to break it, and the test that must notice.
+
+Most are tests of the model of the lease. The rules for a store on the network, which no model has,
+are for tests of the engine.
 
 Two lines look like rules and are none; every model passes without them. `*applied == after` in
 lookup.rs: where a slow reading sets the log back, rows are applied once more, and nothing worse.
@@ -9,15 +12,17 @@ from typing import NamedTuple
 
 
 class Mutation(NamedTuple):
-    """A change of one file of the source, which must make a model fail."""
+    """A change of one file of the source, which must make a test fail."""
 
     rule: str
     file: str
     # Old text, which must be there exactly once, and new text.
     edits: list[tuple[str, str]]
-    model: str
+    test: str
     # The model waits for ever for what does not come.
     hangs: bool = False
+    # What has the test: "lease_model" or "engine".
+    binary: str = "lease_model"
 
 
 MUTATIONS = [
@@ -26,8 +31,8 @@ MUTATIONS = [
         "cache.rs",
         [
             (
-                "read_at != 0 && began.nanoseconds().saturating_sub(read_at) < self.lease",
-                "read_at != 0",
+                "self.is_read_within(self.lease, began)",
+                "self.is_read_within(u64::MAX, began)",
             ),
         ],
         "lease::a_cached_key_that_is_revoked",
@@ -342,5 +347,81 @@ let older = lock(&self.flush).unconfirmed.clone().map(|batch| {
             ("take_if(|waiting| waiting.number == batch.number)", "take()"),
         ],
         "counts::counts_that_are_refused_while_older_ones_arrive",
+    ),
+    Mutation(
+        "while the store is down an old answer counts for as long as the store allows",
+        "lookup.rs",
+        [
+            (
+                "cache.is_read_within(self.tolerated, began)",
+                "cache.is_read_within(u64::MAX, began)",
+            ),
+        ],
+        "far::what_is_cached_counts_for_as_long_as_the_store_tolerates",
+        binary="engine",
+    ),
+    Mutation(
+        "a change waits for what is tolerated too",
+        "keys/changes.rs",
+        [
+            (
+                "let used = self.store.lease() + self.store.stale_if_error();",
+                "let used = self.store.lease();",
+            ),
+        ],
+        "far::every_verb_waits_for_the_whole_bound",
+        binary="engine",
+    ),
+    Mutation(
+        "while the store is down nobody waits for it",
+        "lookup.rs",
+        [
+            ("(age < OUTAGE).then(", "(age < OUTAGE && false).then("),
+        ],
+        "far::while_the_store_is_down_nobody_waits_for_it",
+        binary="engine",
+    ),
+    Mutation(
+        "a store that was down is asked again after a while",
+        "lookup.rs",
+        [
+            ("(age < OUTAGE).then(", "(age < u64::MAX).then("),
+        ],
+        "far::a_store_that_never_calls_is_tried_again_all_the_same",
+        binary="engine",
+    ),
+    Mutation(
+        "a reading that succeeds ends an outage",
+        "lookup.rs",
+        [
+            (
+                "if !store.is_embedded() {\n                let failed",
+                "if reading.is_err() {\n                let failed",
+            ),
+        ],
+        "far::while_the_store_is_down_nobody_waits_for_it",
+        binary="engine",
+    ),
+    Mutation(
+        "the store is asked for no more than it bears",
+        "lookup.rs",
+        [
+            ("&& !self.budget.take(begun)", "&& !self.budget.take(begun) && false"),
+        ],
+        "far::more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key",
+        binary="engine",
+    ),
+    Mutation(
+        "a hint is not content with a reading that began before it",
+        "keys.rs",
+        [
+            (
+                "lookup.read_changes_anew().await",
+                "lookup.read_changes(Uptime::from_nanoseconds(0)).await",
+            ),
+            ("use crate::clock::", "use crate::clock::Uptime;\nuse crate::clock::"),
+        ],
+        "far::a_hint_is_not_content_with_a_reading_that_began_before",
+        binary="engine",
     ),
 ]

@@ -1,6 +1,6 @@
-"""Breaks the engine, one rule at a time, and expects the model of the lease to fail each time.
+"""Breaks the engine, one rule at a time, and expects a test to fail each time.
 
-A model that passes all the same says nothing about the rule. `make mutations` runs this, on a copy
+A test that passes all the same says nothing about the rule. `make mutations` runs this, on a copy
 of the source in `target/mutations`. Words after the command choose the rules that contain them.
 """
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from rules import MUTATIONS, Mutation
 
@@ -20,11 +21,24 @@ COPY = TARGET / "mutations"
 # The folder has another name than in the original, so that cargo tells the two crates apart. Both
 # are built in one place, where they share what they depend on.
 CRATES = COPY / "mutated"
-BUILD = Path(os.environ.get("CARGO_TARGET_DIR", TARGET / "model"))
-MODEL = ["cargo", "test", "--package=simple-security", "--profile=model", "--no-default-features"]
-MODEL += ["--test=lease_model"]
-# Seconds: enough for a first build on a busy machine. A model that never ends has not failed.
+# Seconds: enough for a first build on a busy machine. A test that never ends has not failed.
 PATIENCE = 600
+
+
+class Binary(NamedTuple):
+    """Tests that are built together, as the Makefile builds them."""
+
+    arguments: list[str]
+    flags: str
+    build: Path
+
+
+BINARIES = {
+    "lease_model": Binary(
+        ["--profile=model", "--no-default-features"], "--cfg loom_model", TARGET / "model"
+    ),
+    "engine": Binary(["--all-features"], "", TARGET),
+}
 
 
 def main() -> int:
@@ -32,10 +46,11 @@ def main() -> int:
     words = " ".join(sys.argv[1:])
     chosen = [mutation for mutation in MUTATIONS if words in mutation.rule]
     copy_workspace()
-    built = run("--no-run")
-    if built.returncode != 0:
-        print(built.stdout)
-        return 1
+    for binary in sorted({mutation.binary for mutation in chosen}):
+        built = run(binary, "--no-run")
+        if built.returncode != 0:
+            print(built.stdout)
+            return 1
     failures = 0
     for mutation in chosen:
         started = time.monotonic()
@@ -68,34 +83,36 @@ def try_out(mutation: Mutation) -> tuple[str | None, str]:
         mutated = mutated.replace(old, new)
     try:
         file.write_text(mutated)
-        built = run("--no-run")
+        built = run(mutation.binary, "--no-run")
         if built.returncode != 0:
             return "NOT BUILT", built.stdout
-        return judge(mutation, run("--", "--exact", mutation.model))
+        return judge(mutation, run(mutation.binary, "--", "--exact", mutation.test))
     except subprocess.TimeoutExpired:
-        return "NO END", mutation.model
+        return "NO END", mutation.test
     finally:
         file.write_text(original)
 
 
 def judge(mutation: Mutation, tested: subprocess.CompletedProcess[str]) -> tuple[str | None, str]:
-    """A failure counts when the model itself has found it, and not when loom gave up."""
+    """A failure counts when the test itself has found it, and not when loom gave up."""
     if tested.returncode == 0 or "running 1 test\n" not in tested.stdout:
-        return "NOT NOTICED", mutation.model
-    sign = (
-        r"(deadlock); threads" if mutation.hangs else r"panicked at [^\n]*lease_model/(\w+\.rs:\d+)"
-    )
-    found = re.search(sign, tested.stdout)
+        return "NOT NOTICED", mutation.test
+    failed = rf"panicked at [^\n]*{mutation.binary}/(\w+\.rs:\d+)"
+    found = re.search(r"(deadlock); threads" if mutation.hangs else failed, tested.stdout)
     if found is None:
         return "UNCLEAR", tested.stdout
-    return None, f"{mutation.model}, {found[1]}"
+    return None, f"{mutation.test}, {found[1]}"
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Builds and runs the model."""
-    environment = os.environ | {"CARGO_TARGET_DIR": str(BUILD), "RUSTFLAGS": "--cfg loom_model"}
+def run(binary: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Builds and runs tests."""
+    options, flags, build = BINARIES[binary]
+    command = ["cargo", "test", "--package=simple-security", f"--test={binary}", *options]
+    environment = os.environ | {"RUSTFLAGS": flags}
+    # Whoever sets it has both built there.
+    environment.setdefault("CARGO_TARGET_DIR", str(build))
     return subprocess.run(  # noqa: S603, all of it is written here
-        [*MODEL, *arguments],
+        [*command, *arguments],
         cwd=COPY,
         env=environment,
         stdout=subprocess.PIPE,

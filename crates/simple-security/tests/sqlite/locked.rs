@@ -28,7 +28,7 @@ fn impatient(path: &Path) -> Arc<SqliteStore> {
 fn assert_locked(keys: &ApiKeys) {
     let made = wait(keys.issue(NewKey::default()));
     let Err(KeyError::Store(error @ StoreError::Busy { .. })) = made else { panic!("{made:?}") };
-    assert!(error.to_string().starts_with("the database is locked by another process"));
+    assert!(error.to_string().starts_with("the database is locked by another program"));
 }
 
 /// Reading goes on, changes fail, and all is as before when `unlock` is done.

@@ -16,7 +16,7 @@ use http_body::Frame;
 use serde_json::json;
 use simple_security::clock::{Clock, FakeClock, Uptime};
 use simple_security::store::MemoryStore;
-use simple_security::{ApiKeys, Timestamp};
+use simple_security::{ApiKeys, Moment, Timestamp};
 use tower::ServiceExt;
 
 use super::{app, get, issue, request, request_with, send};
@@ -116,8 +116,8 @@ struct Stuck {
 }
 
 impl Clock for Stuck {
-    fn now(&self) -> Timestamp {
-        self.clock.now()
+    fn moment(&self) -> Moment {
+        self.clock.moment()
     }
 
     fn uptime(&self) -> Uptime {

@@ -7,9 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Connect;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -19,6 +16,7 @@ use tokio_postgres::{Client, Config, Connection, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::StoreError;
+use super::super::network::tls;
 use super::errors::Translator;
 use crate::config::Server;
 
@@ -47,13 +45,10 @@ impl Connector {
         })?;
         let servers = each_server(&config, server.encrypted);
         let encrypted = servers.iter().any(|server| server.get_ssl_mode() == SslMode::Require);
-        let roots = if encrypted { roots(server, errors)? } else { RootCertStore::empty() };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| errors.unsuitable(format!("no TLS: {error}")))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = match encrypted {
+            true => tls::client_config(errors.place(), server.root_certificates.as_deref())?,
+            false => tls::unused(errors.place())?,
+        };
         Ok(Self { servers: servers.into(), tls: MakeRustlsConnect::new(tls) })
     }
 
@@ -147,33 +142,6 @@ fn ssl_mode(host: Option<&Host>, address: Option<&IpAddr>, encrypted: Option<boo
         None => address.is_some_and(IpAddr::is_loopback),
     };
     if encrypted.unwrap_or(!here) { SslMode::Require } else { SslMode::Disable }
-}
-
-/// Who may have signed the certificate of the server.
-fn roots(server: &Server, errors: &Translator) -> Result<RootCertStore, StoreError> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = &server.root_certificates {
-        let unreadable = |error: rustls::pki_types::pem::Error| {
-            errors.unsuitable(format!(
-                "sslrootcert, {}, is no file of certificates in PEM: {error}",
-                path.display()
-            ))
-        };
-        let certificates = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
-        for certificate in certificates {
-            roots.add(certificate.map_err(unreadable)?).map_err(|error| {
-                errors.unsuitable(format!("sslrootcert, {}: {error}", path.display()))
-            })?;
-        }
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    if roots.is_empty() {
-        return Err(errors.unsuitable(
-            "there is no certificate to check its own against. Install those of the system (ca-certificates), or name a file by sslrootcert",
-        ));
-    }
-    Ok(roots)
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ async fn settings(client: &Client, errors: &Translator) -> Result<(i32, Settings
     let schema: i32 = row.try_get(0).map_err(failed)?;
     if row.try_get::<_, i32>(1).map_err(failed)? > KNOWN {
         return Err(StoreError::NewerSchema {
-            path: errors.place().into(),
+            place: errors.place().to_owned(),
             found: schema.into(),
             known: KNOWN.into(),
         });

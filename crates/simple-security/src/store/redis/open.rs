@@ -77,11 +77,7 @@ async fn read(
     };
     let minimum = number("minimum")?;
     if minimum > FORMAT {
-        return Err(StoreError::NewerSchema {
-            path: place().into(),
-            found: minimum,
-            known: FORMAT,
-        });
+        return Err(StoreError::NewerSchema { place: place(), found: minimum, known: FORMAT });
     }
     let microseconds = |value: i64| Duration::from_micros(value.try_into().unwrap_or(0));
     let max_staleness = microseconds(number("max_staleness")?);

@@ -1,16 +1,14 @@
-//! Encryption: the server must have a certificate for its name, by somebody who is trusted.
+//! Encrypted connections.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::store::network::tls;
 use crate::store::{BoxedError, StoreError};
 
 /// Whom to trust.
@@ -19,19 +17,7 @@ pub(super) struct Tls(TlsConnector);
 impl Tls {
     /// Trusts the certificates of a PEM file, or those that the system trusts.
     pub(super) fn new(place: &str, file: Option<&Path>) -> Result<Self, StoreError> {
-        let roots = match file {
-            Some(file) => of_file(file).map_err(|error| {
-                let reason = format!("{} holds no certificates in PEM: {error}", file.display());
-                unsuitable(place, reason, error)
-            })?,
-            None => of_system(),
-        };
-        // Named here, so that nothing depends on what else the application has built in.
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| unsuitable(place, error.to_string(), error.into()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = tls::client_config(place, file)?;
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
@@ -54,21 +40,6 @@ impl Tls {
             }
         })
     }
-}
-
-fn of_file(file: &Path) -> Result<RootCertStore, BoxedError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file)? {
-        roots.add(certificate?)?;
-    }
-    if roots.is_empty() { Err("it has none".into()) } else { Ok(roots) }
-}
-
-fn of_system() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    // One that cannot be read is of no use; the others are.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
 }
 
 fn unsuitable(place: &str, reason: String, source: BoxedError) -> StoreError {

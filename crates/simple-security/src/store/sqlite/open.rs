@@ -233,7 +233,8 @@ fn contents(connection: &Connection, path: &Path) -> Result<Contents, StoreError
     if application == APPLICATION_ID {
         return match schema {
             found if found > newest() => {
-                Err(StoreError::NewerSchema { path, found, known: newest() })
+                let place = path.display().to_string();
+                Err(StoreError::NewerSchema { place, found, known: newest() })
             }
             schema if schema < 1 => Err(StoreError::NotADatabase { path, source: None }),
             schema => Ok(Contents::Ours { schema }),

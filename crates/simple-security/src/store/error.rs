@@ -1,0 +1,223 @@
+//! How a store says no.
+
+use std::path::PathBuf;
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file is no SQLite database, or a damaged one.
+    #[error("{} is not an SQLite database, or it is damaged; it was left as it is. Name another file, or restore this one from a backup: stop all processes, and remove the -wal and -shm beside it", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: Option<BoxedError>,
+    },
+    /// The file is the database of something else.
+    #[error("{} is the database of another application (it has {tables}); it was left as it is. Name a file of its own for the keys", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What was found in it.
+        tables: String,
+    },
+    /// The old package's table shares its file with other tables.
+    #[error("{path} holds the old keys beside other tables ({tables}); it was left as it is. Move the keys to a file of their own, and then name it: \
+             sqlite3 {path} \".dump fastapi_simple_security\" | sqlite3 keys.db, and then sqlite3 {path} \"PRAGMA secure_delete=ON; DROP TABLE fastapi_simple_security; VACUUM;\"", path = path.display())]
+    Shared {
+        /// The file.
+        path: PathBuf,
+        /// The other tables.
+        tables: String,
+    },
+    /// There is no file, and none was to be made.
+    #[error("{} does not exist; name the file that the application uses", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is one of the old package, and was not to be taken over.
+    #[error("{} is a database of fastapi_simple_security 1.x; it was left as it is. Start the new version of the application on it, or import it into a new database", path.display())]
+    OldFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has no table of the old package.
+    #[error("{} has no keys of fastapi_simple_security 1.x", path.display())]
+    NoOldTable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer version of this software has written what is there.
+    #[error(
+        "{place} was written by a newer version (schema {found}, this one knows up to {known}); it was left as it is. Install the newer version"
+    )]
+    NewerSchema {
+        /// The place.
+        place: String,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this version knows.
+        known: i64,
+    },
+    /// The file or its folder cannot be written.
+    #[error("{} cannot be opened for writing: {reason}. The database needs a folder that this user may write to, because SQLite keeps files beside it", path.display())]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// What is in the way.
+        reason: String,
+        /// What the operating system or SQLite said.
+        source: Option<BoxedError>,
+    },
+    /// The path is a folder.
+    #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("keys.db").display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file lies on a network file system, whose locks SQLite cannot trust.
+    #[error("{} is on a network file system ({kind}), where SQLite loses data and changes are seen too late; use a local disk", path.display())]
+    NetworkFileSystem {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        kind: String,
+    },
+    /// The file was there when it was opened and is not any more.
+    #[error("{} is gone; put it back, or stop this process and start it anew", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another program holds a lock for longer than we wait. Nothing was changed.
+    #[error(
+        "the database is locked by another program, or by another session on the server; ask again, or end the one that holds the lock"
+    )]
+    Busy {
+        /// What the library or the server said.
+        source: Option<BoxedError>,
+    },
+    /// No space is left.
+    #[error("the disk that holds the database is full; free some space")]
+    DiskFull {
+        /// What the operating system, the library or the server said.
+        source: Option<BoxedError>,
+    },
+    /// Another file was put at the path at this moment. Whether a change was made is not known.
+    #[error("{} is being replaced by another file; ask again", path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The id or the digest of a new record is taken.
+    #[error("a key with this id or this text exists already")]
+    Duplicate,
+    /// The id or the digest of one of many new keys is taken. None of them was added.
+    #[error("the key at position {position} exists already")]
+    DuplicateAt {
+        /// Which of them, counted from 0.
+        position: u64,
+    },
+    /// Machines that share a store have no way to share a generated secret.
+    #[error("machines that share a store cannot share a generated admin secret; set {setting}")]
+    NoSharedSecret {
+        /// The setting.
+        setting: String,
+    },
+    /// The store on the network cannot be reached, or does not answer.
+    #[error("{place} cannot be reached: {reason}")]
+    Unreachable {
+        /// Where it should be.
+        place: String,
+        /// What happened.
+        reason: String,
+        /// What the library said.
+        source: Option<BoxedError>,
+    },
+    /// There is no store at the place, and none is made by opening it.
+    #[error(
+        "{place} has no keys of ours. If it is new, make a store there: `simple-security init`. If it had keys, it has lost them: restore it from a backup"
+    )]
+    NotMade {
+        /// The place.
+        place: String,
+    },
+    /// The place has another store than when it was opened.
+    #[error("{place} is another store than the one that was opened; start this process anew")]
+    AnotherStore {
+        /// The place.
+        place: String,
+    },
+    /// What this process is set to is not what the store has kept for all.
+    #[error(
+        "{place} was made with {setting}={kept}, and this process is set to {wanted}; leave the parameter away, or set all processes to that of the store"
+    )]
+    OtherBound {
+        /// The place.
+        place: String,
+        /// The parameter.
+        setting: &'static str,
+        /// Its value in the store, in seconds.
+        kept: f64,
+        /// Its value here, in seconds.
+        wanted: f64,
+    },
+    /// The server is set up so that it can lose what it has acknowledged.
+    #[error(
+        "{place} can lose keys and revocations: {reason}. Set it up as the documentation says (Scaling out), or add may_lose=true to the URL to take it as it is"
+    )]
+    NotDurable {
+        /// The place.
+        place: String,
+        /// Which settings are wrong.
+        reason: String,
+    },
+    /// The server is none that this software works with.
+    #[error("{place} cannot be used: {reason}")]
+    Unsuitable {
+        /// The place.
+        place: String,
+        /// What is wrong with it, and what to do.
+        reason: String,
+        /// What the library said.
+        source: Option<BoxedError>,
+    },
+    /// More keys that are not cached were presented than the store is asked for.
+    #[error("more than {per_second} keys in a second were not cached; ask again later")]
+    TooManyLookUps {
+        /// How many the store is asked for.
+        per_second: u32,
+    },
+    /// This program was built without the store of the location.
+    #[error("{place}: this program was built without that store")]
+    NotBuiltIn {
+        /// The location.
+        place: String,
+    },
+    /// The SQLite that was built in has known faults.
+    #[error("SQLite {version} loses data under load; 3.51.3 or later is needed, and not 3.52.0")]
+    UnsafeSqlite {
+        /// Its version.
+        version: String,
+    },
+    /// Anything else.
+    #[error("the store failed: {reason}")]
+    Failed {
+        /// What was tried.
+        reason: String,
+        /// What went wrong.
+        source: Option<BoxedError>,
+    },
+}
+
+impl StoreError {
+    /// Whether the store is down, as far as can be told: it may come back as it was.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}
+
+/// The cause of an error, from a library below.
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
