@@ -97,7 +97,12 @@ impl KeyStore for PostgresStore {
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
         self.run(move |database| async move {
             let rows = database.look_up(&statements::find(&database, key)).await?;
-            Answers(database.errors()).found(&rows)
+            let answers = Answers(database.errors());
+            if answers.is_new_enough(&rows)? {
+                answers.found(&rows)
+            } else {
+                Err(database.behind())
+            }
         })
     }
 
@@ -157,7 +162,9 @@ impl KeyStore for PostgresStore {
     fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
         self.run(move |database| async move {
             let rows = database.reading(&statements::changes(&database, after)).await?;
-            Answers(database.errors()).reading(&rows, after)
+            let reading = Answers(database.errors()).reading(&rows, after)?;
+            database.set_newest(reading.mark);
+            Ok(reading)
         })
     }
 

@@ -13,6 +13,7 @@ use simple_security::{KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Timest
 
 mod by_hand;
 mod encrypted;
+mod failover;
 mod opening;
 mod outages;
 mod pooled;

@@ -17,6 +17,12 @@ impl Answers<'_> {
         self.first(rows, |row| record(row, FIRST))
     }
 
+    /// Whether a look-up was answered by a server that is as new as the last reading.
+    pub(super) fn is_new_enough(&self, rows: &[Row]) -> Result<bool, StoreError> {
+        let is_new = self.first(rows, |row| row.try_get::<_, Option<bool>>(AFTER_RECORD))?;
+        Ok(is_new == Some(true))
+    }
+
     /// The record from before a change.
     pub(super) fn before(&self, rows: &[Row]) -> Result<Option<KeyRecord>, StoreError> {
         self.first(rows, |row| record(row, 0))

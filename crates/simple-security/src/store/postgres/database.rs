@@ -1,13 +1,15 @@
 //! The connections to one database, and what is done on them in time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::super::StoreError;
 use super::super::network::{Bounds, within};
+use super::super::{ChangeMark, StoreError};
 use super::connect::Connector;
 use super::errors::Translator;
 use super::open::{self, Settings};
@@ -15,9 +17,14 @@ use super::pool::{Lent, Pool};
 use super::query::{Query, last_value};
 use super::reader::Reader;
 use crate::config::Server;
+use crate::sync::{Mutex, lock};
 
 /// How long a reading and a look-up may take.
-const READING: Duration = Duration::from_secs(1);
+pub(super) const READING: Duration = Duration::from_secs(1);
+/// How many look-ups may be under way. A reading that comes after them waits no longer than they take.
+const LOOK_UPS: usize = 64;
+/// How long one more look-up waits for its turn: the time that it has then is enough for an answer.
+const TURN: Duration = Duration::from_millis(250);
 /// How long a change may take, with all that it waits for.
 const CHANGING: Duration = Duration::from_secs(10);
 /// How long a list may take, and each part of what adds many keys.
@@ -43,11 +50,13 @@ const LOCK_HEAD: &str = "SELECT s.store_id
 /// Without that lock, for what is in no log.
 const NO_LOCK: &str = "SELECT store_id FROM simple_security.settings";
 
-/// At most five connections.
+/// At most three connections.
 pub(super) struct Database {
-    errors: Translator,
+    errors: Arc<Translator>,
     settings: Settings,
-    look_ups: Pool,
+    /// The newest row of the log that a reading has found.
+    newest: Mutex<Option<ChangeMark>>,
+    look_ups: Semaphore,
     others: Pool,
     /// Lists and many keys at once take turns, so that one of the others is free for changes.
     long: Semaphore,
@@ -57,9 +66,9 @@ pub(super) struct Database {
 impl Database {
     /// Connects, and makes the tables where there are none.
     pub(super) async fn open(server: Server) -> Result<Self, StoreError> {
-        let errors = Translator::new(server.to_string());
+        let errors = Arc::new(Translator::new(server.to_string()));
         let connector = Connector::new(&server, &errors)?;
-        let (look_ups, others) = (Pool::new(connector.clone())?, Pool::new(connector.clone())?);
+        let others = Pool::new(connector.clone())?;
         let lent = within(CHANGING, errors.place(), others.lend(&errors)).await?;
         let found = within(CHANGING, errors.place(), open::look(&lent, &errors)).await?;
         let settings = match found {
@@ -68,8 +77,9 @@ impl Database {
         };
         lent.give_back();
         settings.bounds.agree(&server)?;
-        let (long, reader) = (Semaphore::new(1), Reader::new(connector));
-        Ok(Self { errors, settings, look_ups, others, long, reader })
+        let reader = Reader::new(connector, Arc::clone(&errors), others.clone());
+        let (look_ups, long) = (Semaphore::new(LOOK_UPS), Semaphore::new(1));
+        Ok(Self { errors, settings, newest: Mutex::new(None), look_ups, others, long, reader })
     }
 
     pub(super) fn bounds(&self) -> Bounds {
@@ -90,22 +100,48 @@ impl Database {
         Query::new(text).with(self.settings.store_id.clone(), Type::TEXT)
     }
 
-    /// Asks on the connection for readings.
+    /// The newest row of the log that a reading has found. Whoever answers a look-up must have it: a
+    /// server that lacks it is behind, or has another history.
+    pub(super) fn newest(&self) -> Option<ChangeMark> {
+        *lock(&self.newest)
+    }
+
+    pub(super) fn set_newest(&self, mark: ChangeMark) {
+        // Of a log that is empty no row is known.
+        *lock(&self.newest) = Some(mark).filter(|mark| mark.mark != 0);
+    }
+
+    /// Makes a reading.
     pub(super) async fn reading(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
-        let read = within(READING, self.errors.place(), async {
-            self.check(self.reader.read(query, READING, &self.errors).await?)
+        self.ask("reading the change log", query).await
+    }
+
+    /// Looks a key up, when few enough others do.
+    pub(super) async fn look_up(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        let Ok(Ok(_turn)) = timeout(TURN, self.look_ups.acquire()).await else {
+            return Err(self.errors.unreachable("too many look-ups wait for its answer"));
+        };
+        self.ask("looking up a key", query).await
+    }
+
+    /// Leaves the server that answers look-ups: it is not the one that readings came from.
+    pub(super) fn behind(&self) -> StoreError {
+        self.reader.disconnect();
+        self.errors
+            .unreachable("it lacks a change that was read before; there may be two primaries")
+    }
+
+    /// Asks on the connection for readings and look-ups.
+    async fn ask(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
+        let asked = within(READING, self.errors.place(), async {
+            self.check(self.reader.ask(doing, query, READING).await?)
         });
-        let read = read.await;
-        if read.is_err() {
+        let asked = asked.await;
+        if asked.is_err() {
             // The next one connects anew, to the primary and to the store that was opened.
             self.reader.disconnect();
         }
-        read
-    }
-
-    /// Asks on a connection for look-ups.
-    pub(super) async fn look_up(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.read("looking up a key", query, &self.look_ups, READING).await
+        asked
     }
 
     /// Asks for a little.

@@ -20,6 +20,12 @@ impl Translator {
         &self.0
     }
 
+    /// The server is no help now.
+    pub(super) fn unreachable(&self, reason: &str) -> StoreError {
+        let (place, reason) = (self.0.clone(), reason.to_owned());
+        StoreError::Unreachable { place, reason, source: None }
+    }
+
     /// What an error means. Codes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
     pub(super) fn translate(&self, doing: &str, error: Error) -> StoreError {
         let place = self.0.clone();

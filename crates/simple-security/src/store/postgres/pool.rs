@@ -1,4 +1,4 @@
-//! A few connections for one kind of work.
+//! A few connections for all but readings and look-ups.
 
 use std::ops::Deref;
 
@@ -9,7 +9,7 @@ use super::super::StoreError;
 use super::connect::Connector;
 use super::errors::Translator;
 
-/// How many connections each kind of work has.
+/// How many connections there are.
 const SIZE: usize = 2;
 
 /// Connections that are kept.
@@ -32,6 +32,11 @@ impl Pool {
     pub(super) async fn lend(&self, errors: &Translator) -> Result<Lent, StoreError> {
         let object = self.0.get().await.map_err(|error| errors.no_connection(error))?;
         Ok(Lent { object: Some(object), pool: self.clone() })
+    }
+
+    /// Closes those that nobody uses now.
+    pub(super) fn leave(&self) {
+        self.0.retain(|_, _| false);
     }
 }
 
@@ -62,7 +67,7 @@ impl Drop for Lent {
         if let Some(object) = self.object.take() {
             drop(Object::take(object));
             // What made this one hang has most likely hit the others.
-            self.pool.0.retain(|_, _| false);
+            self.pool.leave();
         }
     }
 }

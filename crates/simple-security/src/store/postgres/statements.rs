@@ -71,15 +71,26 @@ pub(super) fn delete(id: KeyId) -> Query {
         .with(id.as_str().to_owned(), Type::TEXT)
 }
 
+/// A key, and whether the server has the row of the log that a reading has found last, or has
+/// dropped it as too old.
 pub(super) fn find(database: &Database, key: KeyReference) -> Query {
+    let columns = format!(
+        "{COLUMNS}, $3::bigint IS NULL
+             OR EXISTS (SELECT FROM simple_security.key_changes WHERE position = $3 AND mark = $4)
+             OR (SELECT min(position) FROM simple_security.key_changes) > $3"
+    );
     let by = |column: &str| {
         let joined = format!("LEFT JOIN simple_security.api_keys AS k ON k.{column} = $2");
-        database.question(about_the_store(COLUMNS, &joined))
+        database.question(about_the_store(&columns, &joined))
     };
-    match key {
+    let newest = database.newest();
+    let found = match key {
         KeyReference::Id(id) => by("id").with(id.as_str().to_owned(), Type::TEXT),
         KeyReference::Digest(digest) => by("digest").with(digest.as_bytes().to_vec(), Type::BYTEA),
-    }
+    };
+    found
+        .with(newest.map(|newest| newest.position as i64), Type::INT8)
+        .with(newest.map(|newest| newest.mark as i64), Type::INT8)
 }
 
 /// One page, by the index on `created_at` and `id`.
