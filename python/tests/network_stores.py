@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +25,9 @@ from typing import Any, TypeVar
 
 import pytest
 import servers
+from guarded_app import GuardedApp
+
+from fastapi_simple_security import _core
 
 Done = TypeVar("Done")
 
@@ -80,13 +83,13 @@ NewStore = Callable[[str | None], Store]
 def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
     with _directory("postgres", database_directories) as (directory, user):
         data, port = directory / "data", free_port()
-        # Debian keeps the programs of each version apart, and few of them in the path.
-        programs = max(
-            Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: int(each.parts[-2])
+        initdb, server, psql = (
+            _program("postgresql", name, folders=_postgres_folders())
+            for name in ("initdb", "postgres", "psql")
         )
         arguments = ["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"]
         subprocess.run(
-            [programs / "initdb", *arguments, f"--pgdata={data}"],
+            [initdb, *arguments, f"--pgdata={data}"],
             user=user,
             check=True,
             capture_output=True,
@@ -97,16 +100,16 @@ def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
             "fsync": "off",
             "max_connections": "200",
         }
-        command = [str(programs / "postgres"), f"-D{data}", f"-p{port}"]
+        command = [server, f"-D{data}", f"-p{port}"]
         command += [f"-c{name}={value}" for name, value in settings.items()]
 
         def ask(statement: str) -> bool:
             place = f"postgres://postgres@127.0.0.1:{port}/postgres"
-            asking = [programs / "psql", "--quiet", "--command", statement, place]
+            asking = [psql, "--quiet", "--command", statement, place]
             return subprocess.run(asking, capture_output=True).returncode == 0
 
         def empty(name: str) -> None:
-            ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            assert ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             assert ask(f"CREATE DATABASE {name}")
 
         url = "postgres://postgres@127.0.0.1:{port}/{name}"
@@ -119,7 +122,8 @@ def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
 def redis(database_directories: list[Path]) -> Iterator[StoreServer]:
     with _directory("redis", database_directories) as (directory, _):
         port = free_port()
-        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+        server = _program("redis-server", "redis-server", "valkey-server")
+        command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
         command += ["--dir", str(directory), "--databases", "1000", "--appendonly", "yes"]
         command += ["--appendfsync", "always", "--maxmemory-policy", "noeviction"]
 
@@ -143,16 +147,13 @@ def store_server(request: pytest.FixtureRequest) -> StoreServer:
 
 
 @pytest.fixture
-def new_store(store_server: StoreServer, database: Path) -> Iterator[NewStore]:
+def reach(store_server: StoreServer) -> Iterator[Callable[[str], Store]]:
+    """Puts a network before one of the databases."""
     networks: list[Network] = []
 
-    def make(bounds: str | None) -> Store:
+    def make(name: str) -> Store:
         networks.append(Network(store_server.port))
-        store = Store(store_server, networks[-1], next(store_server.names))
-        store.empty()
-        if bounds is not None:
-            program(database, "init", "--db-location", f"{store.direct}?{bounds}")
-        return store
+        return Store(store_server, networks[-1], name)
 
     yield make
     for network in networks:
@@ -160,8 +161,48 @@ def new_store(store_server: StoreServer, database: Path) -> Iterator[NewStore]:
 
 
 @pytest.fixture
+def new_store(store_server: StoreServer, reach: Callable[[str], Store]) -> NewStore:
+    def make(bounds: str | None) -> Store:
+        store = reach(next(store_server.names))
+        store.empty()
+        if bounds is not None:
+            init(store, bounds)
+        return store
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def issued() -> dict[str, tuple[str, list[str]]]:
+    """The store of `lasting` on each server, and its keys."""
+    return {}
+
+
+@pytest.fixture
+def lasting(
+    store_server: StoreServer,
+    reach: Callable[[str], Store],
+    new_store: NewStore,
+    guard: Callable[..., GuardedApp],
+    issued: dict[str, tuple[str, list[str]]],
+) -> tuple[Store, list[str]]:
+    """A store with long bounds and its keys, which are issued once, as it takes so long."""
+    if store_server.url not in issued:
+        made = new_store(LONG)
+        guarded = guard(db_location=made.direct)
+        issued[store_server.url] = (made.name, in_parallel(guarded.new, 5))
+    name, keys = issued[store_server.url]
+    return reach(name), keys
+
+
+@pytest.fixture
 def store(new_store: NewStore) -> Store:
     return new_store(SHORT)
+
+
+def init(store: Store, bounds: str) -> None:
+    """What the program of the package does, without the time that its start takes."""
+    assert _core.main(["init", "--db-location", f"{store.direct}?{bounds}"]) == 0
 
 
 def in_parallel(make: Callable[[], str], times: int) -> list[str]:
@@ -269,6 +310,24 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port
+
+
+def _postgres_folders() -> list[Path]:
+    """Debian keeps the programs of each version apart, and few of them in the path."""
+    versions = Path("/usr/lib/postgresql").glob("*/bin")
+    return sorted(versions, key=lambda folder: int(folder.parts[-2]), reverse=True)
+
+
+def _program(package: str, *names: str, folders: Iterable[Path] = ()) -> str:
+    """The first of these programs that there is: in one of the folders, or in the path."""
+    path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return found
+    pytest.fail(
+        f"there is no {' or '.join(names)}: install it as root, on Debian and Ubuntu by"
+        f" `apt-get install {package}`, as `make test` does"
+    )
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from servers import wait_until
 
 DB_LOCATION = "FASTAPI_SIMPLE_SECURITY_DB_LOCATION"
 REQUESTS = 200
-# How late a flush may come on a busy machine.
-FLUSHED = 3.0
+# How late a flush may come on a busy machine, in seconds.
+FLUSHED = 20.0
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_two_workers_obey_and_count(
         admin = server.admin(guarded.secret, canaries)
         connections = server.connect_to_every_worker(2)
         with Hammer(connections) as hammer:
-            for _ in range(3):
+            for _ in range(2):
                 key = admin.new()
                 hammer.expect(key, 200)
                 hammer.after(admin.revoke, key, 403)
