@@ -21,9 +21,9 @@ from fastapi_simple_security import StoreUnavailable
 TRY_AGAIN_LATER = 1013
 # In seconds, and several times as long as it takes, for a busy machine. It tells what ends from
 # what waits for ever: a store that does not answer is given up after one second, or two in a crowd
-# that has no thread for each, and not opened after ten.
+# that has no thread for each, and not opened after ten. Two tries to open it would be twenty.
 GIVEN_UP = 10.0
-NOT_OPENED = 30.0
+NOT_OPENED = 18.0
 CHANGED = 20.0
 # For so long a key that was just used is let in without the store: half of `LONG`.
 LET_IN = 2.0
