@@ -69,11 +69,11 @@ test-proxies: $(BUILT) $(STATIC) $(PROXIES) ## Test the server behind nginx, Cad
 
 .PHONY: test-oldest
 test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest FastAPI
-	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_resource*.py tests/test_network_outages.py tests/test_network_stores.py tests/test_vectors.py tests/test_websocket.py
+	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_resource*.py $(addprefix tests/test_network_stores.py::test_,the_four_routes called_without_depends web_sockets the_middleware) tests/test_vectors.py tests/test_websocket.py
 
 .PHONY: test-machines
 test-machines: servers ## The campaign on PostgreSQL and Redis: several processes, servers and networks that fail; prints figures
-	SIMPLE_SECURITY_ROUNDS=2 cargo test --locked --release -p simple-security --test machines -- --nocapture
+	SIMPLE_SECURITY_FULL_LENGTH=1 cargo test --locked --release -p simple-security --test machines -- --nocapture
 
 .PHONY: test-large
 test-large: $(BUILT) ## The campaigns: 1,000 revocations under load, a bad line among a million
@@ -92,6 +92,7 @@ lint: $(SYNCED) ## Check formats, types and lints
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	cargo clippy --locked -p simple-security-axum -p simple-security-server --all-targets --no-default-features -- -D warnings
+	for store in postgres redis sqlite; do cargo clippy --locked -p simple-security --no-default-features --features $$store -- -D warnings; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(CRATES) --no-deps --all-features --quiet
 	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates
 	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates
@@ -149,7 +150,8 @@ servers:
 	@install() { (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$1 >/dev/null) || { echo "the tests need $$1: install it as root, on Debian and Ubuntu by \`apt-get install $$1\`" >&2; exit 1; }; }; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || install postgresql; \
 	command -v redis-server >/dev/null || command -v valkey-server >/dev/null || install redis-server; \
-	command -v pgbouncer >/dev/null || install pgbouncer
+	test -x /usr/sbin/pgbouncer || command -v pgbouncer >/dev/null || install pgbouncer; \
+	command -v openssl >/dev/null || install openssl
 
 .PHONY: hooks
 hooks: $(SYNCED) ## Run the checks of .pre-commit-config.yaml before each commit

@@ -20,7 +20,7 @@ from fastapi import Depends, FastAPI
 
 from fastapi_simple_security import SimpleSecurity
 
-ROUNDS = 30
+ROUNDS = int(os.environ.get("ROUNDS", "30"))
 # A process that hangs shows where it does, and ends. Alarms are not inherited.
 DEADLINE = 60
 

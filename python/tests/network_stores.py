@@ -15,16 +15,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import servers
+from guarded_app import GuardedApp
+
+from fastapi_simple_security import _core
 
 Done = TypeVar("Done")
 
@@ -39,12 +42,15 @@ LONG = "max_staleness=4"
 
 @dataclass
 class StoreServer:
-    """A running server, and what empties one of its databases, or makes an empty one."""
+    """A running server, and what empties one of its databases, or makes an empty one; `clear` takes
+    the store out of one that was used, which is faster."""
 
     port: int
     url: str
     empty: Callable[[str], None]
     names: Iterator[str]
+    clear: Callable[[str], None]
+    used: list[str] = field(default_factory=list)
 
     def place(self, name: str, port: int | None = None) -> str:
         """Where one of its databases is, through another port than its own if one is given."""
@@ -72,6 +78,8 @@ class Store:
         self.server.empty(self.name)
 
 
+# Puts a network before a database of a server.
+Reach = Callable[[StoreServer, str], Store]
 # Makes a store with bounds as its URL names them; `None`: leaves the place empty.
 NewStore = Callable[[str | None], Store]
 
@@ -80,13 +88,13 @@ NewStore = Callable[[str | None], Store]
 def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
     with _directory("postgres", database_directories) as (directory, user):
         data, port = directory / "data", free_port()
-        # Debian keeps the programs of each version apart, and few of them in the path.
-        programs = max(
-            Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: int(each.parts[-2])
+        initdb, server, psql = (
+            _program("postgresql", name, folders=_postgres_folders())
+            for name in ("initdb", "postgres", "psql")
         )
         arguments = ["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"]
         subprocess.run(
-            [programs / "initdb", *arguments, f"--pgdata={data}"],
+            [initdb, *arguments, f"--pgdata={data}"],
             user=user,
             check=True,
             capture_output=True,
@@ -97,29 +105,34 @@ def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
             "fsync": "off",
             "max_connections": "200",
         }
-        command = [str(programs / "postgres"), f"-D{data}", f"-p{port}"]
+        command = [server, f"-D{data}", f"-p{port}"]
         command += [f"-c{name}={value}" for name, value in settings.items()]
 
-        def ask(statement: str) -> bool:
-            place = f"postgres://postgres@127.0.0.1:{port}/postgres"
-            asking = [programs / "psql", "--quiet", "--command", statement, place]
+        def ask(statement: str, name: str = "postgres") -> bool:
+            place = f"postgres://postgres@127.0.0.1:{port}/{name}"
+            asking = [psql, "--quiet", "--command", statement, place]
             return subprocess.run(asking, capture_output=True).returncode == 0
 
         def empty(name: str) -> None:
-            ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            assert ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             assert ask(f"CREATE DATABASE {name}")
+
+        def clear(name: str) -> None:
+            assert ask("DROP SCHEMA IF EXISTS simple_security CASCADE", name)
 
         url = "postgres://postgres@127.0.0.1:{port}/{name}"
         # An immediate end: nobody needs what is in it any more.
         with _running(command, directory, user, signal.SIGQUIT, lambda: ask("SELECT 1")):
-            yield StoreServer(port, url, empty, (f"keys{number}" for number in count()))
+            names = (f"keys{number}" for number in count())
+            yield StoreServer(port, url, empty, names, clear)
 
 
 @pytest.fixture(scope="session")
 def redis(database_directories: list[Path]) -> Iterator[StoreServer]:
     with _directory("redis", database_directories) as (directory, _):
         port = free_port()
-        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+        server = _program("redis-server", "redis-server", "valkey-server")
+        command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
         command += ["--dir", str(directory), "--databases", "1000", "--appendonly", "yes"]
         command += ["--appendfsync", "always", "--maxmemory-policy", "noeviction"]
 
@@ -133,7 +146,7 @@ def redis(database_directories: list[Path]) -> Iterator[StoreServer]:
 
         url = "redis://127.0.0.1:{port}/{name}"
         with _running(command, directory, None, signal.SIGTERM, is_there):
-            yield StoreServer(port, url, empty, map(str, count()))
+            yield StoreServer(port, url, empty, map(str, count()), empty)
 
 
 @pytest.fixture(params=KINDS)
@@ -143,16 +156,12 @@ def store_server(request: pytest.FixtureRequest) -> StoreServer:
 
 
 @pytest.fixture
-def new_store(store_server: StoreServer, database: Path) -> Iterator[NewStore]:
+def reach() -> Iterator[Reach]:
     networks: list[Network] = []
 
-    def make(bounds: str | None) -> Store:
-        networks.append(Network(store_server.port))
-        store = Store(store_server, networks[-1], next(store_server.names))
-        store.empty()
-        if bounds is not None:
-            program(database, "init", "--db-location", f"{store.direct}?{bounds}")
-        return store
+    def make(server: StoreServer, name: str) -> Store:
+        networks.append(Network(server.port))
+        return Store(server, networks[-1], name)
 
     yield make
     for network in networks:
@@ -160,8 +169,57 @@ def new_store(store_server: StoreServer, database: Path) -> Iterator[NewStore]:
 
 
 @pytest.fixture
+def new_store(store_server: StoreServer, reach: Reach) -> Iterator[NewStore]:
+    taken: list[str] = []
+
+    def make(bounds: str | None) -> Store:
+        if store_server.used:
+            taken.append(store_server.used.pop())
+            store_server.clear(taken[-1])
+        else:
+            taken.append(next(store_server.names))
+            store_server.empty(taken[-1])
+        store = reach(store_server, taken[-1])
+        if bounds is not None:
+            init(store, bounds)
+        return store
+
+    yield make
+    store_server.used += taken
+
+
+@pytest.fixture(scope="session")
+def issued() -> dict[str, tuple[str, list[str]]]:
+    """The store of `lasting` on each server, and its keys."""
+    return {}
+
+
+@pytest.fixture
+def lasting(
+    store_server: StoreServer,
+    reach: Reach,
+    guard: Callable[..., GuardedApp],
+    issued: dict[str, tuple[str, list[str]]],
+) -> tuple[Store, list[str]]:
+    """A store with long bounds and its keys, which are issued once, as it takes so long."""
+    if store_server.url not in issued:
+        made = reach(store_server, next(store_server.names))
+        made.empty()
+        init(made, LONG)
+        guarded = guard(db_location=made.direct)
+        issued[store_server.url] = (made.name, in_parallel(guarded.new, 5))
+    name, keys = issued[store_server.url]
+    return reach(store_server, name), keys
+
+
+@pytest.fixture
 def store(new_store: NewStore) -> Store:
     return new_store(SHORT)
+
+
+def init(store: Store, bounds: str) -> None:
+    """What the program of the package does, without the time that its start takes."""
+    assert _core.main(["init", "--db-location", f"{store.direct}?{bounds}"]) == 0
 
 
 def in_parallel(make: Callable[[], str], times: int) -> list[str]:
@@ -269,6 +327,24 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port
+
+
+def _postgres_folders() -> list[Path]:
+    """Debian keeps the programs of each version apart, and few of them in the path."""
+    versions = Path("/usr/lib/postgresql").glob("*/bin")
+    return sorted(versions, key=lambda folder: int(folder.parts[-2]), reverse=True)
+
+
+def _program(package: str, *names: str, folders: Iterable[Path] = ()) -> str:
+    """The first of these programs that there is: in one of the folders, or in the path."""
+    path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return found
+    pytest.fail(
+        f"there is no {' or '.join(names)}: install it as root, on Debian and Ubuntu by"
+        f" `apt-get install {package}`, as `make test` does"
+    )
 
 
 @contextmanager

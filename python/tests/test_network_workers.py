@@ -19,9 +19,9 @@ from network_stores import Store, in_parallel
 from servers import wait_until
 
 DB_LOCATION = "FASTAPI_SIMPLE_SECURITY_DB_LOCATION"
-REQUESTS = 200
-# How late a flush may come on a busy machine.
-FLUSHED = 3.0
+REQUESTS = 100
+# How late a flush may come on a busy machine, in seconds.
+FLUSHED = 20.0
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_two_workers_obey_and_count(
         admin = server.admin(guarded.secret, canaries)
         connections = server.connect_to_every_worker(2)
         with Hammer(connections) as hammer:
-            for _ in range(3):
+            for _ in range(2):
                 key = admin.new()
                 hammer.expect(key, 200)
                 hammer.after(admin.revoke, key, 403)
@@ -75,7 +75,8 @@ def test_two_workers_obey_and_count(
 
 def test_forks_under_load(guarded: GuardedApp, store: Store, database: Path) -> None:
     key = guarded.new()
-    settings = {DB_LOCATION: store.location}
+    # Each child connects anew.
+    settings = {DB_LOCATION: store.location, "ROUNDS": "10"}
     with test_fork.forking("forks_at_random_points", database, key, **settings) as process:
         total = test_fork.counted(process)
     assert guarded.log_of(key)["total_queries"] == total

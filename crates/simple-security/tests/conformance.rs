@@ -1,7 +1,7 @@
 //! Every store keeps every promise of `KeyStore`. Each promise is a test of its own for each store.
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Trial};
 use simple_security::testing::{CHECKS, Place};
@@ -16,6 +16,8 @@ mod servers;
 use on_postgres::OnPostgres;
 use on_redis::OnRedis;
 use places::{Disk, Memory};
+use servers::postgres::Postgres;
+use servers::redis::Redis;
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -23,9 +25,10 @@ fn main() -> ExitCode {
     let mut trials = checked("memory", || Box::<Memory>::default());
     trials.extend(checked("sqlite", || Box::new(Disk::new(None))));
     trials.extend(checked("sqlite_in_tokio", move || Box::new(Disk::new(Some(handle.clone())))));
-    let postgres = Arc::new(on_postgres::Shared::default());
+    // Each starts for the first that needs it, and ends with the last.
+    let postgres = Arc::new(LazyLock::new(Postgres::shared));
     trials.extend(checked("postgres", move || Box::new(OnPostgres::new(&postgres))));
-    let redis = Arc::new(on_redis::Shared::default());
+    let redis = Arc::new(LazyLock::new(Redis::shared));
     trials.extend(checked("redis", move || Box::new(OnRedis::new(&redis))));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

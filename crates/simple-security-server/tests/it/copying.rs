@@ -1,9 +1,9 @@
 //! `copy`: all arrives, once, and what is not the same is told.
 
+use std::any::Any;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
 
 use super::servers::postgres::Postgres;
 use super::servers::redis::Redis;
@@ -14,43 +14,40 @@ struct Pair {
     desk: Desk,
     from: String,
     to: String,
+    _servers: [Server; 2],
 }
+
+/// A location, and the server that it is on.
+type Place = (String, Server);
+
+/// It runs as long as somebody has it. A file needs none.
+type Server = Option<Arc<dyn Any>>;
 
 /// Where to copy from and to: two empty places of their own for each test.
-type Places = fn(&Desk) -> (String, String);
+type Places = fn(&Desk) -> [Place; 2];
 
-const KINDS: &[Places] = &[file_to_file, file_to_postgres, postgres_to_redis, redis_to_file];
+const KINDS: &[Places] = &[
+    |_| [file("from.db"), file("to.db")],
+    |_| [file("from.db"), postgres()],
+    |desk| [postgres(), redis(desk)],
+    |desk| [redis(desk), file("to.db")],
+];
 
-fn file_to_file(_: &Desk) -> (String, String) {
-    ("from.db".to_owned(), "to.db".to_owned())
-}
-
-fn file_to_postgres(_: &Desk) -> (String, String) {
-    ("from.db".to_owned(), on_postgres())
-}
-
-fn postgres_to_redis(desk: &Desk) -> (String, String) {
-    (on_postgres(), on_redis(desk))
-}
-
-fn redis_to_file(desk: &Desk) -> (String, String) {
-    (on_redis(desk), "to.db".to_owned())
+fn file(name: &str) -> Place {
+    (name.to_owned(), None)
 }
 
 // The shortest bound that there is: each change waits for it.
-fn on_postgres() -> String {
-    // It ends with this program.
-    static SERVER: LazyLock<Postgres> = LazyLock::new(Postgres::start);
-    format!("{}?max_staleness=0.5", SERVER.fresh_database())
+fn postgres() -> Place {
+    let server = Postgres::shared();
+    (format!("{}?max_staleness=0.5", server.fresh_database()), Some(server))
 }
 
-fn on_redis(desk: &Desk) -> String {
-    static SERVER: LazyLock<Redis> = LazyLock::new(Redis::start);
-    static DATABASES: AtomicU32 = AtomicU32::new(0);
-    let database = SERVER.database(DATABASES.fetch_add(1, Ordering::SeqCst));
-    let url = format!("{database}?max_staleness=0.5");
+fn redis(desk: &Desk) -> Place {
+    let server = Redis::shared();
+    let url = format!("{}?max_staleness=0.5", server.fresh_database());
     assert_eq!(desk.run(&["init", "--db-location", &url]).code, 0);
-    url
+    (url, Some(server))
 }
 
 /// Runs a test between files.
@@ -64,14 +61,18 @@ fn everywhere(test: impl Fn(Pair)) {
 }
 
 fn between(kinds: &[Places], test: impl Fn(Pair)) {
-    for kind in kinds {
-        let desk = Desk::new();
-        let (from, to) = kind(&desk);
-        test(Pair { desk, from, to });
-    }
+    // All places first, so that the servers run for all.
+    let pairs: Vec<_> = kinds.iter().map(Pair::new).collect();
+    pairs.into_iter().for_each(test);
 }
 
 impl Pair {
+    fn new(places: &Places) -> Self {
+        let desk = Desk::new();
+        let [(from, from_server), (to, to_server)] = places(&desk);
+        Self { desk, from, to, _servers: [from_server, to_server] }
+    }
+
     /// A command on the store that is copied.
     fn on_from(&self, arguments: &[&str]) -> Done {
         self.desk.run(&[arguments, &["--db-location", &self.from]].concat())

@@ -2,7 +2,7 @@
 //! accepted past the bound, and what was acknowledged is there afterwards, once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use simple_security::{ApiKeys, IssuedKey, KeyId, KeyState, NewKey};
@@ -13,7 +13,7 @@ use super::team::{
     Plan, Revoked, Team, check_answers, check_promises, check_totals, pause, revoke,
     wait_until_effective,
 };
-use super::{is_at_full_length, of, until, uptime, wait};
+use super::{of, until, uptime, wait};
 
 pub fn killed(kind: &dyn Kind) {
     let mut trial = Trial::start(kind);
@@ -84,6 +84,8 @@ struct Trial<'a> {
 /// A thread that issues and revokes keys until it is told to stop.
 struct Changer {
     stop: Arc<AtomicBool>,
+    /// How many were revoked.
+    revoked: Arc<AtomicUsize>,
     thread: std::thread::JoinHandle<Changes>,
 }
 
@@ -108,6 +110,8 @@ impl<'a> Trial<'a> {
         let mut team = Team::start(plan);
         team.wait_until_all_are_accepted();
         let changer = Changer::start(Arc::clone(&team.keys), Arc::clone(&team.issued));
+        // Before anything fails, so that there are promises to keep.
+        until("keys are revoked", || changer.revoked.load(Ordering::SeqCst) >= 3);
         Self { kind, team, changer, recoveries: Vec::new() }
     }
 
@@ -144,7 +148,8 @@ impl<'a> Trial<'a> {
             self.recoveries.len(),
             changes.unknown,
         );
-        assert!(is_at_full_length() || !changes.revoked.is_empty(), "nothing was revoked");
+        assert!(!changes.issued.is_empty(), "nothing was issued");
+        assert!(!changes.revoked.is_empty(), "nothing was revoked");
     }
 }
 
@@ -152,7 +157,8 @@ impl Changer {
     /// Every second key stays as it is, so that there is always one that is good.
     fn start(keys: Arc<ApiKeys>, pool: Arc<Vec<IssuedKey>>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let revoked = Arc::new(AtomicUsize::new(0));
+        let (told, counted) = (Arc::clone(&stop), Arc::clone(&revoked));
         let thread = std::thread::spawn(move || {
             let mut changes = Changes::default();
             let mut numbers = (0..pool.len()).step_by(2);
@@ -163,7 +169,10 @@ impl Changer {
                 }
                 if let Some(number) = numbers.next() {
                     match revoke(&keys, &pool, number) {
-                        Some(revoked) => changes.revoked.push(revoked),
+                        Some(revoked) => {
+                            changes.revoked.push(revoked);
+                            counted.fetch_add(1, Ordering::SeqCst);
+                        }
                         None => changes.unknown += 1,
                     }
                 }
@@ -171,7 +180,7 @@ impl Changer {
             }
             changes
         });
-        Self { stop, thread }
+        Self { stop, revoked, thread }
     }
 
     fn stop(self) -> Changes {

@@ -1,10 +1,10 @@
-//! The stores that are tried, each on a server of its own, and what can be done to it.
+//! The stores that are tried, and what can be done to their servers.
 
 mod postgres;
 mod redis;
 
 /// A kind of store.
-pub trait Kind {
+pub trait Kind: Send + Sync {
     /// What it is called in what is printed.
     fn name(&self) -> &'static str;
 

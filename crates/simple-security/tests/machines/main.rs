@@ -8,14 +8,13 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::config::{self, EngineSettings, Location, Settings};
 
-#[path = "../places/rounds.rs"]
-mod rounds;
 #[path = "../servers/mod.rs"]
 mod servers;
 
@@ -31,17 +30,23 @@ mod starting;
 mod team;
 mod worker;
 
-use kinds::{KINDS, Kind, Start};
+use kinds::{KINDS, Kind};
+use servers::waiting::until;
 
 /// Tries something.
 type Run = fn(&dyn Kind);
 
-/// What is tried on a store of each kind, by its name.
-const TRIALS: &[(&str, Run)] = &[
+/// What leaves the server as it was, by its name: these share one of each kind.
+const HARMLESS: &[(&str, Run)] = &[
     ("revoked_keys_are_refused_on_all_machines", revoking::with_hints),
     ("revoked_keys_are_refused_without_any_hint", revoking::without_hints),
     ("totals_are_exact_over_machines_and_threads", counting::totals_are_exact),
     ("ten_machines_start_at_once", starting::ten_at_once),
+    ("a_flood_of_unknown_keys", flood::unknown_keys),
+];
+
+/// What is tried on a server of its own, by its name.
+const HARMFUL: &[(&str, Run)] = &[
     ("a_server_that_is_killed_and_comes_back", faults::killed),
     ("connections_that_are_cut", faults::cut),
     ("a_network_that_stalls", faults::stalled),
@@ -49,7 +54,6 @@ const TRIALS: &[(&str, Run)] = &[
     ("a_server_that_takes_no_more_connections", faults::exhausted),
     ("a_store_that_is_restored_from_an_older_copy", restored::older),
     ("a_store_that_is_replaced_by_an_empty_one", restored::empty),
-    ("a_flood_of_unknown_keys", flood::unknown_keys),
 ];
 
 fn main() -> ExitCode {
@@ -60,11 +64,17 @@ fn main() -> ExitCode {
     }
     let mut trials = Vec::new();
     for (kind, start) in KINDS {
-        trials.extend(TRIALS.iter().map(|(name, run)| trial(kind, *start, name, *run)));
+        let shared = Arc::new(LazyLock::new(*start));
+        for (name, run) in HARMLESS {
+            let shared = Arc::clone(&shared);
+            trials.push(trial(kind, name, move || run(&***shared)));
+        }
+        trials.extend(HARMFUL.iter().map(|(name, run)| trial(kind, name, || run(&*start()))));
     }
     if is_at_full_length() {
         let name = "a_server_that_is_killed_and_comes_back";
-        trials.push(trial("redis_everysec", kinds::redis_everysec, name, faults::killed));
+        let run = || faults::killed(&*kinds::redis_everysec());
+        trials.push(trial("redis_everysec", name, run));
     }
     let mut arguments = Arguments::from_args();
     // Each has processes of its own, which need the processors.
@@ -72,9 +82,9 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn trial(kind: &str, start: Start, name: &str, run: Run) -> Trial {
-    Trial::test(format!("{kind}::{name}"), move || {
-        run(&*start());
+fn trial(kind: &str, name: &str, run: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(format!("{kind}::{name}"), || {
+        run();
         Ok(())
     })
 }
@@ -97,7 +107,9 @@ fn bounded(url: &str) -> String {
 
 /// Whether this is the form at full length.
 fn is_at_full_length() -> bool {
-    rounds::rounds(1) > 1
+    #[allow(clippy::disallowed_methods, reason = "a setting of the tests")]
+    let switch = std::env::var("SIMPLE_SECURITY_FULL_LENGTH");
+    switch.is_ok_and(|switch| switch == "1")
 }
 
 fn location(text: &str) -> Location {
@@ -125,14 +137,4 @@ fn wait<F: Future>(future: F) -> F::Output {
 /// The uptime of this machine in nanoseconds: all its processes have the same.
 fn uptime() -> u64 {
     SystemClock.uptime().nanoseconds()
-}
-
-/// Waits until something has happened.
-#[track_caller]
-fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let start = uptime();
-    while !happened() {
-        assert!(uptime() - start < 60_000_000_000, "waited a minute in vain: {what}");
-        std::thread::yield_now();
-    }
 }

@@ -60,7 +60,13 @@ pub fn empty(kind: &dyn Kind) {
         pause();
         uptime() > emptied + bound()
     });
-    for report in team.reports() {
+    let before = team.reports();
+    for _ in 0..10 {
+        pause();
+    }
+    for (before, report) in before.iter().zip(team.reports()) {
+        assert_eq!(report.accepted, before.accepted, "accepted after the bound");
+        assert!(report.unavailable > before.unavailable, "the load did not go on");
         assert_eq!((report.unknown, report.other), (0, 0), "nobody is told that a key is none");
     }
     kind.kill();

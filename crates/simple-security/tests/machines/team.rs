@@ -111,17 +111,20 @@ impl Team {
         last.max(since)
     }
 
-    /// Waits until no process accepts anything.
+    /// Waits until every process is told that the store cannot answer, and accepts nothing meanwhile.
     #[track_caller]
     pub fn wait_until_nothing_is_accepted(&mut self) {
         for machine in &mut self.machines {
-            let mut before = None;
+            let mut before = machine.report();
             until("nothing is accepted", || {
-                let now = machine.report().accepted;
-                let nothing = before == Some(now);
-                before = Some(now);
                 pause();
-                nothing
+                let now = machine.report();
+                let nothing = now.accepted == before.accepted;
+                if !nothing {
+                    before = now;
+                }
+                // A request may wait for the store longer than the pause.
+                nothing && now.unavailable > before.unavailable
             });
         }
     }

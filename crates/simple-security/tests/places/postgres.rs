@@ -1,6 +1,6 @@
 //! Databases of a PostgreSQL server, each a place of its own.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use simple_security::config::Location;
 use simple_security::store::{self, KeyStore};
@@ -9,20 +9,15 @@ use simple_security::testing::Place;
 use crate::places::rounds;
 use crate::servers::postgres::Postgres;
 
-/// A server for all who need one, started for the first of them.
-#[derive(Default)]
-pub struct Shared(OnceLock<Postgres>);
-
-/// One of its databases.
+/// One database of a server.
 pub struct OnPostgres {
-    server: Arc<Shared>,
+    server: Arc<Postgres>,
     url: String,
 }
 
 impl OnPostgres {
-    pub fn new(server: &Arc<Shared>) -> Self {
-        let url = server.0.get_or_init(Postgres::start).fresh_database();
-        Self { server: Arc::clone(server), url }
+    pub fn new(server: &Arc<Postgres>) -> Self {
+        Self { server: Arc::clone(server), url: server.fresh_database() }
     }
 }
 

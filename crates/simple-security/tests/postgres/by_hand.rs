@@ -2,7 +2,9 @@
 
 use simple_security::store::{Changed, KeyStore, StoreError};
 
-use super::servers::postgres::{Hand, Postgres, until};
+use super::servers::hand::Hand;
+use super::servers::postgres::Postgres;
+use super::servers::waiting::until;
 use super::{Keys, UsageBatch, at, digest, digests, id, wait};
 
 #[test]

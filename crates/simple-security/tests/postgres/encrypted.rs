@@ -1,29 +1,13 @@
 //! Connections are encrypted to the right server, or there are none.
 
-use std::path::Path;
-use std::process::Command;
-
 use simple_security::store::StoreError;
 use tempfile::TempDir;
 
 use super::Keys;
-use super::servers::postgres::{Hand, Postgres, own, run};
-
-/// Makes an authority, `name.pem`, and a certificate of this machine that it has signed.
-fn authority(folder: &Path, name: &str) {
-    let openssl = |arguments: &str| {
-        run(Command::new("openssl").current_dir(folder).args(arguments.split_whitespace()));
-    };
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!(
-        "req -x509 {key} -keyout {name}.key -out {name}.pem -days 2 -subj /CN={name}"
-    ));
-    openssl(&format!("req {key} -keyout {name}-server.key -out {name}.csr -subj /CN=localhost"));
-    std::fs::write(folder.join("names"), "subjectAltName=DNS:localhost").expect("the names");
-    openssl(&format!(
-        "x509 -req -in {name}.csr -CA {name}.pem -CAkey {name}.key -CAcreateserial -days 2 -extfile names -out {name}-server.pem"
-    ));
-}
+use super::servers::certificates::authority;
+use super::servers::hand::Hand;
+use super::servers::postgres::{Postgres, USER};
+use super::servers::process::give;
 
 #[test]
 fn only_the_right_server_is_spoken_to() {
@@ -31,8 +15,8 @@ fn only_the_right_server_is_spoken_to() {
     authority(folder.path(), "right");
     authority(folder.path(), "wrong");
     let key = folder.path().join("right-server.key");
-    own(folder.path());
-    own(&key);
+    give(folder.path(), USER);
+    give(&key, USER);
     let path = |file: &str| folder.path().join(file).display().to_string();
     let server = Postgres::start_with(&[
         "ssl=on",

@@ -1,7 +1,9 @@
 //! Look-ups that another server answers than the one that was read, and more of them than it bears.
 
-use super::servers::postgres::{Hand, Postgres, until};
+use super::servers::hand::Hand;
+use super::servers::postgres::Postgres;
 use super::servers::proxy::{Proxy, Way};
+use super::servers::waiting::until;
 use super::{Keys, is_unreachable};
 
 /// What only one server of two has: the newest row of the log is another one.

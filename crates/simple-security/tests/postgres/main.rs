@@ -7,18 +7,22 @@ use std::time::Duration;
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::config::Location;
 use simple_security::store::{
-    ChangeMark, Changed, KeyChange, KeyStore, PostgresStore, StoreError, StoreFuture, UsageBatch,
+    ChangeMark, Changed, KeyChange, KeyStore, PostgresStore, StoreError, UsageBatch,
 };
-use simple_security::{KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Timestamp, Usage};
+use simple_security::{KeyDigest, KeyRecord, KeyReference, Usage};
 
 mod by_hand;
 mod encrypted;
 mod failover;
+#[path = "../places/numbered.rs"]
+mod numbered;
 mod opening;
 mod outages;
 mod pooled;
 #[path = "../servers/mod.rs"]
 mod servers;
+
+use numbered::{at, digest, id, record, wait};
 
 /// A store, as one process has it.
 struct Keys(Arc<PostgresStore>);
@@ -90,38 +94,11 @@ impl Keys {
     }
 }
 
-fn wait<T>(future: StoreFuture<'_, T>) -> Result<T, StoreError> {
-    pollster::block_on(future)
-}
-
-fn id(number: u32) -> KeyId {
-    format!("{number:011}").parse().expect("an id")
-}
-
-fn digest(number: u32) -> KeyDigest {
-    KeyDigest::of(format!("key {number}").as_bytes())
-}
-
 /// Digests as [`Keys::changed`] gives them.
 fn digests(numbers: impl IntoIterator<Item = u32>) -> Vec<KeyDigest> {
     let mut digests: Vec<_> = numbers.into_iter().map(digest).collect();
     digests.sort_by_key(|digest| *digest.as_bytes());
     digests
-}
-
-fn record(number: u32) -> KeyRecord {
-    KeyRecord {
-        id: id(number),
-        name: KeyName::new("a key").expect("a name"),
-        created_at: at(100),
-        expires_at: at(10_000),
-        never_expires: false,
-        revoked_at: None,
-    }
-}
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_seconds(seconds)
 }
 
 /// How long something took.

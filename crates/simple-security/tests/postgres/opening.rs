@@ -3,7 +3,9 @@
 use futures_util::FutureExt;
 use simple_security::store::{KeyStore, StoreError};
 
-use super::servers::postgres::{Hand, Postgres, until};
+use super::servers::hand::Hand;
+use super::servers::postgres::Postgres;
+use super::servers::waiting::until;
 use super::{KeyChange, KeyReference, Keys, at, digest, digests, id};
 
 #[test]

@@ -6,8 +6,10 @@ use std::time::Duration;
 use simple_security::store::{KeyStore, Refreshed, StoreError};
 use tokio::sync::Notify;
 
-use super::servers::postgres::{Hand, Postgres, until};
+use super::servers::hand::Hand;
+use super::servers::postgres::Postgres;
 use super::servers::proxy::{Proxy, Way};
+use super::servers::waiting::until;
 use super::{Keys, digests, is_unreachable, timed};
 
 #[test]

@@ -1,20 +1,15 @@
 //! Behind a pooler of transactions, which gives each of them any connection of the server.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::servers::postgres::{Hand, Pgbouncer, Postgres, until};
+use super::servers::hand::Hand;
+use super::servers::pgbouncer::Pgbouncer;
+use super::servers::postgres::Postgres;
+use super::servers::waiting::until;
 use super::{Keys, digests};
 
 #[test]
 fn all_works_behind_a_pooler() {
-    if !Path::new("/usr/sbin/pgbouncer").exists() {
-        #[allow(clippy::print_stderr, reason = "a test that does nothing must say so")]
-        {
-            eprintln!("nothing is tested behind a pooler: install pgbouncer");
-        }
-        return;
-    }
     let server = Postgres::shared();
     let url = server.fresh_database();
     let pooler = Pgbouncer::before(&server);

@@ -3,7 +3,8 @@
 use simple_security::Usage;
 use simple_security::store::StoreError;
 
-use super::servers::redis::{Redis, eventually};
+use super::servers::redis::Redis;
+use super::servers::waiting::eventually;
 use super::{at, batch, find, id, import, insert, make, record, revoke, wait};
 
 #[test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::store::Refreshed;
 
-use super::servers::redis::{Redis, eventually};
+use super::servers::redis::Redis;
+use super::servers::waiting::eventually;
 use super::{insert, make, open, revoke};
 
 #[test]

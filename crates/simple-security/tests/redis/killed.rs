@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::servers::redis::{Redis, eventually};
+use super::servers::redis::Redis;
+use super::servers::waiting::eventually;
 use super::{at, batch, find, id, insert, make, open, revoke, wait};
 
 const WRITERS: u32 = 4;

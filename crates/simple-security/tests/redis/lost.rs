@@ -2,7 +2,8 @@
 
 use simple_security::store::StoreError;
 
-use super::servers::redis::{Redis, eventually};
+use super::servers::redis::Redis;
+use super::servers::waiting::eventually;
 use super::{Store, every_call, find, insert, make, open, record};
 
 /// Every call fails, each with the error that `is` knows, once the server is there again.

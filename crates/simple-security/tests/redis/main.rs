@@ -1,14 +1,13 @@
 //! The Redis store: what it refuses, what happens to its server, and what is lost on the way.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use simple_security::config::Location;
 use simple_security::store::{self, Existing, KeyChange, KeyStore, StoreError, UsageBatch};
-use simple_security::{
-    KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
-};
+use simple_security::{KeyRecord, KeyReference, PageRequest, StoredKey, Usage};
 
+#[path = "../places/numbered.rs"]
+mod numbered;
 #[path = "../servers/mod.rs"]
 mod servers;
 
@@ -20,6 +19,8 @@ mod lost;
 mod opening;
 mod proxied;
 mod suitable;
+
+use numbered::{at, digest, id, record, wait};
 
 type Store = Arc<dyn KeyStore>;
 
@@ -51,33 +52,6 @@ fn refused(url: &str) -> StoreError {
     match try_open(url) {
         Ok(_) => panic!("{url} is opened"),
         Err(error) => error,
-    }
-}
-
-fn wait<F: Future>(future: F) -> F::Output {
-    pollster::block_on(future)
-}
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_seconds(seconds)
-}
-
-fn id(number: u32) -> KeyId {
-    format!("{number:011}").parse().expect("an id")
-}
-
-fn digest(number: u32) -> KeyDigest {
-    KeyDigest::of(format!("key {number}").as_bytes())
-}
-
-fn record(number: u32) -> KeyRecord {
-    KeyRecord {
-        id: id(number),
-        name: KeyName::new("a key").expect("a name"),
-        created_at: at(100),
-        expires_at: at(10_000),
-        never_expires: false,
-        revoked_at: None,
     }
 }
 

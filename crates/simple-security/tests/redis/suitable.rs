@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 
 use simple_security::store::StoreError;
 
-use super::servers::redis::{Redis, eventually, free_port};
+use super::servers::process::free_port;
+use super::servers::redis::Redis;
+use super::servers::waiting::eventually;
 use super::{every_call, insert, make, open, refused, revoke, try_make};
 
 fn chain(error: &StoreError) -> String {

@@ -2,6 +2,12 @@
 
 #![allow(dead_code, reason = "each program of tests uses a part")]
 
+pub mod certificates;
+pub mod hand;
+pub mod pgbouncer;
 pub mod postgres;
+pub mod process;
 pub mod proxy;
 pub mod redis;
+pub mod shared;
+pub mod waiting;

@@ -1,27 +1,29 @@
 //! A Redis or Valkey that no test shares with anybody.
 
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
-use simple_security::clock::{Clock, SystemClock};
 use tempfile::TempDir;
 
-/// How long anything may take that does not fail.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::process::{Running, ending_with_us, folder_with, free_port, missing};
+use super::shared::shared;
+use super::waiting::{PATIENCE, eventually};
 
-/// Starts the server, and kills it as soon as the pipe is closed that it reads from: also when the
-/// test is killed.
-const KEEPER: &str = r#""$@" >>log 2>&1 </dev/null & read -r _; kill -9 $! 2>/dev/null; wait"#;
+/// How many databases one has.
+const DATABASES: u32 = 10_000;
 
 /// A server with a folder and a port of its own.
 pub struct Redis {
     folder: TempDir,
     port: u16,
     options: Vec<String>,
-    keeper: Option<Child>,
+    running: Option<Running>,
+    databases: AtomicU32,
 }
 
 impl Redis {
@@ -36,14 +38,27 @@ impl Redis {
         // Another may take the port between the question and the start.
         for _ in 0..20 {
             let folder = TempDir::new().expect("a folder");
-            let (port, options) = (free_port(), options.clone());
-            let mut server = Self { folder, port, options, keeper: None };
+            let (port, options, databases) = (free_port(), options.clone(), AtomicU32::new(0));
+            let mut server = Self { folder, port, options, running: None, databases };
             server.launch();
             if server.is_up() {
                 return server;
             }
         }
         panic!("no Redis could be started");
+    }
+
+    /// One that all tests of a program share, for as long as one of them has it.
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Redis>> = Mutex::new(Weak::new());
+        shared(&SHARED, Self::start)
+    }
+
+    /// The URL of a database that nobody has asked for before.
+    pub fn fresh_database(&self) -> String {
+        let database = self.databases.fetch_add(1, Ordering::SeqCst);
+        assert!(database < DATABASES, "there are too few databases");
+        self.database(database)
     }
 
     /// Where it is: database 0.
@@ -71,9 +86,8 @@ impl Redis {
 
     /// Ends it as a loss of power would, the files apart: `kill -9`.
     pub fn kill(&mut self) {
-        if let Some(mut keeper) = self.keeper.take() {
-            drop(keeper.stdin.take());
-            keeper.wait().expect("the keeper");
+        if let Some(running) = self.running.take() {
+            running.end("-KILL");
         }
     }
 
@@ -90,8 +104,10 @@ impl Redis {
     }
 
     fn launch(&mut self) {
-        let port = self.port.to_string();
+        let (port, databases) = (self.port.to_string(), DATABASES.to_string());
         let usual = [
+            "--databases",
+            &databases,
             "--port",
             &port,
             "--bind",
@@ -105,15 +121,11 @@ impl Redis {
             "--maxmemory-policy",
             "noeviction",
         ];
-        let keeper = Command::new("sh")
-            .args(["-c", KEEPER, "keeper"])
-            .arg(program())
-            .args(usual)
-            .args(&self.options)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .spawn();
-        self.keeper = Some(keeper.expect("a shell"));
+        let log = OpenOptions::new().create(true).append(true).open(self.log_file());
+        let mut command = ending_with_us(&program(), None);
+        command.args(usual).args(&self.options).current_dir(self.folder.path());
+        command.stdin(Stdio::null()).stdout(log.expect("a log"));
+        self.running = Some(Running::start(command));
     }
 
     /// Waits until it answers. `false` when it has ended.
@@ -131,7 +143,11 @@ impl Redis {
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("log")
     }
 }
 
@@ -141,34 +157,10 @@ impl Drop for Redis {
     }
 }
 
-/// The first that `look` finds, within some seconds.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = SystemClock.uptime().nanoseconds();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        let waited = SystemClock.uptime().nanoseconds() - began;
-        assert!(Duration::from_nanos(waited) < PATIENCE, "there is no {what}");
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
-}
-
 fn program() -> PathBuf {
-    #[allow(clippy::disallowed_methods, reason = "where programs are")]
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<_> = std::env::split_paths(&path).collect();
-    let all = ["redis-server", "valkey-server"];
-    let mut programs =
-        all.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    programs.find(|program| program.is_file()).expect(
-        "there is no redis-server: install redis-server: `apt-get install redis-server`, or `make test` does",
-    )
-}
-
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
+    let named = |name: &&str| Some(folder_with(&[name], Vec::new())?.join(name));
+    let found = ["redis-server", "valkey-server"].iter().find_map(named);
+    found.unwrap_or_else(|| missing("Redis or Valkey", "redis-server"))
 }
 
 /// What a server answers to a command, as it is on the wire: the first 64 kB of it.

@@ -3,7 +3,9 @@
 use std::sync::Mutex;
 
 use super::Kind;
-use crate::servers::postgres::{Hand, Postgres, run};
+use crate::servers::hand::Hand;
+use crate::servers::postgres::Postgres;
+use crate::servers::process::run;
 
 /// Its clients are no superusers, so that limits hold for them.
 const USER: &str = "application";

@@ -5,12 +5,11 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use simple_security::store;
 
 use super::Kind;
-use crate::servers::postgres::run;
+use crate::servers::process::run;
 use crate::servers::redis::Redis;
 
 /// How many connections there are when no more are taken.
@@ -20,7 +19,6 @@ const FEW: usize = 32;
 pub struct OnRedis {
     server: Mutex<Redis>,
     is_synced: bool,
-    databases: AtomicU32,
     /// All the connections that it takes.
     held: Mutex<Vec<Wire>>,
 }
@@ -32,7 +30,6 @@ impl OnRedis {
         Self {
             server: Mutex::new(server),
             is_synced: appendfsync == "always",
-            databases: AtomicU32::new(0),
             held: Mutex::new(Vec::new()),
         }
     }
@@ -76,8 +73,7 @@ impl Kind for OnRedis {
     }
 
     fn make_store(&self) -> String {
-        let database = self.databases.fetch_add(1, Ordering::SeqCst);
-        let url = crate::bounded(&self.server.lock().expect("the server").database(database));
+        let url = crate::bounded(&self.server.lock().expect("the server").fresh_database());
         store::make(&crate::location(&url)).expect("a store is made");
         url
     }
