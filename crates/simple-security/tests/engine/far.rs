@@ -150,6 +150,8 @@ fn while_the_store_is_down_nobody_waits_for_it() {
     assert!(far.is_unavailable(), "nobody knows yet");
     assert_eq!(far.refresh(), Refreshed::Fresh);
     assert!(far.verify().is_ok());
+    far.clock.advance(LEASE);
+    assert!(far.verify().is_ok(), "it is asked again as before");
 }
 
 #[test]

@@ -411,17 +411,4 @@ let older = lock(&self.flush).unconfirmed.clone().map(|batch| {
         "far::more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key",
         binary="engine",
     ),
-    Mutation(
-        "a hint is not content with a reading that began before it",
-        "keys.rs",
-        [
-            (
-                "lookup.read_changes_anew().await",
-                "lookup.read_changes(Uptime::from_nanoseconds(0)).await",
-            ),
-            ("use crate::clock::", "use crate::clock::Uptime;\nuse crate::clock::"),
-        ],
-        "far::a_hint_is_not_content_with_a_reading_that_began_before",
-        binary="engine",
-    ),
 ]
