@@ -21,6 +21,12 @@ pub(super) fn of(place: &str, error: RedisError) -> StoreError {
         let reason = "it has keys of ours, but not simple-security:store, which they belong to. Restore it from a backup; or delete all keys whose names begin with simple-security:, and make a store anew".to_owned();
         return StoreError::Unsuitable { place, reason, source };
     }
+    if says(&["DAMAGED"]) {
+        let reason = format!(
+            "some of what belongs to its store was lost ({said}). Restore it from a backup"
+        );
+        return StoreError::Unsuitable { place, reason, source };
+    }
     if says(&OUTAGES) || (is_lost(&error) && error.kind() != ErrorKind::Parse) {
         return StoreError::Unreachable { place, reason: said, source };
     }
