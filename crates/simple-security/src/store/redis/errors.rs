@@ -89,8 +89,8 @@ pub(super) fn is_elsewhere(error: &StoreError) -> bool {
     )
 }
 
-/// What a server says that is not ready, or is none to be asked.
-const OUTAGES: [&str; 11] = [
+/// What a server says that is not ready, or is none to be asked, or was asked too late.
+const OUTAGES: [&str; 12] = [
     "LOADING",
     "READONLY",
     "MASTERDOWN",
@@ -98,6 +98,7 @@ const OUTAGES: [&str; 11] = [
     "CLUSTERDOWN",
     "TRYAGAIN",
     "UNKILLABLE",
+    "TOOLATE",
     "max number of clients",
     "BUSY Redis",
     "BUSY Valkey",
