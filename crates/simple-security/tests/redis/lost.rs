@@ -1,10 +1,11 @@
 //! A server that has lost its keys never says that a key is unknown.
 
+use simple_security::PageRequest;
 use simple_security::store::StoreError;
 
 use super::servers::redis::Redis;
 use super::servers::waiting::eventually;
-use super::{Store, every_call, find, insert, make, open, record};
+use super::{Store, at, every_call, find, id, import, insert, make, open, record, revoke, wait};
 
 /// Every call fails, each with the error that `is` knows, once the server is there again.
 fn every_call_fails(store: &Store, is: impl Fn(&StoreError) -> bool) {
@@ -48,6 +49,77 @@ fn keys_that_are_flushed_while_it_is_open_are_not_unknown() {
     server.ask(&["FLUSHALL"]);
     every_call_fails(&store, |error| matches!(error, StoreError::NotMade { .. }));
     assert_eq!(server.ask(&["DBSIZE"]), ":0\r\n", "something was written");
+}
+
+/// It says that something was lost, and what to do.
+fn is_damaged(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unsuitable { .. }) && error.to_string().contains("backup")
+}
+
+#[test]
+fn digests_that_were_lost_alone_make_no_key_unknown() {
+    let server = Redis::start();
+    let store = make(&server.url());
+    insert(&store, 1).expect("a key");
+    assert_eq!(server.ask(&["DEL", "simple-security:digests"]), ":1\r\n");
+    for _ in 0..2 {
+        for number in [1, 2] {
+            let error = find(&store, number).expect_err("a key is unknown");
+            assert!(is_damaged(&error), "{error}");
+        }
+        for error in
+            [insert(&store, 2).expect_err("added"), import(&store, 3..5).expect_err("added")]
+        {
+            assert!(is_damaged(&error), "{error}");
+        }
+    }
+    // A key that is known is revoked all the same.
+    assert_eq!(revoke(&store, 1).expect("revoked"), Some(record(1)));
+}
+
+#[test]
+fn a_record_that_was_lost_alone_makes_no_key_unknown() {
+    let server = Redis::start();
+    let store = make(&server.url());
+    insert(&store, 1).expect("a key");
+    insert(&store, 2).expect("a key");
+    let key = "simple-security:key:00000000001";
+    assert_eq!(server.ask(&["DEL", key]), ":1\r\n");
+    let error = find(&store, 1).expect_err("a key is unknown");
+    assert!(is_damaged(&error), "{error}");
+    assert!(is_damaged(&wait(store.list()).expect_err("a key is left out")));
+    assert_eq!(find(&store, 2).expect("found"), Some(record(2)));
+    assert_eq!(find(&store, 3).expect("found"), None);
+    server.ask(&["COPY", "simple-security:key:00000000002", key]);
+    let error = find(&store, 1).expect_err("it is another key");
+    assert!(is_damaged(&error), "{error}");
+}
+
+#[test]
+fn a_list_that_was_lost_alone_is_not_empty() {
+    let server = Redis::start();
+    let store = make(&server.url());
+    for number in 0..2 {
+        assert_eq!(wait(store.list()).expect("a list").len(), number as usize);
+        insert(&store, number).expect("a key");
+    }
+    server.ask(&["DEL", "simple-security:by-age"]);
+    insert(&store, 5).expect("a key");
+    assert!(is_damaged(&wait(store.list()).expect_err("keys are left out")));
+    let page = wait(store.page(&PageRequest::default(), at(0)));
+    assert!(is_damaged(&page.expect_err("keys are left out")));
+    assert_eq!(find(&store, 1).expect("found"), Some(record(1)));
+}
+
+#[test]
+fn a_store_whose_last_key_was_deleted_is_not_damaged() {
+    let server = Redis::start();
+    let store = make(&server.url());
+    insert(&store, 1).expect("a key");
+    assert!(wait(store.delete(id(1))).expect("deleted"));
+    assert_eq!(find(&store, 1).expect("found"), None);
+    assert_eq!(wait(store.list()).expect("a list"), []);
+    insert(&store, 1).expect("a key");
 }
 
 #[test]

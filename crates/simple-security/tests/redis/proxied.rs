@@ -9,7 +9,7 @@ use simple_security::store::StoreError;
 use super::servers::proxy::{Proxy, Way};
 use super::servers::redis::Redis;
 use super::servers::waiting::eventually;
-use super::{batch, find, id, import, insert, make, open, record, wait};
+use super::{batch, find, id, import, insert, make, open, record, revoke, wait};
 
 #[test]
 fn a_look_up_fails_in_time_and_goes_on_when_it_can() {
@@ -54,8 +54,18 @@ fn a_change_whose_answer_was_lost_is_not_sent_again() {
     let store = open(&proxy.through(&server.url()));
     insert(&store, 1).expect("a key");
     find(&store, 1).expect("found");
-    proxy.set(Way::LosesAnswer);
-    let error = insert(&store, 2).expect_err("whether it was added is not known");
+    // Held up at the server, after it has told its time.
+    server.ask(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    let inserted = std::thread::scope(|scope| {
+        let inserting = scope.spawn(|| insert(&store, 2));
+        eventually("change that waits", || {
+            server.ask(&["INFO", "clients"]).contains("blocked_clients:1").then_some(())
+        });
+        proxy.set(Way::LosesAnswer);
+        server.ask(&["CLIENT", "UNPAUSE"]);
+        inserting.join().expect("it ends")
+    });
+    let error = inserted.expect_err("whether it was added is not known");
     assert!(error.is_outage(), "{error}");
     assert_eq!(find(&direct, 2).expect("found"), Some(record(2)));
     proxy.set(Way::LosesAnswer);
@@ -165,4 +175,72 @@ fn an_import_that_was_cut_leaves_all_or_nothing() {
     assert_eq!(added, u64::from(KEYS));
     let again = import(&store, 0..KEYS).expect_err("they are there");
     assert!(matches!(again, StoreError::DuplicateAt { position: 0 }), "{again}");
+}
+
+#[test]
+fn a_change_that_is_late_is_not_made() {
+    macro_rules! script {
+        ($($part:literal),*) => {
+            concat!($(include_str!(concat!("../../src/store/redis/scripts/", $part))),*)
+        };
+    }
+    let server = Redis::start();
+    let store = make(&server.url());
+    insert(&store, 1).expect("a key");
+    let hash = "simple-security:store";
+    let answer = server.ask(&["HGET", hash, "id"]);
+    let store_id = answer.lines().nth(1).expect("an id");
+    let time = || -> u64 {
+        let answer = server.ask(&["TIME"]);
+        let numbers: Vec<u64> = answer.lines().filter_map(|line| line.parse().ok()).collect();
+        numbers[0] * 1_000_000 + numbers[1]
+    };
+    let (key, digest) = (id(1).to_string(), "d".repeat(32));
+    let changes: [(&str, &[&str]); 3] = [
+        (script!("store.lua", "late.lua", "change.lua"), &[&key, "mark", "200"]),
+        (script!("store.lua", "late.lua", "delete.lua"), &[&key, "mark"]),
+        (
+            script!("memory.lua", "store.lua", "late.lua", "insert.lua"),
+            &["mark", "00000000002", &digest, "a key", "000000000000", "9", "0", "", "0", ""],
+        ),
+    ];
+    let run = |script: &str, arguments: &[&str], last: u64| {
+        let last = last.to_string();
+        let call = [&["EVAL", script, "1", hash, store_id], arguments, &[&last]];
+        server.ask(&call.concat())
+    };
+    let mark = wait(store.reading(None)).expect("a reading").mark;
+    for (script, arguments) in changes {
+        let answer = run(script, arguments, time());
+        assert!(answer.contains("TOOLATE"), "{answer}");
+    }
+    assert_eq!(wait(store.list()).expect("a list"), [(record(1), Usage::default())]);
+    assert_eq!(wait(store.reading(None)).expect("a reading").mark, mark);
+    for (script, arguments) in changes {
+        let answer = run(script, arguments, time() + 60_000_000);
+        assert!(!answer.starts_with('-'), "{answer}");
+    }
+    assert_eq!(wait(store.list()).expect("a list").len(), 1);
+    assert_eq!(find(&store, 1).expect("found"), None);
+}
+
+#[test]
+fn a_change_may_be_made_as_long_as_it_is_waited_for() {
+    let server = Redis::start();
+    let store = make(&server.url());
+    insert(&store, 1).expect("a key");
+    let time = || -> u64 {
+        let answer = server.ask(&["TIME"]);
+        answer.lines().find_map(|line| line.parse().ok()).expect("seconds")
+    };
+    server.ask(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
+    let before = time();
+    revoke(&store, 1).expect("revoked");
+    let after = time();
+    let log = server.ask(&["SLOWLOG", "GET", "10"]);
+    let mut words = log.lines().skip_while(|line| *line != "EVALSHA");
+    // Between them are the lengths of the words.
+    let last = words.find_map(|word| word.parse::<u64>().ok().filter(|_| word.len() == 16));
+    let last = last.expect("a time") / 1_000_000;
+    assert!((before + 5..=after + 10).contains(&last), "{before} {last} {after}");
 }

@@ -1,6 +1,7 @@
 //! Servers that are refused, and what is said of them.
 
 use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
 
 use simple_security::store::StoreError;
 
@@ -68,6 +69,47 @@ fn it_is_checked_also_where_config_is_forbidden() {
     server.ask(&["ACL", "SETUSER", "app", "-evalsha"]);
     let error = super::find(&store, 1).expect_err("it is not allowed");
     assert!(matches!(error, StoreError::Unsuitable { .. }), "{error}");
+}
+
+/// All that is logged, by all tests of this program.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("the log").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_primary_that_does_not_notice_that_it_is_cut_off_is_warned_of() {
+    let log = Log::default();
+    let writer = log.clone();
+    // For all threads: a store is opened on one of its own.
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::set_global_default(subscriber).expect("the only one");
+    let primary = Redis::start();
+    let is_warned_of = || {
+        log.0.lock().expect("the log").clear();
+        open(&primary.url());
+        let log = String::from_utf8(log.0.lock().expect("the log").clone()).expect("text");
+        let of_this_one = |line: &str| line.contains(&primary.port().to_string());
+        log.lines().any(|line| of_this_one(line) && line.contains("min-replicas-to-write"))
+    };
+    make(&primary.url());
+    assert!(!is_warned_of(), "it is alone");
+    let port = primary.port().to_string();
+    let _replica = Redis::start_with(&["--replicaof", "127.0.0.1", &port]);
+    eventually("replica", || {
+        primary.ask(&["INFO", "replication"]).contains("state=online").then_some(())
+    });
+    assert!(is_warned_of());
+    primary.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    assert!(!is_warned_of(), "it notices");
 }
 
 #[test]

@@ -127,7 +127,9 @@ impl Transaction<'_> {
         let mark = values::mark()?;
         self.say(redis::pipe().load_script(&INSERT).cmd("MULTI")).await?;
         for chunk in keys.chunks(KEYS) {
-            let script = insertion(self.inner, &mark, chunk.iter().copied());
+            let mut script = insertion(self.inner, &mark, chunk.iter().copied());
+            // Never too late: it is done only where nothing has changed since the first look.
+            script.arg("");
             self.say(redis::pipe().invoke_script(&script)).await?;
         }
         let executing = async {

@@ -2,7 +2,6 @@
 
 use redis::ScriptInvocation;
 
-use super::line::Sent;
 use super::scripts::{CHANGE as CHANGE_SCRIPT, DELETE, INSERT, STORE};
 use super::values::{self, Record};
 use super::{CHANGE, Inner};
@@ -11,11 +10,11 @@ use crate::store::{KeyChange, StoreError};
 
 pub(super) async fn insert(inner: &Inner, key: StoredKey) -> Result<(), StoreError> {
     let script = insertion(inner, &values::mark()?, [&key]);
-    let taken: u64 = inner.others.run(CHANGE, Sent::Once, &script).await?;
+    let taken: u64 = inner.others.change(CHANGE, script).await?;
     if taken == 0 { Ok(()) } else { Err(StoreError::Duplicate) }
 }
 
-/// The script that adds keys.
+/// The script that adds keys. The time is still to be added until which it may.
 pub(super) fn insertion<'a>(
     inner: &Inner,
     mark: &[u8; 8],
@@ -68,12 +67,12 @@ pub(super) async fn change(
             }
         }
     }
-    let before: Option<Record> = inner.others.run(CHANGE, Sent::Once, &script).await?;
+    let before: Option<Record> = inner.others.change(CHANGE, script).await?;
     Ok(before.map(|Record(record)| record))
 }
 
 pub(super) async fn delete(inner: &Inner, id: KeyId) -> Result<bool, StoreError> {
     let mut script = DELETE.key(STORE);
     script.arg(&inner.id).arg(id.as_str()).arg(&values::mark()?);
-    inner.others.run(CHANGE, Sent::Once, &script).await
+    inner.others.change(CHANGE, script).await
 }

@@ -1,6 +1,5 @@
 //! Adding counts: some hundred at a time, each time once.
 
-use super::line::Sent;
 use super::scripts::{COUNT, STORE};
 use super::{CHANGE, Inner, values};
 use crate::store::{StoreError, UsageBatch};
@@ -30,5 +29,5 @@ pub(super) async fn add(inner: &Inner, mut batch: UsageBatch) -> Result<(), Stor
     }
     let commands = &commands;
     let send = |mut connection| async move { commands.exec_async(&mut connection).await };
-    inner.others.ask(CHANGE, Sent::Again, send).await
+    inner.others.ask(CHANGE, send).await
 }

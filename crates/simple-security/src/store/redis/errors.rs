@@ -21,6 +21,12 @@ pub(super) fn of(place: &str, error: RedisError) -> StoreError {
         let reason = "it has keys of ours, but not simple-security:store, which they belong to. Restore it from a backup; or delete all keys whose names begin with simple-security:, and make a store anew".to_owned();
         return StoreError::Unsuitable { place, reason, source };
     }
+    if says(&["DAMAGED"]) {
+        let reason = format!(
+            "some of what belongs to its store was lost ({said}). Restore it from a backup"
+        );
+        return StoreError::Unsuitable { place, reason, source };
+    }
     if says(&OUTAGES) || (is_lost(&error) && error.kind() != ErrorKind::Parse) {
         return StoreError::Unreachable { place, reason: said, source };
     }
@@ -83,8 +89,8 @@ pub(super) fn is_elsewhere(error: &StoreError) -> bool {
     )
 }
 
-/// What a server says that is not ready, or is none to be asked.
-const OUTAGES: [&str; 11] = [
+/// What a server says that is not ready, or is none to be asked, or was asked too late.
+const OUTAGES: [&str; 12] = [
     "LOADING",
     "READONLY",
     "MASTERDOWN",
@@ -92,6 +98,7 @@ const OUTAGES: [&str; 11] = [
     "CLUSTERDOWN",
     "TRYAGAIN",
     "UNKILLABLE",
+    "TOOLATE",
     "max number of clients",
     "BUSY Redis",
     "BUSY Valkey",

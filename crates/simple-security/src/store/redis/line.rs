@@ -15,15 +15,6 @@ use crate::sync::{Mutex, lock};
 /// How long after a vain attempt to connect the next one is made: at first, and at most.
 const DELAY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
 
-/// How often something is sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sent {
-    /// Once: it may have been done although no answer came.
-    Once,
-    /// Again, where the connection is lost: it changes nothing.
-    Again,
-}
-
 pub(super) struct Line {
     connector: Arc<Connector>,
     state: Mutex<State>,
@@ -51,29 +42,53 @@ impl Line {
         Self { connector, state: Mutex::default(), connecting: tokio::sync::Mutex::default() }
     }
 
-    /// Runs a script.
+    /// Runs a script that may be run twice.
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         deadline: Duration,
-        sent: Sent,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
         let work = |mut commands| async move { script.invoke_async(&mut commands).await };
-        self.ask(deadline, sent, work).await
+        self.ask(deadline, work).await
     }
 
-    /// Does some work on the connection, in time. A connection on which it was not done in time is
-    /// thrown away: what comes on it later would be waited for in vain again.
+    /// Runs a script that changes keys: once, as it may have been done although no answer came; and
+    /// never after the deadline, however long it was on the way. It is given the time of the server
+    /// at the deadline.
+    pub(super) async fn change<T: FromRedisValue>(
+        &self,
+        deadline: Duration,
+        mut script: ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
+        let end = Instant::now() + deadline;
+        let mut used = 0;
+        let done = network::within(deadline, &self.connector.place, async {
+            let (mut commands, generation) = self.connection().await?;
+            used = generation;
+            let changing = async {
+                // On the same connection: another may lead to a server with another clock.
+                let now: (u64, u64) = redis::cmd("TIME").query_async(&mut commands).await?;
+                let now = Duration::from_secs(now.0) + Duration::from_micros(now.1);
+                // How long the answer took is lost from it, so that it is never too much.
+                let left = end.saturating_duration_since(Instant::now());
+                script.arg((now + left).as_micros() as u64).invoke_async(&mut commands).await
+            };
+            changing.await.map_err(|error| self.connector.failed(error))
+        });
+        let done = done.await;
+        self.settle(used, done)
+    }
+
+    /// Does some work that may be done twice, in time.
     pub(super) async fn ask<T, F: Future<Output = RedisResult<T>>>(
         &self,
         deadline: Duration,
-        sent: Sent,
         work: impl Fn(MultiplexedConnection) -> F,
     ) -> Result<T, StoreError> {
         let mut used = 0;
         let done = network::within(deadline, &self.connector.place, async {
             loop {
-                let last = sent == Sent::Once || used != 0;
+                let last = used != 0;
                 let (commands, generation) = self.connection().await?;
                 used = generation;
                 match work(commands).await {
@@ -84,10 +99,17 @@ impl Line {
             }
         });
         let done = done.await;
-        if done.as_ref().is_err_and(errors::is_elsewhere) {
-            self.forget(used);
-        }
-        done
+        self.settle(used, done)
+    }
+
+    /// What was done on the connection of this number. One on which it was not done in time is thrown
+    /// away: what comes on it later would be waited for in vain again.
+    fn settle<T>(&self, used: u64, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        done.inspect_err(|error| {
+            if errors::is_elsewhere(error) {
+                self.forget(used);
+            }
+        })
     }
 
     /// The connection, and its number.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use redis::{FromRedisValue, Value, from_redis_value};
 
-use super::line::Sent;
 use super::scripts::{PAGE, STORE, USAGE};
 use super::values::{self, Key};
 use super::{CHUNK, Inner};
@@ -60,8 +59,7 @@ pub(super) async fn list(inner: &Inner) -> Result<Vec<(KeyRecord, Usage)>, Store
 pub(super) async fn usage(inner: &Inner, id: KeyId) -> Result<Option<Usage>, StoreError> {
     let mut script = USAGE.key(STORE);
     script.arg(&inner.id).arg(id.as_str());
-    let found: Option<(Option<i64>, Option<i64>)> =
-        inner.others.run(CHUNK, Sent::Again, &script).await?;
+    let found: Option<(Option<i64>, Option<i64>)> = inner.others.run(CHUNK, &script).await?;
     Ok(found.map(|(total, last)| values::usage(total, last)))
 }
 
@@ -74,7 +72,7 @@ async fn chunk(
 ) -> Result<(Option<String>, Vec<StoredKey>), StoreError> {
     let mut script = PAGE.key(STORE);
     script.arg(&inner.id).arg(place).arg(count);
-    let mut answer: Vec<Value> = inner.others.run(CHUNK, Sent::Again, &script).await?;
+    let mut answer: Vec<Value> = inner.others.run(CHUNK, &script).await?;
     let failed = |error: redis::ParsingError| inner.connector.failed(error.into());
     let keys = answer.split_off(answer.len().min(1));
     let next = answer.pop().map(Option::<String>::from_redis_value).transpose().map_err(failed)?;

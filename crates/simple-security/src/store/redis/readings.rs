@@ -2,7 +2,6 @@
 
 use redis::RedisError;
 
-use super::line::Sent;
 use super::scripts::{FIND, READING, STORE};
 use super::values::Record;
 use super::{Inner, LOOK_UP};
@@ -20,7 +19,7 @@ pub(super) async fn find(
         KeyReference::Id(id) => script.arg(id.as_str()).arg(""),
         KeyReference::Digest(digest) => script.arg("").arg(digest.as_bytes()),
     };
-    let found: Option<Record> = inner.look_ups.run(LOOK_UP, Sent::Again, &script).await?;
+    let found: Option<Record> = inner.look_ups.run(LOOK_UP, &script).await?;
     Ok(found.map(|Record(record)| record))
 }
 
@@ -35,7 +34,7 @@ pub(super) async fn reading(
         None => script.arg("").arg(""),
     };
     let (is_known, position, mark, digests): (bool, u64, Vec<u8>, Vec<u8>) =
-        inner.look_ups.run(LOOK_UP, Sent::Again, &script).await?;
+        inner.look_ups.run(LOOK_UP, &script).await?;
     let mark = mark.try_into().map(u64::from_be_bytes).map_err(|_| damaged(inner))?;
     // The row that `make` writes names no key.
     let (digests, rest) = digests.as_chunks::<32>();

@@ -18,10 +18,11 @@ macro_rules! script {
 pub(super) static MAKE: LazyLock<Script> = script!("make.lua");
 pub(super) static FIND: LazyLock<Script> = script!("store.lua", "find.lua");
 pub(super) static READING: LazyLock<Script> = script!("store.lua", "reading.lua");
-pub(super) static INSERT: LazyLock<Script> = script!("memory.lua", "store.lua", "insert.lua");
+pub(super) static INSERT: LazyLock<Script> =
+    script!("memory.lua", "store.lua", "late.lua", "insert.lua");
 pub(super) static TAKEN: LazyLock<Script> = script!("store.lua", "taken.lua");
-pub(super) static CHANGE: LazyLock<Script> = script!("store.lua", "change.lua");
-pub(super) static DELETE: LazyLock<Script> = script!("store.lua", "delete.lua");
+pub(super) static CHANGE: LazyLock<Script> = script!("store.lua", "late.lua", "change.lua");
+pub(super) static DELETE: LazyLock<Script> = script!("store.lua", "late.lua", "delete.lua");
 pub(super) static PAGE: LazyLock<Script> = script!("store.lua", "page.lua");
 pub(super) static USAGE: LazyLock<Script> = script!("store.lua", "usage.lua");
 pub(super) static COUNT: LazyLock<Script> = script!("store.lua", "count.lua");

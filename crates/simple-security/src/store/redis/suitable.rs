@@ -37,7 +37,14 @@ pub(super) async fn check(
     if !faults.is_empty() {
         return Err(StoreError::NotDurable { place, reason: faults.join("; ") });
     }
-    warn_of_late_writes(&place, commands).await;
+    if setting("appendfsync", commands).await.as_deref() == Some("no") {
+        tracing::warn!(%place, "appendfsync is no: a crash of the machine loses up to half a minute of keys and revocations; set it to everysec, or to always");
+    }
+    if info.has_replicas()
+        && setting("min-replicas-to-write", commands).await.as_deref() == Some("0")
+    {
+        tracing::warn!(%place, "it has replicas, and min-replicas-to-write is 0: when another takes its place while it is cut off, it goes on to answer, without the revocations that are made there, and its own changes are lost; set it: CONFIG SET min-replicas-to-write 1, and in its configuration: min-replicas-to-write 1");
+    }
     Ok(())
 }
 
@@ -75,6 +82,10 @@ impl<'a> Info<'a> {
             .then_some("it cannot write to its disk; look into its log")
     }
 
+    fn has_replicas(&self) -> bool {
+        self.0.get("connected_slaves").is_some_and(|count| *count != "0")
+    }
+
     /// What can lose a key or a revocation, and how to set it right. INFO tells, where CONFIG is
     /// often forbidden.
     fn faults(&self) -> Vec<String> {
@@ -90,13 +101,11 @@ impl<'a> Info<'a> {
     }
 }
 
-/// INFO does not tell when writes go to the disk. Where CONFIG is forbidden, nobody does.
-async fn warn_of_late_writes(place: &str, commands: &mut MultiplexedConnection) {
+/// What INFO does not tell. Where CONFIG is forbidden, nobody does.
+async fn setting(name: &str, commands: &mut MultiplexedConnection) -> Option<String> {
     let asked: redis::RedisResult<Vec<String>> =
-        redis::cmd("CONFIG").arg("GET").arg("appendfsync").query_async(commands).await;
-    if asked.is_ok_and(|answer| answer.get(1).is_some_and(|value| value == "no")) {
-        tracing::warn!(%place, "appendfsync is no: a crash of the machine loses up to half a minute of keys and revocations; set it to everysec, or to always");
-    }
+        redis::cmd("CONFIG").arg("GET").arg(name).query_async(commands).await;
+    asked.ok()?.into_iter().nth(1)
 }
 
 #[cfg(test)]
@@ -110,6 +119,11 @@ mod tests {
         let info = Info::read(GOOD);
         assert_eq!((info.unsuitable(), info.not_ready()), (None, None));
         assert!(info.faults().is_empty());
+        assert!(!info.has_replicas());
+        for (count, has) in [("0", false), ("1", true), ("12", true)] {
+            let text = format!("{GOOD}connected_slaves:{count}\r\n");
+            assert_eq!(Info::read(&text).has_replicas(), has, "{count}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 -- The number of the first that is taken; 0: all are added.
 local FIELDS = 9
 for first = 3, #ARGV, FIELDS do
-  if redis.call('EXISTS', KEY .. ARGV[first]) == 1 or redis.call('HEXISTS', DIGESTS, ARGV[first + 1]) == 1 then
+  if redis.call('EXISTS', KEY .. ARGV[first]) == 1 or holder(ARGV[first + 1]) then
     return (first - 3) / FIELDS + 1
   end
 end

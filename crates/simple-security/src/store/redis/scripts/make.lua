@@ -6,5 +6,8 @@ if redis.call('EXISTS', 'simple-security:changes', 'simple-security:by-age', 'si
 end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'format', ARGV[2], 'minimum', ARGV[3],
   'max_staleness', ARGV[4], 'stale_if_error', ARGV[5], 'position', '1')
+-- What is empty otherwise would not be there, and could not be told from what was lost.
+redis.call('HSET', 'simple-security:digests', '', '')
+redis.call('ZADD', 'simple-security:by-age', '0', '')
 redis.call('XADD', 'simple-security:changes', '1-0', 'mark', ARGV[6], 'digest', '')
 return 1

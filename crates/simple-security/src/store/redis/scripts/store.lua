@@ -36,3 +36,15 @@ local function record(id)
   table.insert(fields, 1, id)
   return fields
 end
+
+-- Parts can get lost alone: by a restore key by key, by eviction, by hand. An error then, never "unknown".
+local function damaged(what)
+  error('DAMAGED ' .. what, 0)
+end
+
+-- The id of the key of a digest; false where there is none.
+local function holder(digest)
+  local found = redis.call('HMGET', DIGESTS, '', digest)
+  if not found[1] then damaged(DIGESTS .. ' is missing') end
+  return found[2]
+end
