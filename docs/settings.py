@@ -32,18 +32,19 @@ variable. `fastapi-simple-security`, which comes with the Python package, reads 
 LOCATION = """
 ## The location of the keys
 
-A path is that of an SQLite file, as is `sqlite:///keys.db`. A store for many machines has a URL, with
-parameters of its own and those of its client library; [scaling out](scaling-out.md) tells what they do.
-Of those of a PostgreSQL URL, `connect_timeout`, `tcp_user_timeout`, `keepalives*`, `target_session_attrs`
-and `load_balance_hosts` have no effect: the store keeps to its own deadlines and to the primary.
+A path is that of an SQLite file, as is `sqlite:///keys.db`. A store for many machines has a URL,
+with parameters of its own and those of its client library; [scaling out](scaling-out.md) tells what
+they do. Of those of a PostgreSQL URL, `connect_timeout`, `tcp_user_timeout`, `keepalives*`,
+`target_session_attrs` and `load_balance_hosts` have no effect: the store keeps to its own deadlines
+and to the primary.
 
 | parameter | default | meaning |
 |---|---|---|
 """
 
 PASSWORDS = """
-`rediss://` is encrypted and verified, `redis://` is not encrypted. A password may have any character that
-is written in percent: `%2F` for `/`, `%40` for `@`, `%3F` for `?`.
+`rediss://` is encrypted and verified, `redis://` is not encrypted. A password may have any
+character that is written in percent: `%2F` for `/`, `%40` for `@`, `%3F` for `?`.
 """
 
 
