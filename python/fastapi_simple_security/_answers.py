@@ -10,12 +10,14 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Send
 from starlette.websockets import WebSocketClose
 
-from fastapi_simple_security._core import Refusal
+from fastapi_simple_security._core import Refusal, Seldom
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
 
 NO_STORE = {"Cache-Control": "no-store"}
 
 _logger = logging.getLogger("fastapi_simple_security")
+# Anyone may send invented keys, thousands in a second, and none is looked up while the store is down.
+_outages = Seldom()
 
 _KEY_REFUSED = {
     Refusal.NotPresented: "An API key must be passed as query or header",
@@ -50,12 +52,16 @@ def secret_refused(refusal: Refusal) -> Exception:
 def unavailable(scope_type: str, error: SecurityError) -> Exception:
     """The answer when it cannot be told: 503, or 1013 (RFC 6455 registry: try again later).
 
-    What is wrong and where goes to the log: it is no business of a client.
+    What is wrong and where goes to the log: it is no business of a client. That the store is
+    unavailable goes there at most once a second.
     """
-    _logger.error("%s", error)
     if isinstance(error, ConfigurationError):
+        _logger.error("%s", error)
         detail = f"The setting {error.setting} is wrong; the server's log says what to do"
     else:
+        requests = _outages.happened()
+        if requests is not None:
+            _logger.error("%s (requests refused since the last such line: %d)", error, requests)
         detail = "The store of the API keys is unavailable"
     if scope_type == "websocket":
         return WebSocketException(1013, detail)

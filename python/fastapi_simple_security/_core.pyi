@@ -9,6 +9,7 @@ __all__ = [
     "Keys",
     "Question",
     "Refusal",
+    "Seldom",
     "VerifiedKey",
     "__version__",
     "after_fork_in_child",
@@ -123,6 +124,12 @@ class Refusal:
     Denied: Refusal
     def __int__(self) -> int: ...
     def __hash__(self) -> int: ...
+
+#: Says at most once a second that something has happened, with how often since it was said last.
+@final
+class Seldom:
+    def __new__(cls) -> Seldom: ...
+    def happened(self) -> int | None: ...
 
 def hide_docs() -> bool: ...
 def main(arguments: list[str]) -> int: ...

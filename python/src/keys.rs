@@ -109,7 +109,7 @@ impl Keys {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
                 let edited = keys.without_waiting().edit(id, edit).await?;
-                shown(keys, id, edited).await
+                Ok(shown(keys, edited).await)
             })
         })
     }
@@ -120,7 +120,7 @@ impl Keys {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
                 let revoked = keys.without_waiting().revoke(id).await?;
-                shown(keys, id, revoked).await
+                Ok(shown(keys, revoked).await)
             })
         })
     }
@@ -139,7 +139,7 @@ impl Keys {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
                 let renewed = keys.without_waiting().renew(id, expires_at, never_expires).await?;
-                shown(keys, id, renewed).await
+                Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
             })
         })
     }
@@ -212,13 +212,9 @@ impl Keys {
 }
 
 /// The key as it is after a change.
-async fn shown<T>(
-    keys: &ApiKeys,
-    id: KeyId,
-    changed: Committed<T>,
-) -> Result<Committed<Details>, KeyError> {
-    let shown = details(keys.find(id).await?);
-    Ok(changed.map(|_| shown))
+async fn shown(keys: &ApiKeys, changed: Committed<KeyRecord>) -> Committed<Details> {
+    let shown = details(keys.details_after(changed.outcome.clone()).await);
+    changed.map(|_| shown)
 }
 
 /// A text that is no id is the id of no key.

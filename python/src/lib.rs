@@ -14,6 +14,7 @@ mod errors;
 mod fork;
 mod keys;
 mod logging;
+mod seldom;
 mod verdict;
 
 #[pymodule]
@@ -24,6 +25,8 @@ mod _core {
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
     #[pymodule_export]
     use super::keys::Keys;
+    #[pymodule_export]
+    use super::seldom::Seldom;
     #[pymodule_export]
     use super::verdict::{Question, Refusal, VerifiedKey};
     #[pymodule_export]

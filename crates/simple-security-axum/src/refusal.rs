@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
-use simple_security::Denied;
+use simple_security::{Denied, Seldom};
 
 use crate::problem::Problem;
 
@@ -111,12 +111,15 @@ impl Refusal {
     }
 
     /// What is wrong and where is no business of a client. Keys that were never ours are not
-    /// logged: anyone may send as many as they like.
+    /// logged: anyone may send as many as they like. When they cannot be checked, one line a second
+    /// is enough.
     fn log(&self) {
+        static UNCHECKED: Seldom = Seldom::new();
         match self {
             Self::Denied(Denied::Unavailable(error)) => {
+                let Some(requests) = UNCHECKED.happened() else { return };
                 let error: &(dyn Error + 'static) = &**error;
-                tracing::error!(error, "an API key could not be checked");
+                tracing::error!(error, requests, "API keys could not be checked");
             }
             Self::Denied(reason @ (Denied::Revoked(_) | Denied::Expired(_))) => {
                 tracing::info!("refused: {reason}");
@@ -181,7 +184,53 @@ pub struct InvalidRealm;
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use simple_security::store::StoreError;
+    use tracing_subscriber::fmt::MakeWriter;
+
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("the lines").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[test]
+    fn a_flood_that_cannot_be_checked_is_a_line_a_second() {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..1_000 {
+                let error = Arc::new(StoreError::TooManyLookUps { per_second: 10 });
+                let response =
+                    Refusal::Denied(Denied::Unavailable(error)).respond(&Challenges::default());
+                assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+                assert_eq!(response.headers()[RETRY_AFTER], "1");
+            }
+        });
+        let written = String::from_utf8(lines.0.lock().expect("the lines").clone()).expect("text");
+        let lines = written.lines().filter(|line| line.contains("could not be checked")).count();
+        assert!((1..100).contains(&lines), "{written}");
+        assert!(written.contains("requests=1"), "{written}");
+    }
 
     #[test]
     fn a_realm_is_quoted() {

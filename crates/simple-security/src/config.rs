@@ -1,5 +1,6 @@
 //! Every setting, declared once: name, default, meaning. The only reader of the environment.
 
+use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -140,7 +141,7 @@ pub struct ConfigurationError {
 }
 
 /// What code sets by arguments, as text. What is `None` is read from the environment.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Arguments {
     /// See [`Settings::admin_secret`].
     pub secret: Option<SecretString>,
@@ -152,6 +153,21 @@ pub struct Arguments {
     pub key_prefix: Option<String>,
     /// See [`Settings::refusal_status`].
     pub refusal_status: Option<String>,
+}
+
+impl fmt::Debug for Arguments {
+    /// Without the location, which may have a password in it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { secret, db_location: _, automatic_expiration, key_prefix, refusal_status } =
+            self;
+        formatter
+            .debug_struct("Arguments")
+            .field("secret", secret)
+            .field("automatic_expiration", automatic_expiration)
+            .field("key_prefix", key_prefix)
+            .field("refusal_status", refusal_status)
+            .finish_non_exhaustive()
+    }
 }
 
 /// All that an engine and its face are set to.
@@ -246,12 +262,19 @@ pub fn hide_docs() -> bool {
 }
 
 /// What was set, and how the one who set it calls it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Found<T> {
     /// The variable or the argument.
     pub name: String,
     /// `None`: nobody has set it.
     pub text: Option<T>,
+}
+
+impl<T> fmt::Debug for Found<T> {
+    /// Without the text, which may have a password in it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Found").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl<T> Found<T> {
@@ -376,8 +399,14 @@ mod tests {
 
     #[test]
     fn the_secret_is_not_shown() {
-        let arguments = Arguments { secret: Some("hunter2".into()), ..Arguments::default() };
+        let arguments = Arguments {
+            secret: Some("hunter2".into()),
+            db_location: Some("postgres://user:hunter2@host/keys".to_owned()),
+            ..Arguments::default()
+        };
         let settings = Settings::load(&arguments).expect("settings");
-        assert!(!format!("{arguments:?} {settings:?}").contains("hunter2"));
+        let found = find(&DB_LOCATION, Face::Program, arguments.db_location.as_deref());
+        let shown = format!("{arguments:?} {arguments:#?} {settings:?} {found:?} {found:#?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

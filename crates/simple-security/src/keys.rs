@@ -244,7 +244,7 @@ impl ApiKeys {
 
     fn flush_at_the_end(&self) {
         if let Err(error) = pollster::block_on(self.flush()) {
-            tracing::error!(%error, "usage could not be written and is lost");
+            self.verifier.counters.say_lost(&error);
         }
     }
 

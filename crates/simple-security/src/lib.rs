@@ -14,6 +14,7 @@ mod lookup;
 mod page;
 mod random;
 mod record;
+mod seldom;
 pub mod store;
 mod sync;
 #[cfg(feature = "testing")]
@@ -34,4 +35,5 @@ pub use record::{
     InvalidKeyId, InvalidKeyName, InvalidKeyState, KeyEdit, KeyId, KeyName, KeyRecord,
     KeyReference, KeyState, Moment, NewKey, StoredKey, Timestamp, Usage,
 };
+pub use seldom::Seldom;
 pub use verify::{Denied, VerifiedKey};

@@ -165,6 +165,25 @@ impl Counters {
         Ok(())
     }
 
+    /// How many accepted requests the store has not confirmed.
+    pub(crate) fn waiting(&self) -> u64 {
+        let flush = lock(&self.flush);
+        let unconfirmed = flush.unconfirmed.iter().flat_map(|batch| &batch.counts);
+        let counted = lock(&self.by_key);
+        let counted = counted.values().map(|counter| counter.count.load(Ordering::SeqCst));
+        unconfirmed.map(|(_, count, _)| count).sum::<u64>() + counted.sum::<u64>()
+    }
+
+    /// Says that a flush has failed after which there may be no other.
+    pub(crate) fn say_lost(&self, error: &StoreError) {
+        let requests = self.waiting();
+        tracing::error!(
+            %error,
+            requests,
+            "usage could not be written at the end; these requests are missing in the counts, unless the engine is closed once more"
+        );
+    }
+
     /// Adds to `rows` what a failed flush left behind.
     pub(crate) fn add_pending<R>(&self, rows: &mut [(R, Usage)], id: impl Fn(&R) -> KeyId) {
         let flush = lock(&self.flush);
@@ -194,7 +213,8 @@ impl Counters {
 /// The thread that flushes.
 pub(crate) struct Flusher {
     pub(crate) counters: Arc<Counters>,
-    thread: Option<JoinHandle<()>>,
+    /// It ends with its last flush.
+    thread: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
 impl Flusher {
@@ -222,8 +242,10 @@ impl Flusher {
     pub(crate) fn stop(&mut self) -> bool {
         let Some(thread) = self.thread.take() else { return false };
         let _ = self.counters.wake.send(Wake::Stop);
-        if thread.join().is_err() {
-            tracing::error!("the thread that flushes usage has panicked");
+        match thread.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.counters.say_lost(&error),
+            Err(_) => tracing::error!("the thread that flushes usage has panicked"),
         }
         true
     }
@@ -235,13 +257,8 @@ fn run(
     interval: Duration,
     store: &dyn KeyStore,
     clock: &dyn Clock,
-) {
-    let flush = || {
-        let flushed = block_on(counters.flush(store, clock));
-        flushed.inspect_err(|error| {
-            tracing::warn!(%error, "usage could not be written yet; it is kept and tried again");
-        })
-    };
+) -> Result<(), StoreError> {
+    let flush = || block_on(counters.flush(store, clock));
     let mut failed = false;
     loop {
         // After a failure the counts are there already: nothing will wake us.
@@ -257,9 +274,14 @@ fn run(
             }
         };
         match waited {
-            Err(RecvTimeoutError::Timeout) => failed = flush().is_err(),
+            Err(RecvTimeoutError::Timeout) => {
+                let flushed = flush().inspect_err(|error| {
+                    tracing::warn!(%error, "usage could not be written yet; it is kept and tried again");
+                });
+                failed = flushed.is_err();
+            }
             _ => break,
         }
     }
-    let _ = flush();
+    flush()
 }

@@ -12,7 +12,7 @@ use http::header::LOCATION;
 use http::{StatusCode, Uri};
 use secrecy::ExposeSecret;
 use simple_security as engine;
-use simple_security::{ApiKeys, Committed, KeyError, KeyId};
+use simple_security::{ApiKeys, Committed, KeyId, KeyRecord};
 
 use super::answers::{ChangedKey, DeletedKey, IssuedKey, KeyDetails, KeyPage};
 use super::ask::{ask, change};
@@ -128,7 +128,7 @@ pub(super) async fn edit_key(
     let edit = engine::KeyEdit { name, expires_at, never_expires };
     let (details, effective_by) = change(keys, wait, async move |keys| {
         let edited = keys.without_waiting().edit(id, edit).await?;
-        shown(keys, id, edited).await
+        Ok(shown(keys, edited).await)
     })
     .await?;
     Ok(Json(ChangedKey::new(details, effective_by)))
@@ -179,7 +179,7 @@ pub(super) async fn revoke_key(
     let id = id_in(path)?;
     let (details, effective_by) = change(keys, wait, async move |keys| {
         let revoked = keys.without_waiting().revoke(id).await?;
-        shown(keys, id, revoked).await
+        Ok(shown(keys, revoked).await)
     })
     .await?;
     Ok(Json(ChangedKey::new(details, effective_by)))
@@ -211,20 +211,16 @@ pub(super) async fn renew_key(
     let (details, effective_by) = change(keys, wait, async move |keys| {
         let renewed =
             keys.without_waiting().renew(id, expires_at.date(), expires_at.never()).await?;
-        shown(keys, id, renewed).await
+        Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
     })
     .await?;
     Ok(Json(ChangedKey::new(details, effective_by)))
 }
 
 /// The key as it is after a change.
-async fn shown<T>(
-    keys: &ApiKeys,
-    id: KeyId,
-    changed: Committed<T>,
-) -> Result<Committed<engine::KeyDetails>, KeyError> {
-    let details = keys.find(id).await?;
-    Ok(changed.map(|_| details))
+async fn shown(keys: &ApiKeys, changed: Committed<KeyRecord>) -> Committed<engine::KeyDetails> {
+    let details = keys.details_after(changed.outcome.clone()).await;
+    changed.map(|_| details)
 }
 
 /// The id of the path. An application may have parameters in its prefix: ours is the last.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
-use simple_security::ApiKeys;
+use simple_security::{ApiKeys, Seldom};
 
 pub(super) fn routes(keys: Arc<ApiKeys>) -> Router {
     Router::new()
@@ -26,7 +26,11 @@ async fn ready(
     match keys.read_changes().await {
         Ok(()) => Ok(([NO_STORE], "ready")),
         Err(error) => {
-            tracing::error!(%error, "not ready: the store cannot be asked");
+            // Anyone may ask, as often as they like.
+            static UNREADY: Seldom = Seldom::new();
+            if UNREADY.happened().is_some() {
+                tracing::error!(%error, "not ready: the store cannot be asked");
+            }
             Err((StatusCode::SERVICE_UNAVAILABLE, [NO_STORE, (RETRY_AFTER, "1")], "unavailable"))
         }
     }

@@ -18,7 +18,7 @@ pub struct Parameter {
 }
 
 /// All parameters that are ours, in the order in which the documentation shows them. Others are the
-/// client library's.
+/// client library's, which refuses those of PostgreSQL that it does not know.
 pub const PARAMETERS: [Parameter; 5] =
     [MAX_STALENESS, STALE_IF_ERROR, SSLMODE, SSLROOTCERT, MAY_LOSE];
 
@@ -78,6 +78,9 @@ pub struct Server {
     pub(crate) root_certificates: Option<PathBuf>,
 }
 
+/// The parameter that the client library for Redis reads. It passes over all others in silence.
+const REDIS_LIBRARY: &str = "protocol";
+
 impl Location {
     /// Reads a path or a URL.
     ///
@@ -85,10 +88,15 @@ impl Location {
     /// What is wrong with it, and what to do.
     pub fn parse(text: &str) -> Result<Self, String> {
         let path = match text.split_once("://") {
+            None if looks_like_a_server(text) => return Err(NEARLY_A_URL.to_owned()),
             None => text,
             Some(("sqlite", rest)) => rest.strip_prefix('/').unwrap_or(rest),
             Some(("postgres" | "postgresql", _)) => return Server::parse(text).map(Self::Postgres),
             Some(("redis" | "rediss", _)) => return Server::parse(text).map(Self::Redis),
+            // What is before may be anything, a password too.
+            Some((scheme, _)) if !is_scheme(scheme) => {
+                return Err(NEARLY_A_URL.to_owned());
+            }
             Some((scheme, _)) => {
                 return Err(format!(
                     "there is no store for {scheme:?} URLs; use the path of a file, sqlite:///keys.db, postgres://... or redis://..."
@@ -108,6 +116,23 @@ impl Location {
     }
 }
 
+/// The text is not in it: it may have a password.
+const NEARLY_A_URL: &str = "it looks like a server, and is no URL of one; use postgres://user:password@host/database or redis://host/0, or the path of a file";
+
+/// RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// Whether a text without `://` is a mistyped URL, or the `host=... password=...` of libpq. A file
+/// of that name would be made, and its name shown.
+fn looks_like_a_server(text: &str) -> bool {
+    let text: String = text.split_whitespace().collect::<String>().to_ascii_lowercase();
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    matches!(scheme, "sqlite" | "postgres" | "postgresql" | "redis" | "rediss")
+        || text.contains("password=")
+}
+
 impl fmt::Display for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -121,8 +146,8 @@ impl Server {
     fn parse(text: &str) -> Result<Self, String> {
         let (address, query) = text.split_once('?').unwrap_or((text, ""));
         let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-        // Else a part of the password would be taken for the host, and shown.
-        if query.contains('@') && !rest.contains('@') {
+        // Else a part of the password could be taken for the host, and shown.
+        if query.contains('@') {
             return Err(
                 "there is an @ after the first ?; in a password write %3F for ? and %40 for @, and in a parameter %40"
                     .to_owned(),
@@ -173,6 +198,12 @@ impl Server {
                     );
                 }
                 Some(SSLROOTCERT) => server.root_certificates = Some(PathBuf::from(&*value)),
+                _ if is_redis && name != REDIS_LIBRARY => {
+                    return Err(format!(
+                        "a URL of Redis has no parameter {name:?}; those that it may have are {}, {}, {}, {} and {REDIS_LIBRARY}",
+                        MAX_STALENESS.name, STALE_IF_ERROR.name, SSLROOTCERT.name, MAY_LOSE.name
+                    ));
+                }
                 _ => drop(others.append_pair(&name, &value)),
             }
         }
@@ -277,9 +308,42 @@ mod tests {
 
     #[test]
     fn a_question_mark_in_a_password_shows_no_part_of_it() {
-        let problem = Location::parse("postgres://user:pass?word@host/db").expect_err("refused");
-        assert!(!problem.contains("pass?") && !problem.contains("word@"), "{problem}");
+        for text in ["postgres://user:pass?word@host/db", "postgres://us@er:pass?word@host/db"] {
+            let problem = Location::parse(text).expect_err("refused");
+            assert!(!problem.contains("pass?") && !problem.contains("word@"), "{problem}");
+        }
         assert!(Location::parse("postgres://user:pass%3Fword@host/db").is_ok());
+    }
+
+    #[test]
+    fn what_is_nearly_a_server_is_no_file() {
+        for text in [
+            "postgres:/user:hunter2@host/db",
+            "postgresql:user:hunter2@host/db",
+            " Postgres:/user:hunter2@host/db",
+            "redis:hunter2@host",
+            "rediss:/:hunter2@host/0",
+            "sqlite:keys.db",
+            "host=db user=app password=hunter2",
+            "host=db Password = 'hunter2'",
+            "password=hunter2 sslrootcert=file://ca.pem",
+        ] {
+            let problem = Location::parse(text).expect_err(text);
+            assert!(!problem.contains("hunter2") && problem.contains("postgres://"), "{problem}");
+        }
+        for path in ["postgres", "redis.db", "keys:1.db", "./postgres:/keys.db"] {
+            assert!(matches!(Location::parse(path), Ok(Location::Sqlite(_))), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_url_of_redis_has_no_unknown_parameter() {
+        for wrong in ["ssl=true", "max_stalenes=5", "db=1", "MAY_LOSE=true"] {
+            let problem = Location::parse(&format!("redis://h/0?{wrong}")).expect_err(wrong);
+            let name = wrong.split('=').next().expect("a name");
+            assert!(problem.contains(name) && problem.contains("max_staleness"), "{problem}");
+        }
+        assert!(Location::parse("redis://h/0?protocol=resp3&stale_if_error=1").is_ok());
     }
 
     #[test]

@@ -31,6 +31,22 @@ impl ApiKeys {
         Ok(self.details((record, usage)))
     }
 
+    /// A key as a change has left it, for the one who made it. The change is made whatever the store
+    /// says now: where it does not tell the usage any more, that is what this process has counted and
+    /// not yet written.
+    pub async fn details_after(&self, record: KeyRecord) -> KeyDetails {
+        let usage = match self.usage(record.id).await {
+            Ok(usage) => usage,
+            Err(error) => {
+                tracing::warn!(%error, "a key was changed; its usage could not be read");
+                let mut row = [(record.id, Usage::default())];
+                self.verifier.counters.add_pending(&mut row, |id| *id);
+                row[0].1
+            }
+        };
+        self.details((record, usage))
+    }
+
     /// Some keys, the newest first.
     ///
     /// Who follows `next` to the end has met every key that was there all the time, and none

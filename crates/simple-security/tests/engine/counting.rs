@@ -10,6 +10,7 @@ use simple_security::store::KeyStore;
 use simple_security::testing::Place;
 use simple_security::{ApiKeys, KeyId, Usage};
 
+use super::hiding::logged;
 use super::places::rounds;
 use super::tampered::{Fault, Tampered};
 use super::{
@@ -23,6 +24,7 @@ on_every_store!(
     counts_that_wait_are_listed_in_their_order,
     no_fault_doubles_or_loses_a_count,
     closing_writes_all_that_was_counted,
+    what_closing_could_not_write_is_said,
     dropping_writes_all_that_was_counted,
     what_is_counted_after_closing_is_written_too,
     flushes_at_once_write_each_count_once,
@@ -136,6 +138,31 @@ fn closing_writes_all_that_was_counted(place: &dyn Place) {
     keys.close();
     assert_eq!(total(&behind, issued.record.id), 3);
     keys.close();
+}
+
+fn what_closing_could_not_write_is_said(place: &dyn Place) {
+    let (store, behind) = (Tampered::new(place.open()), place.open());
+    let keys = engine(store.clone(), &fake_clock());
+    let issued = issue(&keys);
+    let count = || drop(wait(keys.verify(issued.key.expose().as_bytes())).expect("verified"));
+    let failing = |what: &dyn Fn()| {
+        store.faults.lock().expect("the faults").push(Some(Fault::Outage));
+        logged(what)
+    };
+    for _ in 0..3 {
+        count();
+    }
+    let said = failing(&|| drop(wait(keys.flush()).expect_err("an outage")));
+    assert!(!said.contains("ERROR"), "it is tried again: {said}");
+    count();
+    let said = failing(&|| keys.close());
+    assert!(said.contains("ERROR") && said.contains("requests=4"), "{said}");
+    let said = failing(&|| keys.close());
+    assert!(said.contains("ERROR") && said.contains("requests=4"), "{said}");
+    assert_eq!(total(&behind, issued.record.id), 0);
+    let said = logged(&|| keys.close());
+    assert!(!said.contains("ERROR"), "{said}");
+    assert_eq!(total(&behind, issued.record.id), 4);
 }
 
 fn dropping_writes_all_that_was_counted(place: &dyn Place) {

@@ -48,15 +48,23 @@ fn shown<T: Debug, E: std::error::Error + 'static>(result: Result<T, E>) -> Stri
     }
 }
 
-fn nothing_shows_a_key_or_a_digest(place: &dyn Place) {
+/// What is logged on this thread.
+pub fn logged(act: impl FnOnce()) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let (mut said, secrets) = tracing::subscriber::with_default(subscriber, || use_all(place));
-    let logged = String::from_utf8(log.0.lock().expect("the log").clone()).expect("text");
+    tracing::subscriber::with_default(subscriber, act);
+    String::from_utf8(log.0.lock().expect("the log").clone()).expect("text")
+}
+
+fn nothing_shows_a_key_or_a_digest(place: &dyn Place) {
+    let mut done = None;
+    let logged = logged(|| done = Some(use_all(place)));
+    let (mut said, secrets) = done.expect("all was done");
     assert!(said.contains("KeyDigest(hidden)") && said.contains("PlainKey(hidden)"));
     writeln!(said, "{logged}").expect("a text");
     for secret in secrets {

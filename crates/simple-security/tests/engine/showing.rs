@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use simple_security::testing::Place;
 use simple_security::{
-    ApiKeys, Cursor, KeyDetails, KeyEdit, KeyFilter, KeyId, KeyState, Page, PageRequest,
+    ApiKeys, Cursor, KeyDetails, KeyEdit, KeyFilter, KeyId, KeyState, Page, PageRequest, Usage,
 };
 
 use super::tampered::{Fault, Tampered};
@@ -16,6 +17,7 @@ on_every_store!(
     pages_end_where_the_keys_do,
     a_limit_out_of_range_is_taken_for_the_nearest,
     what_is_not_written_yet_is_shown_all_the_same,
+    a_change_is_shown_where_the_store_is_down_after_it,
 );
 
 fn page(keys: &ApiKeys, request: PageRequest) -> Page {
@@ -36,6 +38,23 @@ fn all(keys: &ApiKeys, limit: u32) -> (Vec<KeyId>, Vec<usize>) {
             return (ids, sizes);
         }
     }
+}
+
+fn a_change_is_shown_where_the_store_is_down_after_it(place: &dyn Place) {
+    let store = Tampered::new(place.open());
+    let keys = engine(store.clone(), &fake_clock());
+    let issued = issue(&keys);
+    let (key, id) = (issued.key.expose().as_bytes(), issued.record.id);
+    wait(keys.verify(key)).expect("verified");
+    let revoked = wait(keys.revoke(id)).expect("revoked");
+    let usage = Usage { total: 1, last_used_at: Some(at(START)) };
+    let expected = KeyDetails { record: revoked.clone(), state: KeyState::Revoked, usage };
+    store.down.store(true, Ordering::SeqCst);
+    assert!(wait(keys.find(id)).is_err());
+    assert_eq!(wait(keys.details_after(revoked.clone())), expected, "what waits to be written");
+    store.down.store(false, Ordering::SeqCst);
+    assert_eq!(wait(keys.details_after(revoked)), expected);
+    assert_eq!(wait(keys.find(id)).expect("the key"), expected);
 }
 
 fn a_key_is_shown_as_it_is_now(place: &dyn Place) {

@@ -35,6 +35,8 @@ pub struct Tampered {
     pub batches: AtomicUsize,
     /// Nothing can be asked.
     pub down: AtomicBool,
+    /// It goes down when it has answered the next change.
+    pub goes_down: AtomicBool,
     /// How the next batches of counts fail, the first one last.
     pub faults: Mutex<Vec<Option<Fault>>>,
     /// Calls of `find` wait once they have their answer.
@@ -74,6 +76,7 @@ impl Tampered {
             readings: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
             down: AtomicBool::new(false),
+            goes_down: AtomicBool::new(false),
             faults: Mutex::new(Vec::new()),
             hold_finds: AtomicBool::new(false),
             hold_readings: AtomicBool::new(false),
@@ -184,7 +187,11 @@ impl KeyStore for Tampered {
         Box::pin(async move {
             self.refuse_if_down()?;
             self.wait_if(&self.hold_changes).await;
-            self.inner().change(id, change).await
+            let changed = self.inner().change(id, change).await;
+            if self.goes_down.swap(false, Ordering::SeqCst) {
+                self.down.store(true, Ordering::SeqCst);
+            }
+            changed
         })
     }
 

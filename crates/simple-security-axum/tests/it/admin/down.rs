@@ -50,3 +50,25 @@ async fn what_no_store_has_to_be_asked_for_is_answered_as_ever() {
     assert_eq!(get(&app, "/keys?limit=0").await.code(), Some("invalid"));
     assert_eq!(get(&app, "/keys/no-id").await.code(), Some("not_found"));
 }
+
+#[tokio::test]
+async fn a_change_that_was_made_is_told_where_the_store_is_down_after_it() {
+    let engine = Engine::new();
+    let app = app(&engine.keys);
+    let (id, _) = issue(&app).await;
+    let changes = [
+        (Method::PATCH, format!("/keys/{id}"), r#"{"name": "x"}"#),
+        (Method::POST, format!("/keys/{id}/renew"), r#"{"expires_at": null}"#),
+        (Method::POST, format!("/keys/{id}/revoke"), ""),
+    ];
+    for (method, path, body) in changes {
+        engine.store.goes_down.store(true, Ordering::SeqCst);
+        let answer = send(&app, request_with(method.clone(), &path, body)).await;
+        assert_eq!(answer.status, 200, "{method} {path}");
+        assert_eq!(get(&app, "/keys").await.status, 503);
+        engine.store.down.store(false, Ordering::SeqCst);
+        let mut told = answer.body;
+        told.as_object_mut().expect("an object").remove("effective_by").expect("a date");
+        assert_eq!(told, get(&app, &format!("/keys/{id}")).await.body);
+    }
+}
