@@ -16,7 +16,7 @@ from fastapi_simple_security._errors import ConfigurationError, SecurityError
 NO_STORE = {"Cache-Control": "no-store"}
 
 _logger = logging.getLogger("fastapi_simple_security")
-# Anyone may send invented keys, thousands in a second, and none is looked up while the store is down.
+# Anyone may send invented keys, thousands in a second, and each is refused while the store is down.
 _outages = Seldom()
 
 _KEY_REFUSED = {

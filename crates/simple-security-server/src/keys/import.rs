@@ -98,6 +98,10 @@ impl Import {
                 "line {}: a key with this id or this text was made meanwhile; nothing was imported",
                 line.last()
             ))),
+            // The answer to a commit may be lost on the way from a server.
+            Err(KeyError::Store(error)) => Err(Failure::Refused(format!(
+                "{error}; whether the keys were imported is not known: run it again with --skip-existing, which leaves out those that are there"
+            ))),
             Err(error) => Err(Failure::Refused(format!("{error}; nothing was imported"))),
         }
     }

@@ -56,6 +56,18 @@ fn one_bad_line_among_many_is_named_and_nothing_is_imported() {
 }
 
 #[test]
+fn what_a_store_that_fails_has_written_is_not_known() {
+    let desk = Desk::new();
+    desk.issue(&[]);
+    let database = rusqlite::Connection::open(desk.database()).expect("the database");
+    let fail = "CREATE TRIGGER fail BEFORE INSERT ON api_keys BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END";
+    database.execute_batch(fail).expect("a trigger");
+    let done = desk.import(&format!("key\n{KEY}\n"), &["--yes"]);
+    assert_eq!(done.code, 1);
+    assert!(done.said.contains("is not known: run it again with --skip-existing"), "{done:?}");
+}
+
+#[test]
 fn twenty_faults_are_told_and_the_others_counted() {
     let desk = Desk::new();
     let file: String =

@@ -160,7 +160,7 @@ fn what_closing_could_not_write_is_said(place: &dyn Place) {
     let said = failing(&|| keys.close());
     assert!(said.contains("ERROR") && said.contains("requests=4"), "{said}");
     assert_eq!(total(&behind, issued.record.id), 0);
-    let said = logged(&|| keys.close());
+    let said = logged(|| keys.close());
     assert!(!said.contains("ERROR"), "{said}");
     assert_eq!(total(&behind, issued.record.id), 4);
 }
