@@ -73,7 +73,7 @@ test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest Fast
 
 .PHONY: test-machines
 test-machines: servers ## The campaign on PostgreSQL and Redis: several processes, servers and networks that fail; prints figures
-	SIMPLE_SECURITY_FULL_LENGTH=1 cargo test --locked --release -p simple-security --test machines -- --nocapture
+	SIMPLE_SECURITY_FULL_LENGTH=1 cargo test --locked --release -p simple-security --test postgres --test redis --test machines -- --nocapture
 
 .PHONY: test-large
 test-large: $(BUILT) ## The campaigns: 1,000 revocations under load, a bad line among a million
