@@ -26,11 +26,11 @@ SHOWN = [
     "malformed",
 ]
 TEXT = """`crates/simple-security/benches/engine` takes all measures in turn, in rounds. A key is
-verified as the faces do it: by what is cached, and where that is not enough by the store, with the
-readings that renew the lease. *Hit*: the key is cached. *Miss*: it is not, and is looked up in SQLite,
-cached, and pushes another out. *Unknown*: a key of the right form that is not in the store.
-*Malformed*: a typing error, which the checksum finds. The bare `SELECT` is prepared, by primary key, on
-a connection of its own, and reads the same columns."""
+verified as the faces do it: by what is cached, and where that is not enough by the store, with
+the readings that renew the lease. *Hit*: the key is cached. *Miss*: it is not, and is looked up
+in SQLite, cached, and pushes another out. *Unknown*: a key of the right form that is not in the
+store. *Malformed*: a typing error, which the checksum finds. The bare `SELECT` is prepared, by
+primary key, on a connection of its own, and reads the same columns."""
 
 
 def measure(plan: Plan) -> Section:

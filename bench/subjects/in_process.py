@@ -15,8 +15,8 @@ NAMES = {
     "dependency": "ours as dependency",
     "middleware": "ours as middleware",
 }
-TEXT = """The same apps, called as a server calls them, in one process without any server. What each
-adds is the median of the differences within one round."""
+TEXT = """The same apps, called as a server calls them, in one process without any server. What
+each adds is the median of the differences within one round."""
 
 
 def measure(plan: Plan) -> Section:

@@ -24,10 +24,11 @@ NAMES = {
 }
 EACH, CLIENTS = 250, 8
 TEXT = """nginx passes requests on to the least application there is, as they are, and after
-`auth_request` has asked the server. nginx, the application and the server have one core together, `wrk`
-the other. To see what of the cost is nginx's own, it also serves a small file: alone, after the server
-was asked, and after nginx itself was asked, which says yes to everybody. The ratios are of requests in a
-second of their CPU time. The server logs each request, as it does unless told otherwise."""
+`auth_request` has asked the server. nginx, the application and the server have one core together,
+`wrk` the other. To see what of the cost is nginx's own, it also serves a small file: alone, after
+the server was asked, and after nginx itself was asked, which says yes to everybody. The ratios
+are of requests in a second of their CPU time. The server logs each request, as it does unless
+told otherwise."""
 
 CONFIGURATION = """
 daemon off;

@@ -22,11 +22,11 @@ MACHINES = re.compile(
     r"effective_by; last acceptance after the commit p50 ([\d.]+) ms, p99 ([\d.]+) ms, maximum "
     r"([\d.]+) ms"
 )
-TEXT = """SQLite: four workers of uvicorn, asked over eight connections without a pause; from the moment
-the call that revokes was sent to the begin of the last request that was let in, and whether any that
-began after its answer was. PostgreSQL and Redis: three processes, from the commit on, as
-`make test-machines` measures it; there a key that is revoked must be refused from `effective_by` on,
-which is at most 2 seconds later."""
+TEXT = """SQLite: four workers of uvicorn, asked over eight connections without a pause; from the
+moment the call that revokes was sent to the begin of the last request that was let in, and
+whether any that began after its answer was. PostgreSQL and Redis: three processes, from the
+commit on, as `make test-machines` measures it; there a key that is revoked must be refused from
+`effective_by` on, which is at most 2 seconds later."""
 
 
 def measure(plan: Plan) -> Section:

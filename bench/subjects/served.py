@@ -44,9 +44,9 @@ TOTAL = {
 }
 
 TEXT = """One app with one route for each, all on the same FastAPI and uvicorn (with uvloop and
-httptools, without an access log), each in one process on one core; `wrk` asks them in turn from the
-other core, over 64 connections. The ratios are of requests in a second of the server's CPU time,
-which on a quiet machine is what its core answers in a second."""
+httptools, without an access log), each in one process on one core; `wrk` asks them in turn from
+the other core, over 64 connections. The ratios are of requests in a second of the server's CPU
+time, which on a quiet machine is what its core answers in a second."""
 
 
 @dataclass(frozen=True)
