@@ -59,11 +59,12 @@ def running(
     folder: Path | None = None,
     closes: bool = False,
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process on the core of the servers. It ends with the block: when its standard input does
-    (`closes`), or when it is asked to.
+    """A process on the core of the servers, which ends with the block.
+
+    It is asked to, or its standard input ends (`closes`).
     """
     process = subprocess.Popen(  # noqa: S603, all of it is written here
-        ["taskset", "-c", SERVER_CORE, *command],
+        ["taskset", "-c", SERVER_CORE, *command],  # noqa: S607
         env=environment,
         cwd=folder,
         text=True,
@@ -96,7 +97,7 @@ def load(
     before = cpu_time(processes)
     began = time.monotonic()
     done = subprocess.run(  # noqa: S603, all of it is written here
-        ["taskset", "-c", CLIENT_CORE, *wrk, *sent, url],
+        ["taskset", "-c", CLIENT_CORE, *wrk, *sent, url],  # noqa: S607
         capture_output=True,
         text=True,
         check=True,
@@ -120,8 +121,9 @@ def require_no_failure(runs: list[Run], what: str) -> None:
 
 
 def cpu_time(processes: list[int]) -> float:
-    """What processes have used up, in seconds, from /proc/<pid>/stat; finer where the clock of
-    clock_getcpuclockid(3) can be read.
+    """What processes have used up, in seconds: the clocks that clock_getcpuclockid(3) names.
+
+    The same as in /proc/<pid>/stat, in nanoseconds instead of ticks of 10 ms.
     """
     return sum(time.clock_gettime(~process << 3 | 2) for process in processes)
 
@@ -186,5 +188,5 @@ def wait_for(port: int, process: subprocess.Popen[str], log: Path) -> None:
 
 
 def _latency(printed: str, percent: int) -> float:
-    found = re.search(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s|m)$", printed, re.MULTILINE)
+    found = re.search(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s|m)\s*$", printed, re.MULTILINE)
     return float(found[1]) * UNITS[found[2]] if found else float("nan")

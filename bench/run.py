@@ -1,7 +1,8 @@
 """What the engine and its faces cost. `make bench` and `make bench-full` run it.
 
-Prints tables and writes RESULTS.md and the plots. Fails, after all of it, where an aim is not reached.
-Arguments: `--full`, and names of subjects where not all are wanted; RESULTS.md is left as it is then.
+Prints tables and writes RESULTS.md and the plots. Fails, after all of it, where an aim is not
+reached. Arguments: `--full`, and names of subjects where not all are wanted; RESULTS.md is left as
+it is then.
 """
 
 import os
