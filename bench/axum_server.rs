@@ -1,4 +1,4 @@
-//! The server that `bench/axum.py` measures: one handler, with and without the layer.
+//! The server that `bench/subjects/axum.py` measures: one handler, with and without the layer.
 //!
 //! - `/open`: the handler alone.
 //! - `/ours`: behind `RequireApiKeyLayer`.

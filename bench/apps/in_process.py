@@ -1,0 +1,86 @@
+"""Calls four apps in turn, in process: no server and no socket. Prints JSON.
+
+The arguments are how many rounds, and how many requests of each in a round.
+"""
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import MutableMapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+NAMES = ["plain", "empty", "dependency", "middleware"]
+
+
+async def request(app: Any, key: bytes) -> None:
+    """One request, as a server would hand it to the app."""
+    scope: MutableMapping[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/",
+        "raw_path": b"/",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [
+            (b"host", b"localhost:8080"),
+            (b"accept", b"*/*"),
+            (b"accept-encoding", b"gzip, deflate"),
+            (b"user-agent", b"bench"),
+            (b"connection", b"keep-alive"),
+            (b"api-key", key),
+        ],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8080),
+        "state": {},
+    }
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message.get("status", 200) != 200:
+            raise RuntimeError(f"the request was answered {message['status']}")
+
+    await app(scope, receive, send)
+
+
+async def main(program: str, rounds: int, requests: int) -> None:
+    """Measures and prints."""
+    from importlib import import_module
+
+    database = os.environ["FASTAPI_SIMPLE_SECURITY_DB_LOCATION"]
+    issue = [program, "keys", "issue", "--db-location", database]
+    key = subprocess.run(issue, capture_output=True, check=True).stdout.split()[0]  # noqa: S603
+    apps = {name: import_module(name).app for name in NAMES}
+    taken: dict[str, list[float]] = {name: [] for name in NAMES}
+    for number in range(rounds + 1):
+        for step in range(len(NAMES)):
+            name = NAMES[(number + step) % len(NAMES)]
+            app = apps[name]
+            begun = time.perf_counter()
+            for _ in range(requests):
+                await request(app, key)
+            took = (time.perf_counter() - begun) / requests * 1e6
+            if number > 0:
+                taken[name].append(took)
+    from fastapi_simple_security import api_key_security
+
+    api_key_security.close()
+    with closing(sqlite3.connect(database)) as connection:
+        [(counted,)] = connection.execute("SELECT sum(total) FROM key_usage")
+    answered = 2 * (rounds + 1) * requests
+    print(json.dumps({"taken": taken, "counted": counted, "answered": answered}))
+
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,75 @@
+"""axum with and without the layer, and behind a check that is written by hand."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+
+from figures import Plan, Section, Table, at_least, exactly_one, in_turn, ratio, shown
+from load import ROOT, ask, ask_exactly, load, require_no_failure, running
+
+SERVER = ROOT / "target/release/examples/axum_server"
+NAMES = {
+    "/open": "the handler alone",
+    "/ours": "behind the layer",
+    "/hash": "behind a check by hand",
+}
+EACH, CLIENTS = 250, 8
+TEXT = """One handler, alone, behind the layer, and behind the least that a check by hand does: a
+header, one SHA-256, one look-up, the name handed on; nothing is counted there, and nothing is
+ever revoked. The server has one core, `wrk` the other, which it fills: so only requests in a
+second of the server's CPU time say what the server can do."""
+
+
+def measure(plan: Plan) -> Section:
+    """Serves them and asks them in turn."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running([str(SERVER), f"{folder}/keys.db"], closes=True) as process,
+    ):
+        port, key = _port_and_key(process)
+        measures = {
+            route: partial(
+                load, f"http://127.0.0.1:{port}{route}", key, [process.pid], header="x-api-key"
+            )
+            for route in NAMES
+        }
+        taken = in_turn(measures, plan.of(7, 31))
+        for route, runs in taken.items():
+            require_no_failure(runs, route)
+        before = _settled(port)
+        answered = ask_exactly(port, "/ours", {"x-api-key": key}, EACH, CLIENTS)
+        counted = _settled(port) - before
+    rate = {route: [run.per_cpu_second for run in runs] for route, runs in taken.items()}
+    rows = [
+        [
+            name,
+            shown(statistics.median(rate[route])),
+            shown(statistics.median(run.cpu_per_request for run in taken[route])),
+            "" if route == "/open" else str(ratio(rate[route], rate["/open"])),
+        ]
+        for route, name in NAMES.items()
+    ]
+    headings = ["", "requests / s of CPU time", "CPU / request, µs", "of the handler alone"]
+    aims = [
+        at_least("axum with the layer / without", 0.97, ratio(rate["/ours"], rate["/open"])),
+        exactly_one("counted / answered, axum", counted, answered),
+    ]
+    return Section("axum", TEXT, [Table(headings, rows)], aims)
+
+
+def _port_and_key(process: subprocess.Popen[str]) -> tuple[int, str]:
+    if process.stdout is None:
+        sys.exit("the server of axum says nothing")
+    port, key = process.stdout.readline().split()
+    return int(port), key
+
+
+def _settled(port: int) -> int:
+    """What is counted, once nothing is under way any more."""
+    counted = -1
+    while counted != (counted := int(ask(port, "/used", {}))):
+        time.sleep(0.2)
+    return counted

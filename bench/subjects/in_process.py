@@ -1,0 +1,65 @@
+"""FastAPI in process: what our dependency and our middleware add to a request, without a socket."""
+
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+
+from figures import Plan, Plot, Section, Table, at_most, difference, exactly_one, spread
+from load import BENCH, ROOT, SERVER_CORE
+
+NAMES = {
+    "plain": "plain route",
+    "empty": "one empty dependency",
+    "dependency": "ours as dependency",
+    "middleware": "ours as middleware",
+}
+TEXT = """The same apps, called as a server calls them, in one process without any server. What
+each adds is the median of the differences within one round."""
+
+
+def measure(plan: Plan) -> Section:
+    """Runs `apps/in_process.py` in the environment of our package."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "FASTAPI_SIMPLE_SECURITY_DB_LOCATION": f"{folder}/keys.db",
+            "FASTAPI_SIMPLE_SECURITY_SECRET": "only for this measurement",
+        }
+        command = ["taskset", "-c", SERVER_CORE, str(BENCH / ".venv-ours/bin/python")]
+        command += [str(BENCH / "apps/in_process.py"), str(ROOT / "target/release/simple-security")]
+        command += [str(plan.of(200, 600)), "100"]
+        run = subprocess.run(  # noqa: S603, all of it is written here
+            command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True, check=True
+        )
+    found = json.loads(run.stdout)
+    taken = found["taken"]
+    added = {name: difference(taken[name], taken["plain"]) for name in NAMES}
+    over_empty = {name: difference(taken[name], taken["empty"]) for name in NAMES}
+    rows = [
+        [
+            shown_name,
+            f"{statistics.median(taken[name]):.2f}",
+            "" if name == "plain" else f"{added[name]:+.2f}",
+            "" if name in ("plain", "empty") else f"{over_empty[name]:+.2f}",
+        ]
+        for name, shown_name in NAMES.items()
+    ]
+    headings = ["", "a request, µs", "over the plain route, µs", "over one empty dependency, µs"]
+    section = Section("FastAPI in process", TEXT, [Table(headings, rows)])
+    ratios = [
+        (ours - plain) / (empty - plain)
+        for ours, empty, plain in zip(
+            taken["dependency"], taken["empty"], taken["plain"], strict=True
+        )
+        if empty > plain
+    ]
+    what = "in process, ours as dependency: added cost / that of one empty dependency"
+    section.aims = [
+        at_most(what, 1.3, spread(ratios)),
+        exactly_one("counted / answered, FastAPI in process", found["counted"], found["answered"]),
+    ]
+    bars = [(NAMES[name], added[name]) for name in ("empty", "dependency", "middleware")]
+    title = "FastAPI in process: added to a request, µs"
+    section.plots = [Plot("in-process", title, "µs", bars)]
+    return section
