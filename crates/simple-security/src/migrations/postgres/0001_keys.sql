@@ -93,17 +93,10 @@ BEGIN
 END $$;
 
 -- Triggers write the log, so that a change made by hand is seen too.
-CREATE FUNCTION simple_security.log_insert() RETURNS trigger
+CREATE FUNCTION simple_security.log_each() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM simple_security.write_log(ARRAY(SELECT digest FROM added));
-    RETURN NULL;
-END $$;
-
-CREATE FUNCTION simple_security.log_delete() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM simple_security.write_log(ARRAY(SELECT digest FROM removed));
+    PERFORM simple_security.write_log(ARRAY(SELECT digest FROM changed));
     RETURN NULL;
 END $$;
 
@@ -138,14 +131,14 @@ BEGIN
 END $$;
 
 CREATE TRIGGER log_insert AFTER INSERT ON simple_security.api_keys
-    REFERENCING NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_insert();
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_each();
 CREATE TRIGGER log_update AFTER UPDATE ON simple_security.api_keys
     REFERENCING OLD TABLE AS removed NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_update();
 CREATE TRIGGER log_delete AFTER DELETE ON simple_security.api_keys
-    REFERENCING OLD TABLE AS removed
-    FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_delete();
+    REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_each();
 CREATE TRIGGER log_truncate AFTER TRUNCATE ON simple_security.api_keys
     FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_truncate();
 
