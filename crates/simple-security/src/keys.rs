@@ -233,8 +233,8 @@ impl ApiKeys {
     /// [`StoreError::NoSharedSecret`] where there is none, and no admin request may pass: none is
     /// set on a store that many machines share, or none is wanted.
     pub fn admin_secret(&self) -> Result<&AdminSecret, StoreError> {
-        let setting = || self.secret_setting.clone();
-        self.admin.as_ref().ok_or_else(|| StoreError::NoSharedSecret { setting: setting() })
+        let missing = || StoreError::NoSharedSecret { setting: self.secret_setting.clone() };
+        self.admin.as_ref().ok_or_else(missing)
     }
 
     /// Stops the thread after one last flush; `false` when it was stopped before.

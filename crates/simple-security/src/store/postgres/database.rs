@@ -146,13 +146,13 @@ impl Database {
 
     /// Asks for a little.
     pub(super) async fn show(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.read("reading usage", query, &self.others, CHANGING).await
+        self.read("reading usage", query, CHANGING).await
     }
 
     /// Asks for what may be long.
     pub(super) async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
         let _turn = within(LISTING, self.errors.place(), self.turn()).await?;
-        self.read("listing keys", query, &self.others, LISTING).await
+        self.read("listing keys", query, LISTING).await
     }
 
     /// Changes keys by one statement, alone.
@@ -189,11 +189,10 @@ impl Database {
         &self,
         doing: &str,
         query: &Query,
-        pool: &Pool,
         limit: Duration,
     ) -> Result<Vec<Row>, StoreError> {
         within(limit, self.errors.place(), async {
-            let lent = pool.lend(&self.errors).await?;
+            let lent = self.others.lend(&self.errors).await?;
             let rows = query.ask_alone(&lent, limit).await;
             let rows = rows.map_err(|error| self.errors.translate(doing, error));
             let checked = rows.and_then(|rows| self.check(rows));
