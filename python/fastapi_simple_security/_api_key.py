@@ -16,11 +16,9 @@ class ApiKey(str):
     __slots__ = ("_verified",)
     _verified: VerifiedKey
 
-    def __new__(cls, verified: VerifiedKey) -> "ApiKey":
-        """Wraps a key that the engine has verified."""
-        key = super().__new__(cls, verified.key)
-        key._verified = verified
-        return key
+    def __new__(cls, *_arguments: object) -> "ApiKey":
+        """Only the engine makes one, of a key that it has verified."""
+        raise TypeError("an ApiKey is made by verifying a key, and in no other way")
 
     @property
     def id(self) -> str:

@@ -1,7 +1,7 @@
 """The engine, written in Rust. Importing it opens nothing and starts no thread."""
 
 from collections.abc import Callable, MutableMapping
-from typing import Any, Literal, TypeAlias, TypeVar, final
+from typing import Any, Generic, TypeAlias, TypeVar, final
 
 __all__ = [
     "CURSOR_PATTERN",
@@ -16,6 +16,7 @@ __all__ = [
     "after_fork_in_parent",
     "before_fork",
     "hide_docs",
+    "let_in",
     "main",
     "parameters",
     "settings",
@@ -30,6 +31,9 @@ CURSOR_PATTERN: str
 _Details: TypeAlias = tuple[str, str, str, int, int | None, int | None, int, int | None]
 
 _Outcome = TypeVar("_Outcome")
+
+#: A class of `str` whose instances know the `VerifiedKey` that they were made of.
+_Key = TypeVar("_Key", bound=str)
 
 #: What was done, from when on it holds everywhere, and in how many seconds that is.
 _Changed: TypeAlias = tuple[_Outcome, str, float]
@@ -55,12 +59,12 @@ class Engine:
     def refusal_status(self) -> int: ...
     def open(self) -> None: ...
     def close(self) -> None: ...
-    def check(
-        self, headers: list[tuple[bytes, bytes]], query_string: bytes
-    ) -> VerifiedKey | Refusal | Question: ...
+    def verify(
+        self, scope: MutableMapping[str, Any], mark: str, kind: type[_Key]
+    ) -> _Key | Refusal | Question[_Key] | None: ...
     def admit(
-        self, scope: MutableMapping[str, Any], mark: str, kind: type[str]
-    ) -> Literal[True] | Refusal | Question | None: ...
+        self, scope: MutableMapping[str, Any], mark: str, kind: type[_Key]
+    ) -> _Key | Refusal | Question[_Key] | None: ...
     def check_admin(self, headers: list[tuple[bytes, bytes]]) -> Refusal | None: ...
 
 @final
@@ -103,19 +107,16 @@ class Keys:
 @final
 class VerifiedKey:
     @property
-    def key(self) -> str: ...
-    @property
     def id(self) -> str: ...
     @property
     def name(self) -> str: ...
     @property
     def expires_at(self) -> int | None: ...
-    def let_in(self, scope: MutableMapping[str, Any], mark: str, kind: type[str]) -> None: ...
 
 #: What only a store on the network can answer. `ask` waits for it: it is not for the event loop.
 @final
-class Question:
-    def ask(self) -> VerifiedKey | Refusal: ...
+class Question(Generic[_Key]):
+    def ask(self) -> _Key | Refusal: ...
 
 @final
 class Refusal:
@@ -132,6 +133,7 @@ class Seldom:
     def happened(self) -> int | None: ...
 
 def hide_docs() -> bool: ...
+def let_in(scope: MutableMapping[str, Any], mark: str, key: str) -> None: ...
 def main(arguments: list[str]) -> int: ...
 def parameters() -> list[tuple[str, str, str]]: ...
 def settings() -> list[tuple[str | None, str | None, str | None, str, str, str]]: ...

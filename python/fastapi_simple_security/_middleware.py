@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, Optional
+from typing import TYPE_CHECKING, Any, Optional, TypeAlias
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Send
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 from fastapi_simple_security import _answers, _middleware_docs
 from fastapi_simple_security._admin_routes import admin_secret_of
 from fastapi_simple_security._api_key import ApiKey
-from fastapi_simple_security._core import Question, Refusal
+from fastapi_simple_security._core import Question, Refusal, let_in
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
 from fastapi_simple_security._middleware_lifespan import run_lifespan
 from fastapi_simple_security._open_paths import OpenPaths
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastapi_simple_security._security import SimpleSecurity
 
 Scope = MutableMapping[str, Any]
-Found = Literal[True] | Refusal | Question | SecurityError | None
+Found: TypeAlias = "ApiKey | Refusal | Question[ApiKey] | None"
 
 
 class ApiKeyMiddleware:
@@ -71,7 +71,7 @@ class ApiKeyMiddleware:
         self.security = security or _default_security()
         self._engine = self.security._engine
         self._verified = self.security._verified
-        self._admit: Callable[..., Literal[True] | Refusal | Question | None] = _undecided
+        self._admit: Callable[..., Found] = _undecided
         self._wrong: ConfigurationError | None = None
         try:
             self._open_paths = OpenPaths(open_paths)
@@ -87,7 +87,7 @@ class ApiKeyMiddleware:
             admitted = self._admit(scope, self._verified, ApiKey)
         except SecurityError as error:
             return self._decide(scope, receive, send, error)
-        if admitted is True:
+        if isinstance(admitted, ApiKey):
             return self.app(scope, receive, send)
         return self._decide(scope, receive, send, admitted)
 
@@ -96,7 +96,7 @@ class ApiKeyMiddleware:
         scope: Scope,
         receive: Receive,
         send: Send,
-        found: Found,
+        found: "Found | SecurityError",
     ) -> None:
         """All that is not let in by its key at once."""
         if self._admit is _undecided:
@@ -113,7 +113,7 @@ class ApiKeyMiddleware:
         else:
             await _answers.send_answer(refusal, scope, receive, send)
 
-    async def _refusal(self, scope: Scope, found: Found) -> Exception | None:
+    async def _refusal(self, scope: Scope, found: "Found | SecurityError") -> Exception | None:
         """Why a request may not pass; `None` when it may."""
         self._check()
         if self._open_paths.lets_in(scope):
@@ -130,7 +130,7 @@ class ApiKeyMiddleware:
             found = self._engine.admit(scope, self._verified, ApiKey)
         if isinstance(found, Question):
             found = await self._answer(found, scope)
-        if found is True:
+        if isinstance(found, ApiKey):
             return None
         # Before the key of a request that has an admin secret: what an administrator asks about a
         # key is no use of it.
@@ -140,29 +140,27 @@ class ApiKeyMiddleware:
             return None if refused is None else secret.refused(refused)
         if found is None:
             found = await self._admit_beside_secret(scope)
-        if found is True:
+        if isinstance(found, ApiKey):
             return None
         status = self._engine.refusal_status
         return _answers.key_refused(scope["type"], found or Refusal.NotPresented, status)
 
-    async def _admit_beside_secret(self, scope: Scope) -> Literal[True] | Refusal | None:
+    async def _admit_beside_secret(self, scope: Scope) -> ApiKey | Refusal | None:
         """Admits a request by its key, whatever it has in `secret-key`."""
         headers = [header for header in scope.get("headers", ()) if not _is_secret(header)]
-        alone = {**scope, "headers": headers}
-        found = self._engine.admit(alone, self._verified, ApiKey)
+        found = self._engine.verify({**scope, "headers": headers}, self._verified, ApiKey)
         if isinstance(found, Question):
             return await self._answer(found, scope)
-        if found is True:
-            scope["state"], scope[self._verified] = alone["state"], alone[self._verified]
+        if isinstance(found, ApiKey):
+            let_in(scope, self._verified, found)
         return found
 
-    async def _answer(self, question: Question, scope: Scope) -> Literal[True] | Refusal:
+    async def _answer(self, question: "Question[ApiKey]", scope: Scope) -> ApiKey | Refusal:
         """Asks the store what the engine could not tell at once, and admits a request by that."""
         answer = await wait_for_store(question.ask)
-        if isinstance(answer, Refusal):
-            return answer
-        answer.let_in(scope, self._verified, ApiKey)
-        return True
+        if isinstance(answer, ApiKey):
+            let_in(scope, self._verified, answer)
+        return answer
 
     def _open(self) -> None:
         """What a wrong setting keeps from starting."""

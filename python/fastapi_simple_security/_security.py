@@ -5,10 +5,10 @@ import logging
 import os
 import sys
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import Literal, cast
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 
 from fastapi_simple_security import _answers, _core
 from fastapi_simple_security._api_key import ApiKey
-from fastapi_simple_security._core import Refusal, VerifiedKey
+from fastapi_simple_security._core import Question, Refusal
 from fastapi_simple_security._drop_in import drop_in_router
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._openapi import KeyHeader
@@ -116,22 +116,28 @@ class SimpleSecurity(KeyHeader):
             WebSocketException: the same for a WebSocket, before it is accepted: 1008 and 1013.
         """
         scope = connection.scope
-        if self._verified in scope:
-            # Another dependency of this request has asked, or a middleware; it is counted once.
-            return cast(ApiKey, scope[self._verified])
         try:
-            if not self._engine.is_open:
-                await wait_for_store(self.open)
-            checked = self._engine.check(scope["headers"], scope.get("query_string", b""))
-            while not isinstance(checked, VerifiedKey):
-                if isinstance(checked, Refusal):
+            found = self._engine.verify(scope, self._verified, ApiKey)
+            # At once, but for a store that is on a network, or is not open yet.
+            while not isinstance(found, ApiKey):
+                if isinstance(found, Refusal):
                     status = self._engine.refusal_status
-                    raise _answers.key_refused(scope["type"], checked, status)
-                checked = await wait_for_store(checked.ask)
+                    raise _answers.key_refused(scope["type"], found, status)
+                found = await self._wait(scope, found)
         except SecurityError as error:
             raise _answers.unavailable(scope["type"], error) from error
-        scope[self._verified] = key = ApiKey(checked)
-        return key
+        return found
+
+    async def _wait(
+        self, scope: MutableMapping[str, Any], question: "Question[ApiKey] | None"
+    ) -> "ApiKey | Refusal | Question[ApiKey] | None":
+        if question is None:
+            await wait_for_store(self.open)
+            return self._engine.verify(scope, self._verified, ApiKey)
+        found = await wait_for_store(question.ask)
+        if isinstance(found, ApiKey):
+            scope[self._verified] = found
+        return found
 
     def open(self) -> None:
         """Opens the database, if it is not open.

@@ -3,13 +3,12 @@
 use std::iter;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use arc_swap::ArcSwapOption;
-use pyo3::exceptions::{PyFileExistsError, PyLookupError, PyRuntimeError};
+use pyo3::exceptions::{PyFileExistsError, PyKeyError, PyLookupError, PyRuntimeError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
-use pyo3::{IntoPyObjectExt, intern};
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::config::{Arguments, Location, Settings};
 use simple_security::{ApiKeys, Denied, KeyError};
@@ -17,7 +16,7 @@ use simple_security::{ApiKeys, Denied, KeyError};
 use crate::credential::{self, Sent};
 use crate::errors::{Failure, invalid, store_unavailable, unavailable};
 use crate::fork::{self, Owned};
-use crate::verdict::{Question, Refusal, Verdict, VerifiedKey, accepted};
+use crate::verdict::{Question, Refusal, Verdict, accepted, let_in};
 
 /// What was opened, and by which settings.
 pub(crate) struct Opened {
@@ -31,7 +30,8 @@ pub struct Engine {
     arguments: Arguments,
     /// Called with the admin secret, once, when one was generated.
     announce: Py<PyAny>,
-    opened: ArcSwapOption<Owned<Opened>>,
+    /// Locked for a moment with the GIL, or by `fork::exclusively`: a fork finds it free.
+    opened: Mutex<Option<Arc<Owned<Opened>>>>,
     /// How often it was tried in vain to open it.
     failures: AtomicU64,
     /// Why the last try was in vain.
@@ -61,7 +61,7 @@ impl Engine {
                 refusal_status,
             },
             announce,
-            opened: ArcSwapOption::empty(),
+            opened: Mutex::new(None),
             failures: AtomicU64::new(0),
             failed: Mutex::new(None),
             location: Mutex::new(None),
@@ -78,7 +78,7 @@ impl Engine {
         // Without the GIL: the thread that writes the counts may have to log.
         py.detach(|| {
             fork::exclusively(|_| {
-                let Some(opened) = self.opened.swap(None) else { return };
+                let Some(opened) = self.lock_opened().take() else { return };
                 if let Some(opened) = opened.get() {
                     opened.keys.close();
                 }
@@ -91,7 +91,7 @@ impl Engine {
     /// Whether the store is open, in this process.
     #[getter]
     fn is_open(&self) -> bool {
-        self.opened.load().as_deref().is_some_and(|opened| opened.get().is_some())
+        self.opened_here().is_some()
     }
 
     /// The status of a refused request: 403 or 401.
@@ -102,52 +102,48 @@ impl Engine {
     }
 
     /// Verifies the key of a request: of its query parameter first, then of its header. One good
-    /// one is enough. Gives back a `VerifiedKey`, a `Refusal`, or the `Question` that must be asked.
-    fn check<'py>(
+    /// one is enough. Gives back the key, as a `kind`, and leaves it in the scope under `mark`; or
+    /// a `Refusal`; or the `Question` that must be asked; or `None` before the store is open.
+    /// `kind` is a `str` with the attribute `_verified`.
+    fn verify<'py>(
         &self,
-        py: Python<'py>,
-        headers: &Bound<'py, PyList>,
-        query_string: &[u8],
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let header = credential::key_header(headers)?;
-        match self.first_good(py, &header, query_string)? {
-            Verdict::Verified(verified) => verified.into_bound_py_any(py),
-            Verdict::Refused(refusal) => refusal.into_bound_py_any(py),
-            Verdict::Open(question) => question.into_bound_py_any(py),
-        }
-    }
-
-    /// Lets a request in that has a good key, as `check` finds it: leaves the key in its scope
-    /// under `mark`, and as `api_key` in a state that is this request's own. `kind` is what the
-    /// key is made: a `str` with the attribute `_verified`. Gives back true, or a `Refusal`, or the
-    /// `Question` that must be asked, or `None` where more than the key decides: before the store
-    /// is open, and for a request with a header `secret-key`.
-    fn admit<'py>(
-        &self,
-        py: Python<'py>,
         scope: &Bound<'py, PyDict>,
         mark: &Bound<'py, PyString>,
         kind: &Bound<'py, PyType>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if scope.contains(mark)? {
-            return true.into_bound_py_any(py).map(Some);
+        if let Some(key) = scope.get_item(mark)? {
+            return Ok(Some(key));
         }
-        let Some(headers) = scope.get_item(intern!(py, "headers"))? else { return Ok(None) };
-        let Some(header) = credential::key_header_alone(headers.cast()?)? else { return Ok(None) };
-        if !self.is_open() {
+        let header = credential::key_header(&headers(scope)?)?;
+        let Some(verdict) = self.first_good(scope, &header, kind)? else { return Ok(None) };
+        if let Verdict::Good(key) = &verdict {
+            scope.set_item(mark, key)?;
+        }
+        verdict.shown(scope.py()).map(Some)
+    }
+
+    /// Lets a request in that has a good key, as `verify` finds it: leaves the key in its scope as
+    /// `let_in` does. Gives back what `verify` does, and `None` too where more than the key decides:
+    /// for a request with a header `secret-key`.
+    fn admit<'py>(
+        &self,
+        scope: &Bound<'py, PyDict>,
+        mark: &Bound<'py, PyString>,
+        kind: &Bound<'py, PyType>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some(key) = scope.get_item(mark)? {
+            return Ok(Some(key));
+        }
+        // A scope without headers is none of a request.
+        let Some(headers) = scope.get_item(intern!(scope.py(), "headers"))? else {
             return Ok(None);
+        };
+        let Some(header) = credential::key_header_alone(headers.cast()?)? else { return Ok(None) };
+        let Some(verdict) = self.first_good(scope, &header, kind)? else { return Ok(None) };
+        if let Verdict::Good(key) = &verdict {
+            let_in(scope, mark, key)?;
         }
-        let query_string = scope.get_item(intern!(py, "query_string"))?;
-        let query_string = query_string.as_ref().map_or(Ok(&b""[..]), |query| query.extract())?;
-        match self.first_good(py, &header, query_string)? {
-            Verdict::Verified(verified) => {
-                VerifiedKey::let_in(&Bound::new(py, verified)?, scope, mark, kind)?;
-                true.into_bound_py_any(py)
-            }
-            Verdict::Refused(refusal) => refusal.into_bound_py_any(py),
-            Verdict::Open(question) => question.into_bound_py_any(py),
-        }
-        .map(Some)
+        verdict.shown(scope.py()).map(Some)
     }
 
     /// Why a request may not change keys; `None` when it may.
@@ -172,17 +168,22 @@ impl Engine {
 }
 
 impl Engine {
-    /// The key of a request: of its query parameter first, then of its header.
+    /// The key of a request: of its query parameter first, then of its header. `None` before the
+    /// store is open.
     #[inline]
-    fn first_good(
+    fn first_good<'py>(
         &self,
-        py: Python<'_>,
+        scope: &Bound<'py, PyDict>,
         header: &Sent<Bound<'_, PyBytes>>,
-        query_string: &[u8],
-    ) -> PyResult<Verdict> {
+        kind: &Bound<'py, PyType>,
+    ) -> PyResult<Option<Verdict<'py>>> {
+        let Some(opened) = self.opened_here() else { return Ok(None) };
+        let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
+        let query_string = scope.get_item(intern!(scope.py(), "query_string"))?;
+        let query_string = query_string.as_ref().map_or(Ok(&b""[..]), |query| query.extract())?;
         let parameter = credential::key_parameter(query_string);
         if matches!(header, Sent::Repeated) || matches!(parameter, Sent::Repeated) {
-            return Ok(Verdict::Refused(Refusal::Repeated));
+            return Ok(Some(Verdict::Refused(Refusal::Repeated)));
         }
         let candidates = [
             match &parameter {
@@ -197,34 +198,20 @@ impl Engine {
         let mut refusal = Refusal::NotPresented;
         let mut candidates = candidates.into_iter().filter(|presented| !presented.is_empty());
         while let Some(presented) = candidates.next() {
-            let verdict = match self.verify_cached(presented) {
-                Some(verdict) => verdict,
-                None => {
-                    let opened = self.opened(py)?;
-                    match verify_in_place(py, &opened, presented)? {
-                        Some(verdict) => verdict,
-                        None => {
-                            let left = iter::once(presented).chain(candidates);
-                            return Ok(Verdict::Open(Question::new(opened, left)));
-                        }
-                    }
-                }
+            // The hot path: a cached key is verified here, with the GIL and without a wait.
+            let verdict = keys.verify_cached(presented);
+            let verdict = verdict.or_else(|| verify_in_place(scope.py(), keys, presented));
+            let Some(verdict) = verdict else {
+                let left = iter::once(presented).chain(candidates);
+                let question = Question::new(Arc::clone(&opened), left, kind);
+                return Ok(Some(Verdict::Open(question)));
             };
-            if let Some(verified) = accepted(py, presented, verdict)? {
-                return Ok(Verdict::Verified(verified));
+            if let Some(key) = accepted(kind, presented, verdict)? {
+                return Ok(Some(Verdict::Good(key)));
             }
             refusal = Refusal::Denied;
         }
-        Ok(Verdict::Refused(refusal))
-    }
-
-    /// The hot path: a cached key is verified here, with the GIL and without a wait.
-    #[inline]
-    fn verify_cached(
-        &self,
-        presented: &[u8],
-    ) -> Option<Result<simple_security::VerifiedKey, Denied>> {
-        self.opened.load().as_deref().and_then(Owned::get)?.keys.verify_cached(presented)
+        Ok(Some(Verdict::Refused(refusal)))
     }
 
     /// What is open in this process. The GIL is let go while it is opened.
@@ -261,7 +248,7 @@ impl Engine {
         match self.make() {
             Ok((opened, secret)) => {
                 open.push(Arc::downgrade(&opened.keys));
-                self.opened.store(Some(Arc::new(Owned::new(opened))));
+                *self.lock_opened() = Some(Arc::new(Owned::new(opened)));
                 *failed = None;
                 Ok(secret)
             }
@@ -296,8 +283,14 @@ impl Engine {
         }
     }
 
+    /// What is open in this process, if anything is.
+    #[inline]
     fn opened_here(&self) -> Option<Arc<Owned<Opened>>> {
-        self.opened.load_full().filter(|opened| opened.get().is_some())
+        self.lock_opened().as_ref().filter(|opened| opened.get().is_some()).cloned()
+    }
+
+    fn lock_opened(&self) -> MutexGuard<'_, Option<Arc<Owned<Opened>>>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the open engine something that may take long.
@@ -322,14 +315,20 @@ impl Engine {
 /// is asked at once. `None`: the store is on a network, and must be asked.
 fn verify_in_place(
     py: Python<'_>,
-    opened: &Owned<Opened>,
+    keys: &ApiKeys,
     presented: &[u8],
-) -> PyResult<Option<Result<simple_security::VerifiedKey, Denied>>> {
-    let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
+) -> Option<Result<simple_security::VerifiedKey, Denied>> {
     if keys.is_embedded() {
-        return Ok(Some(py.detach(|| pollster::block_on(keys.verify(presented)))));
+        return Some(py.detach(|| pollster::block_on(keys.verify(presented))));
     }
-    Ok(keys.verify_at_once(presented))
+    keys.verify_at_once(presented)
+}
+
+/// The headers of a request.
+fn headers<'py>(scope: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
+    let missing = || PyKeyError::new_err("the ASGI scope of a request has headers");
+    let headers = scope.get_item(intern!(scope.py(), "headers"))?.ok_or_else(missing)?;
+    Ok(headers.cast_into()?)
 }
 
 /// A thread that was forked in the middle of a call does not go on: it is not in the child.

@@ -28,7 +28,7 @@ mod _core {
     #[pymodule_export]
     use super::seldom::Seldom;
     #[pymodule_export]
-    use super::verdict::{Question, Refusal, VerifiedKey};
+    use super::verdict::{Question, Refusal, VerifiedKey, let_in};
     #[pymodule_export]
     use super::{hide_docs, main, parameters, settings};
 

@@ -13,18 +13,27 @@ use crate::errors::store_unavailable;
 use crate::fork::Owned;
 
 /// What can be said at once.
-pub(crate) enum Verdict {
-    Verified(VerifiedKey),
+pub(crate) enum Verdict<'py> {
+    /// The key, of the class that was asked for.
+    Good(Bound<'py, PyAny>),
     Refused(Refusal),
     Open(Question),
 }
 
-/// A key that was verified for one request.
-#[pyclass(frozen, module = "fastapi_simple_security._core")]
-pub struct VerifiedKey {
-    key: Py<PyString>,
-    verified: simple_security::VerifiedKey,
+impl<'py> Verdict<'py> {
+    /// As Python has it.
+    pub(crate) fn shown(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Good(key) => Ok(key),
+            Self::Refused(refusal) => refusal.into_bound_py_any(py),
+            Self::Open(question) => question.into_bound_py_any(py),
+        }
+    }
 }
+
+/// What is known of a key, as it was when it was verified.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct VerifiedKey(simple_security::VerifiedKey);
 
 /// Why a request may not pass.
 #[pyclass(frozen, eq, eq_int, hash, module = "fastapi_simple_security._core")]
@@ -44,52 +53,27 @@ pub struct Question {
     opened: Arc<Owned<Opened>>,
     /// The keys of the request that are not refused yet, in their order.
     presented: Vec<Vec<u8>>,
+    kind: Py<PyType>,
 }
 
 #[pymethods]
 impl VerifiedKey {
-    /// The key as it was sent.
-    #[getter]
-    fn key(&self, py: Python<'_>) -> Py<PyString> {
-        self.key.clone_ref(py)
-    }
-
     /// The public handle of the key.
     #[getter]
     fn id(&self) -> String {
-        KeyId::to_string(&self.verified.id())
+        KeyId::to_string(&self.0.id())
     }
 
     /// The name of the key, empty where it has none.
     #[getter]
     fn name(&self) -> &str {
-        self.verified.record().name.as_str()
+        self.0.record().name.as_str()
     }
 
     /// From when on it is refused, in Unix seconds; `None` when it never expires.
     #[getter]
     fn expires_at(&self) -> Option<i64> {
-        self.verified.record().expiry().map(Timestamp::seconds)
-    }
-
-    /// Lets the request of a scope in, as `Engine.admit` does.
-    pub(crate) fn let_in<'py>(
-        slf: &Bound<'py, Self>,
-        scope: &Bound<'py, PyDict>,
-        mark: &Bound<'py, PyString>,
-        kind: &Bound<'py, PyType>,
-    ) -> PyResult<()> {
-        let py = slf.py();
-        let key = new_text(py)?.call1((kind, &slf.get().key))?;
-        key.setattr(intern!(py, "_verified"), slf)?;
-        let state = intern!(py, "state");
-        let own = match scope.get_item(state)? {
-            Some(given) => given.cast_into::<PyDict>()?.copy()?,
-            None => PyDict::new(py),
-        };
-        own.set_item(intern!(py, "api_key"), &key)?;
-        scope.set_item(state, own)?;
-        scope.set_item(mark, key)
+        self.0.record().expiry().map(Timestamp::seconds)
     }
 
     fn __repr__(&self) -> String {
@@ -99,14 +83,14 @@ impl VerifiedKey {
 
 #[pymethods]
 impl Question {
-    /// Asks the store, and holds this thread until it has answered, or was given up. Gives back a
-    /// `VerifiedKey` or a `Refusal`.
+    /// Asks the store, and holds this thread until it has answered, or was given up. Gives back the
+    /// key or a `Refusal`.
     fn ask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let opened = self.opened.get().ok_or_else(forked_meanwhile)?;
         for presented in &self.presented {
             let verdict = py.detach(|| pollster::block_on(opened.keys.verify(presented)));
-            if let Some(verified) = accepted(py, presented, verdict)? {
-                return verified.into_bound_py_any(py);
+            if let Some(key) = accepted(self.kind.bind(py), presented, verdict)? {
+                return Ok(key);
             }
         }
         Refusal::Denied.into_bound_py_any(py)
@@ -117,26 +101,49 @@ impl Question {
     pub(crate) fn new<'a>(
         opened: Arc<Owned<Opened>>,
         presented: impl Iterator<Item = &'a [u8]>,
+        kind: &Bound<'_, PyType>,
     ) -> Self {
-        Self { opened, presented: presented.map(<[u8]>::to_vec).collect() }
+        let presented = presented.map(<[u8]>::to_vec).collect();
+        Self { opened, presented, kind: kind.clone().unbind() }
     }
 }
 
-/// The key that was verified, if it was.
+/// Lets the request of a scope in: leaves its key there under `mark`, and as `api_key` in a state
+/// that is this request's own, for a server may hand one state to many requests.
+#[pyfunction]
+pub(crate) fn let_in(
+    scope: &Bound<'_, PyDict>,
+    mark: &Bound<'_, PyString>,
+    key: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = scope.py();
+    let state = intern!(py, "state");
+    let own = match scope.get_item(state)? {
+        Some(given) => given.cast_into::<PyDict>()?.copy()?,
+        None => PyDict::new(py),
+    };
+    own.set_item(intern!(py, "api_key"), key)?;
+    scope.set_item(state, own)?;
+    scope.set_item(mark, key)
+}
+
+/// The key that was verified, if it was: a `kind`, which is a `str` with the attribute `_verified`.
 #[inline]
-pub(crate) fn accepted(
-    py: Python<'_>,
+pub(crate) fn accepted<'py>(
+    kind: &Bound<'py, PyType>,
     presented: &[u8],
     verdict: Result<simple_security::VerifiedKey, Denied>,
-) -> PyResult<Option<VerifiedKey>> {
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = kind.py();
     match verdict {
         Ok(verified) => {
-            let key = match std::str::from_utf8(presented) {
-                Ok(key) => PyString::new(py, key),
+            let text = match std::str::from_utf8(presented) {
+                Ok(text) => PyString::new(py, text),
                 Err(_) => PyString::new(py, &String::from_utf8_lossy(presented)),
             };
-            let key = key.unbind();
-            Ok(Some(VerifiedKey { key, verified }))
+            let key = new_text(py)?.call1((kind, text))?;
+            key.setattr(intern!(py, "_verified"), VerifiedKey(verified))?;
+            Ok(Some(key))
         }
         Err(Denied::Unavailable(error)) => Err(store_unavailable(py, &error)),
         Err(reason) => {

@@ -16,7 +16,8 @@ def ask_for_unknown_keys(thread):
     number = 0
     while not stop.is_set():
         number += 1
-        security._engine.check([(b"api-key", f"no-key-{thread}-{number}".encode())], b"")
+        headers = [(b"api-key", f"no-key-{thread}-{number}".encode())]
+        security._engine.verify({"headers": headers}, "mark", str)
 
 threads = [threading.Thread(target=ask_for_unknown_keys, args=(n,)) for n in range(2)]
 for thread in threads:

@@ -179,13 +179,20 @@ impl KeyFormat {
 
     /// The digest to look up, if the bytes can be a key.
     ///
+    /// # Errors
+    /// Those of [`KeyFormat::check`].
+    pub fn parse(&self, presented: &[u8]) -> Result<KeyDigest, Malformed> {
+        self.check(presented).map(|()| KeyDigest::of(presented))
+    }
+
+    /// Whether the bytes can be a key.
+    ///
     /// Whatever does not start with our prefix can be one: keys of the old package and keys that
     /// were imported have no shape.
     ///
     /// # Errors
     /// [`Malformed`] says why the bytes cannot be a key.
-    #[inline]
-    pub fn parse(&self, presented: &[u8]) -> Result<KeyDigest, Malformed> {
+    pub(crate) fn check(&self, presented: &[u8]) -> Result<(), Malformed> {
         if presented.is_empty() {
             return Err(Malformed::Empty);
         }
@@ -201,7 +208,7 @@ impl KeyFormat {
                 return Err(Malformed::Checksum);
             }
         }
-        Ok(KeyDigest::of(presented))
+        Ok(())
     }
 
     /// The digest of a key of the caller's own, which is to be taken in.
