@@ -1,7 +1,9 @@
 """The engine, written in Rust. Importing it opens nothing and starts no thread."""
 
 from collections.abc import Callable, MutableMapping
-from typing import Any, Generic, TypeAlias, TypeVar, final
+from typing import Any, TypeAlias, TypeVar, final
+
+from fastapi_simple_security._api_key import ApiKey
 
 __all__ = [
     "CURSOR_PATTERN",
@@ -16,7 +18,6 @@ __all__ = [
     "after_fork_in_parent",
     "before_fork",
     "hide_docs",
-    "let_in",
     "main",
     "parameters",
     "settings",
@@ -32,9 +33,6 @@ _Details: TypeAlias = tuple[str, str, str, int, int | None, int | None, int, int
 
 _Outcome = TypeVar("_Outcome")
 
-#: A class of `str` whose instances know the `VerifiedKey` that they were made of.
-_Key = TypeVar("_Key", bound=str)
-
 #: What was done, from when on it holds everywhere, and in how many seconds that is.
 _Changed: TypeAlias = tuple[_Outcome, str, float]
 
@@ -46,6 +44,7 @@ class Engine:
     def __new__(
         cls,
         announce: Callable[[str], object],
+        kind: type[ApiKey],
         *,
         secret: str | None = None,
         db_location: str | None = None,
@@ -59,12 +58,11 @@ class Engine:
     def refusal_status(self) -> int: ...
     def open(self) -> None: ...
     def close(self) -> None: ...
-    def verify(
-        self, scope: MutableMapping[str, Any], mark: str, kind: type[_Key]
-    ) -> _Key | Refusal | Question[_Key] | None: ...
-    def admit(
-        self, scope: MutableMapping[str, Any], mark: str, kind: type[_Key]
-    ) -> _Key | Refusal | Question[_Key] | None: ...
+    @property
+    def mark(self) -> str: ...
+    def verify(self, scope: MutableMapping[str, Any]) -> ApiKey | Refusal | Question | None: ...
+    def admit(self, scope: MutableMapping[str, Any]) -> ApiKey | Refusal | Question | None: ...
+    def let_in(self, scope: MutableMapping[str, Any], key: ApiKey) -> None: ...
     def check_admin(self, headers: list[tuple[bytes, bytes]]) -> Refusal | None: ...
 
 @final
@@ -115,8 +113,8 @@ class VerifiedKey:
 
 #: What only a store on the network can answer. `ask` waits for it: it is not for the event loop.
 @final
-class Question(Generic[_Key]):
-    def ask(self) -> _Key | Refusal: ...
+class Question:
+    def ask(self) -> ApiKey | Refusal: ...
 
 @final
 class Refusal:
@@ -133,7 +131,6 @@ class Seldom:
     def happened(self) -> int | None: ...
 
 def hide_docs() -> bool: ...
-def let_in(scope: MutableMapping[str, Any], mark: str, key: str) -> None: ...
 def main(arguments: list[str]) -> int: ...
 def parameters() -> list[tuple[str, str, str]]: ...
 def settings() -> list[tuple[str | None, str | None, str | None, str, str, str]]: ...

@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Optional, TypeAlias
+from typing import TYPE_CHECKING, Any, Optional
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Send
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 from fastapi_simple_security import _answers, _middleware_docs
 from fastapi_simple_security._admin_routes import admin_secret_of
 from fastapi_simple_security._api_key import ApiKey
-from fastapi_simple_security._core import Question, Refusal, let_in
+from fastapi_simple_security._core import Question, Refusal
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
 from fastapi_simple_security._middleware_lifespan import run_lifespan
 from fastapi_simple_security._open_paths import OpenPaths
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastapi_simple_security._security import SimpleSecurity
 
 Scope = MutableMapping[str, Any]
-Found: TypeAlias = "ApiKey | Refusal | Question[ApiKey] | None"
+Found = ApiKey | Refusal | Question | None
 
 
 class ApiKeyMiddleware:
@@ -70,7 +70,6 @@ class ApiKeyMiddleware:
         self.app = app
         self.security = security or _default_security()
         self._engine = self.security._engine
-        self._verified = self.security._verified
         self._admit: Callable[..., Found] = _undecided
         self._wrong: ConfigurationError | None = None
         try:
@@ -84,7 +83,7 @@ class ApiKeyMiddleware:
         This is the hot path: no coroutine stands between the server and the app.
         """
         try:
-            admitted = self._admit(scope, self._verified, ApiKey)
+            admitted = self._admit(scope)
         except SecurityError as error:
             return self._decide(scope, receive, send, error)
         if isinstance(admitted, ApiKey):
@@ -96,7 +95,7 @@ class ApiKeyMiddleware:
         scope: Scope,
         receive: Receive,
         send: Send,
-        found: "Found | SecurityError",
+        found: Found | SecurityError,
     ) -> None:
         """All that is not let in by its key at once."""
         if self._admit is _undecided:
@@ -113,7 +112,7 @@ class ApiKeyMiddleware:
         else:
             await _answers.send_answer(refusal, scope, receive, send)
 
-    async def _refusal(self, scope: Scope, found: "Found | SecurityError") -> Exception | None:
+    async def _refusal(self, scope: Scope, found: Found | SecurityError) -> Exception | None:
         """Why a request may not pass; `None` when it may."""
         self._check()
         if self._open_paths.lets_in(scope):
@@ -127,7 +126,7 @@ class ApiKeyMiddleware:
         if found is None:
             if not self._engine.is_open:
                 await wait_for_store(self._engine.open)
-            found = self._engine.admit(scope, self._verified, ApiKey)
+            found = self._engine.admit(scope)
         if isinstance(found, Question):
             found = await self._answer(found, scope)
         if isinstance(found, ApiKey):
@@ -148,18 +147,18 @@ class ApiKeyMiddleware:
     async def _admit_beside_secret(self, scope: Scope) -> ApiKey | Refusal | None:
         """Admits a request by its key, whatever it has in `secret-key`."""
         headers = [header for header in scope.get("headers", ()) if not _is_secret(header)]
-        found = self._engine.verify({**scope, "headers": headers}, self._verified, ApiKey)
+        found = self._engine.verify({**scope, "headers": headers})
         if isinstance(found, Question):
             return await self._answer(found, scope)
         if isinstance(found, ApiKey):
-            let_in(scope, self._verified, found)
+            self._engine.let_in(scope, found)
         return found
 
-    async def _answer(self, question: "Question[ApiKey]", scope: Scope) -> ApiKey | Refusal:
+    async def _answer(self, question: Question, scope: Scope) -> ApiKey | Refusal:
         """Asks the store what the engine could not tell at once, and admits a request by that."""
         answer = await wait_for_store(question.ask)
         if isinstance(answer, ApiKey):
-            let_in(scope, self._verified, answer)
+            self._engine.let_in(scope, answer)
         return answer
 
     def _open(self) -> None:
@@ -179,7 +178,7 @@ class ApiKeyMiddleware:
             self._admit = self._engine.admit
 
 
-def _undecided(_scope: Scope, _mark: str, _class: type[ApiKey]) -> None:
+def _undecided(_scope: Scope) -> None:
     """In place of the engine's `admit` until the first request has come."""
 
 

@@ -73,6 +73,7 @@ class SimpleSecurity(KeyHeader):
         super().__init__()
         self._engine = _core.Engine(
             _print_generated_secret,
+            ApiKey,
             secret=secret,
             db_location=None if db_location is None else os.fspath(db_location),
             automatic_expiration=_text(automatic_expiration),
@@ -80,7 +81,6 @@ class SimpleSecurity(KeyHeader):
             refusal_status=_text(refusal_status),
         )
         _instances.add(self)
-        self._verified = f"fastapi_simple_security.{id(self)}"
         self._hide_docs = _core.hide_docs() if hide_docs is None else hide_docs
 
     @cached_property
@@ -117,7 +117,7 @@ class SimpleSecurity(KeyHeader):
         """
         scope = connection.scope
         try:
-            found = self._engine.verify(scope, self._verified, ApiKey)
+            found = self._engine.verify(scope)
             # At once, but for a store that is on a network, or is not open yet.
             while not isinstance(found, ApiKey):
                 if isinstance(found, Refusal):
@@ -129,14 +129,14 @@ class SimpleSecurity(KeyHeader):
         return found
 
     async def _wait(
-        self, scope: MutableMapping[str, Any], question: "Question[ApiKey] | None"
-    ) -> "ApiKey | Refusal | Question[ApiKey] | None":
+        self, scope: MutableMapping[str, Any], question: Question | None
+    ) -> ApiKey | Refusal | Question | None:
         if question is None:
             await wait_for_store(self.open)
-            return self._engine.verify(scope, self._verified, ApiKey)
+            return self._engine.verify(scope)
         found = await wait_for_store(question.ask)
         if isinstance(found, ApiKey):
-            scope[self._verified] = found
+            scope[self._engine.mark] = found
         return found
 
     def open(self) -> None:

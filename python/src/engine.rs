@@ -16,7 +16,7 @@ use simple_security::{ApiKeys, Denied, KeyError};
 use crate::credential::{self, Sent};
 use crate::errors::{Failure, invalid, store_unavailable, unavailable};
 use crate::fork::{self, Owned};
-use crate::verdict::{Question, Refusal, Verdict, accepted, let_in};
+use crate::verdict::{Question, Refusal, Verdict, accepted};
 
 /// What was opened, and by which settings.
 pub(crate) struct Opened {
@@ -30,6 +30,10 @@ pub struct Engine {
     arguments: Arguments,
     /// Called with the admin secret, once, when one was generated.
     announce: Py<PyAny>,
+    /// What a verified key is given as: a `str` with the attribute `_verified`.
+    kind: Py<PyType>,
+    /// Where the key of a request is in its scope.
+    mark: Py<PyString>,
     /// Locked for a moment with the GIL, or by `fork::exclusively`: a fork finds it free.
     opened: Mutex<Option<Arc<Owned<Opened>>>>,
     /// How often it was tried in vain to open it.
@@ -43,9 +47,11 @@ pub struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (announce, *, secret=None, db_location=None, automatic_expiration=None, key_prefix=None, refusal_status=None))]
+    #[pyo3(signature = (announce, kind, *, secret=None, db_location=None, automatic_expiration=None, key_prefix=None, refusal_status=None))]
     fn new(
+        py: Python<'_>,
         announce: Py<PyAny>,
+        kind: Py<PyType>,
         secret: Option<String>,
         db_location: Option<String>,
         automatic_expiration: Option<String>,
@@ -61,6 +67,8 @@ impl Engine {
                 refusal_status,
             },
             announce,
+            kind,
+            mark: PyString::new(py, &format!("fastapi_simple_security.{}", next_number())).unbind(),
             opened: Mutex::new(None),
             failures: AtomicU64::new(0),
             failed: Mutex::new(None),
@@ -101,37 +109,32 @@ impl Engine {
         opened.get().map(|opened| opened.settings.refusal_status).ok_or_else(forked_meanwhile)
     }
 
+    /// Where `verify` and `admit` leave a key in a scope.
+    #[getter]
+    fn mark(&self, py: Python<'_>) -> Py<PyString> {
+        self.mark.clone_ref(py)
+    }
+
     /// Verifies the key of a request: of its query parameter first, then of its header. One good
-    /// one is enough. Gives back the key, as a `kind`, and leaves it in the scope under `mark`; or
-    /// a `Refusal`; or the `Question` that must be asked; or `None` before the store is open.
-    /// `kind` is a `str` with the attribute `_verified`.
-    fn verify<'py>(
-        &self,
-        scope: &Bound<'py, PyDict>,
-        mark: &Bound<'py, PyString>,
-        kind: &Bound<'py, PyType>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// one is enough. Gives back the key, and leaves it in the scope; or a `Refusal`; or the
+    /// `Question` that must be asked; or `None` before the store is open.
+    fn verify<'py>(&self, scope: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let mark = self.mark.bind(scope.py());
         if let Some(key) = scope.get_item(mark)? {
             return Ok(Some(key));
         }
         let header = credential::key_header(&headers(scope)?)?;
-        let Some(verdict) = self.first_good(scope, &header, kind)? else { return Ok(None) };
+        let Some(verdict) = self.first_good(scope, &header)? else { return Ok(None) };
         if let Verdict::Good(key) = &verdict {
             scope.set_item(mark, key)?;
         }
         verdict.shown(scope.py()).map(Some)
     }
 
-    /// Lets a request in that has a good key, as `verify` finds it: leaves the key in its scope as
-    /// `let_in` does. Gives back what `verify` does, and `None` too where more than the key decides:
-    /// for a request with a header `secret-key`.
-    fn admit<'py>(
-        &self,
-        scope: &Bound<'py, PyDict>,
-        mark: &Bound<'py, PyString>,
-        kind: &Bound<'py, PyType>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if let Some(key) = scope.get_item(mark)? {
+    /// Lets a request in that has a good key, as `verify` finds it. Gives back what `verify` does,
+    /// and `None` too where more than the key decides: for a request with a header `secret-key`.
+    fn admit<'py>(&self, scope: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some(key) = scope.get_item(self.mark.bind(scope.py()))? {
             return Ok(Some(key));
         }
         // A scope without headers is none of a request.
@@ -139,11 +142,25 @@ impl Engine {
             return Ok(None);
         };
         let Some(header) = credential::key_header_alone(headers.cast()?)? else { return Ok(None) };
-        let Some(verdict) = self.first_good(scope, &header, kind)? else { return Ok(None) };
+        let Some(verdict) = self.first_good(scope, &header)? else { return Ok(None) };
         if let Verdict::Good(key) = &verdict {
-            let_in(scope, mark, key)?;
+            self.let_in(scope, key)?;
         }
         verdict.shown(scope.py()).map(Some)
+    }
+
+    /// Lets a request in with this key: leaves it in the scope, and as `api_key` in a state that is
+    /// this request's own, for a server may hand one state to many requests.
+    fn let_in(&self, scope: &Bound<'_, PyDict>, key: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = scope.py();
+        let state = intern!(py, "state");
+        let own = match scope.get_item(state)? {
+            Some(given) => given.cast_into::<PyDict>()?.copy()?,
+            None => PyDict::new(py),
+        };
+        own.set_item(intern!(py, "api_key"), key)?;
+        scope.set_item(state, own)?;
+        scope.set_item(&self.mark, key)
     }
 
     /// Why a request may not change keys; `None` when it may.
@@ -175,8 +192,8 @@ impl Engine {
         &self,
         scope: &Bound<'py, PyDict>,
         header: &Sent<Bound<'_, PyBytes>>,
-        kind: &Bound<'py, PyType>,
     ) -> PyResult<Option<Verdict<'py>>> {
+        let kind = self.kind.bind(scope.py());
         let Some(opened) = self.opened_here() else { return Ok(None) };
         let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
         let query_string = scope.get_item(intern!(scope.py(), "query_string"))?;
@@ -322,6 +339,12 @@ fn verify_in_place(
         return Some(py.detach(|| pollster::block_on(keys.verify(presented))));
     }
     keys.verify_at_once(presented)
+}
+
+/// Another number each time, so that each engine has a mark of its own.
+fn next_number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The headers of a request.

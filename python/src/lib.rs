@@ -28,7 +28,7 @@ mod _core {
     #[pymodule_export]
     use super::seldom::Seldom;
     #[pymodule_export]
-    use super::verdict::{Question, Refusal, VerifiedKey, let_in};
+    use super::verdict::{Question, Refusal, VerifiedKey};
     #[pymodule_export]
     use super::{hide_docs, main, parameters, settings};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyString, PyType};
 use pyo3::{IntoPyObjectExt, intern};
 use simple_security::{Denied, KeyId, Timestamp};
 
@@ -106,25 +106,6 @@ impl Question {
         let presented = presented.map(<[u8]>::to_vec).collect();
         Self { opened, presented, kind: kind.clone().unbind() }
     }
-}
-
-/// Lets the request of a scope in: leaves its key there under `mark`, and as `api_key` in a state
-/// that is this request's own, for a server may hand one state to many requests.
-#[pyfunction]
-pub(crate) fn let_in(
-    scope: &Bound<'_, PyDict>,
-    mark: &Bound<'_, PyString>,
-    key: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    let py = scope.py();
-    let state = intern!(py, "state");
-    let own = match scope.get_item(state)? {
-        Some(given) => given.cast_into::<PyDict>()?.copy()?,
-        None => PyDict::new(py),
-    };
-    own.set_item(intern!(py, "api_key"), key)?;
-    scope.set_item(state, own)?;
-    scope.set_item(mark, key)
 }
 
 /// The key that was verified, if it was: a `kind`, which is a `str` with the attribute `_verified`.
