@@ -36,17 +36,23 @@ __all__ = [
 ]
 
 api_key_security = SimpleSecurity()
-api_key_router = api_key_security.drop_in_router
 
 if TYPE_CHECKING:
     api_key_admin_router = api_key_security.resource_router
+    api_key_router = api_key_security.drop_in_router
+else:
 
+    def __getattr__(name: str) -> Any:
+        # Made for who asks for them: for the first parameter of a route FastAPI imports much, which
+        # takes five times as long as all of this package.
+        if name == "api_key_admin_router":
+            return api_key_security.resource_router
+        if name == "api_key_router":
+            return api_key_security.drop_in_router
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-def __getattr__(name: str) -> Any:
-    # Made for who asks for it: the others do not pay for its models at import.
-    if name == "api_key_admin_router":
-        return api_key_security.resource_router
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
 
 
 mask_keys_in_access_log()

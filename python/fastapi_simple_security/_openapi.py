@@ -5,6 +5,9 @@ each costs every request more than verifying a key does (`make bench`). So the
 second scheme is added where FastAPI collects them for the OpenAPI document. That is inside of
 FastAPI, and may be another place in another version: it is tried out once, and where it does not
 work the second dependency is there after all.
+
+It is tried out when FastAPI first asks for the parameters of the dependency, and not at import,
+which is paid for by those too that never ask.
 """
 
 from collections.abc import Callable
@@ -24,14 +27,26 @@ _COLLECTORS = ("_get_openapi_security_definitions", "get_openapi_security_defini
 _Collector = Callable[..., tuple[dict[str, Any], list[dict[str, Any]]]]
 
 
+class _DependencySignature:
+    """What FastAPI takes for the parameters of a dependency.
+
+    The class of a dependency has none of this kind: `inspect` finds that of its constructor.
+    """
+
+    def __get__(self, dependency: object, owner: type) -> Signature:
+        if dependency is None:
+            raise AttributeError("__signature__")
+        return Signature(_parameters())
+
+
 class KeyHeader(SecurityBase):
     """A scheme that is shown as the header `api-key`, and with it the parameter of that name."""
+
+    __signature__ = _DependencySignature()
 
     def __init__(self) -> None:
         self.model = APIKey.model_validate({"in": "header", "name": "api-key"})
         self.scheme_name = "API key header"
-        # What FastAPI takes for the parameters of the dependency.
-        self.__signature__ = Signature(_parameters())
 
 
 class KeyQuery(SecurityBase):
@@ -59,7 +74,10 @@ def _parameters() -> list[Parameter]:
 
 @cache
 def _header_brings_query() -> bool:
-    """Lets the header bring the parameter along; false where FastAPI cannot be made to."""
+    """Lets the header bring the parameter along; false where FastAPI cannot be made to.
+
+    Threads that ask at once may do so twice: that adds nothing twice.
+    """
     for name in _COLLECTORS:
         collector: _Collector | None = getattr(openapi, name, None)
         if collector is not None:

@@ -7,7 +7,6 @@ import sys
 import weakref
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
-from functools import cached_property
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -17,8 +16,8 @@ from starlette.requests import HTTPConnection
 from fastapi_simple_security import _answers, _core
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import Question, Refusal
-from fastapi_simple_security._drop_in import drop_in_router
 from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._made_once import made_once
 from fastapi_simple_security._openapi import KeyHeader
 from fastapi_simple_security._waiting import wait_for_store
 
@@ -83,7 +82,7 @@ class SimpleSecurity(KeyHeader):
         _instances.add(self)
         self._hide_docs = _core.hide_docs() if hide_docs is None else hide_docs
 
-    @cached_property
+    @made_once
     def router(self) -> APIRouter:
         """All routes for the administrator: those of the old package, and the resource API."""
         router = APIRouter()
@@ -91,17 +90,19 @@ class SimpleSecurity(KeyHeader):
         router.include_router(self.resource_router)
         return router
 
-    @cached_property
+    @made_once
     def drop_in_router(self) -> APIRouter:
         """The four routes of the old package: `/new`, `/revoke`, `/renew` and `/logs`."""
+        # Imported by who asks for it, as below: its models cost some milliseconds.
+        from fastapi_simple_security._drop_in import drop_in_router
+
         return drop_in_router(
             self._engine, lifespan=self._lifespan, include_in_schema=not self._hide_docs
         )
 
-    @cached_property
+    @made_once
     def resource_router(self) -> APIRouter:
         """The resource API: `/keys`."""
-        # Imported by who asks for it: its models cost some milliseconds.
         from fastapi_simple_security._resource import resource_router
 
         return resource_router(

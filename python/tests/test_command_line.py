@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,21 +26,58 @@ VARYING = [
 ]
 
 
-def program(
-    database: Path, *arguments: str, text: str = "", **settings: str
-) -> subprocess.CompletedProcess[str]:
-    """Runs the program as installed: by the function that its script calls."""
-    source = "from fastapi_simple_security._command_line import main; main()"
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", source, *arguments],
-        input=text,
-        cwd=database.parent,
-        env=servers.environment(database, None, **settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+# Runs the program as installed, by the function that its script calls, once for each line of its
+# input. Each run is a process of its own, a fork: so all of them together import FastAPI once.
+RUNS = """
+import json, os, signal, sys
+from fastapi_simple_security._command_line import main
+for line in sys.stdin:
+    run = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        os.chdir(run["directory"])
+        os.environ.clear()
+        os.environ.update(run["environment"])
+        for number, path in enumerate(run["files"]):
+            os.dup2(os.open(path, os.O_RDWR), number)
+        sys.argv[1:] = run["arguments"]
+        main()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    directory = tmp_path_factory.mktemp("program")
+    files = [directory / name for name in ("input", "output", "errors")]
+    command = [sys.executable, "-W", "error", "-c", RUNS]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        to_process, from_process = process.stdin, process.stdout
+
+        def run(
+            database: Path, *arguments: str, text: str = "", **settings: str
+        ) -> subprocess.CompletedProcess[str]:
+            for file, written in zip(files, (text, "", ""), strict=True):
+                file.write_text(written)
+            order = {
+                "arguments": arguments,
+                "directory": str(database.parent),
+                "environment": servers.environment(database, None, **settings),
+                "files": list(map(str, files)),
+            }
+            print(json.dumps(order), file=to_process, flush=True)
+            code = int(from_process.readline())
+            _, output, errors = (file.read_text() for file in files)
+            return subprocess.CompletedProcess(list(arguments), code, output, errors)
+
+        yield run
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +98,7 @@ def general(text: str) -> str:
     return text
 
 
-def test_a_running_app_knows_at_once(database: Path, canaries: set[str]) -> None:
+def test_a_running_app_knows_at_once(database: Path, canaries: set[str], program: Program) -> None:
     with servers.uvicorn(database, secret=SECRET) as server:
         admin, connection = server.admin(SECRET, canaries), server.connect()
         key = admin.new()
@@ -84,7 +122,9 @@ def test_a_running_app_knows_at_once(database: Path, canaries: set[str]) -> None
         assert connection.secure(own).status == 403
 
 
-def test_both_programs_do_the_same(database: Path, binary: Path, canaries: set[str]) -> None:
+def test_both_programs_do_the_same(
+    database: Path, binary: Path, canaries: set[str], program: Program
+) -> None:
     """The same commands on a database each: all but the names of the programs is the same."""
     theirs = database.with_name("other.db")
     old = database.with_name("old.db")
@@ -144,7 +184,7 @@ def test_both_programs_do_the_same(database: Path, binary: Path, canaries: set[s
     old.unlink()
 
 
-def test_a_store_is_made_and_copied(database: Path, canaries: set[str]) -> None:
+def test_a_store_is_made_and_copied(database: Path, canaries: set[str], program: Program) -> None:
     made = program(database, "init")
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout.startswith(f"made {database}; a change of a key holds at once ")
@@ -155,7 +195,7 @@ def test_a_store_is_made_and_copied(database: Path, canaries: set[str]) -> None:
     assert program(copy, "keys", "export").stdout == program(database, "keys", "export").stdout
 
 
-def test_settings_are_those_of_the_package(database: Path) -> None:
+def test_settings_are_those_of_the_package(database: Path, program: Program) -> None:
     wrong = program(database, "keys", "list", FAST_API_SIMPLE_SECURITY_AUTOMATIC_EXPIRATION="soon")
     assert wrong.returncode == 2
     assert wrong.stderr == (
@@ -168,7 +208,9 @@ def test_settings_are_those_of_the_package(database: Path) -> None:
     assert not database.exists()
 
 
-def test_a_closed_pipe_is_no_traceback(database: Path, canaries: set[str]) -> None:
+def test_a_closed_pipe_is_no_traceback(
+    database: Path, canaries: set[str], program: Program
+) -> None:
     rows = "".join(f'{{"sha256":"{number:064x}"}}\n' for number in range(3000))
     assert program(database, "keys", "import", "-", "--yes", text=rows).returncode == 0
     source = "from fastapi_simple_security._command_line import main; main()"
@@ -187,7 +229,7 @@ def test_a_closed_pipe_is_no_traceback(database: Path, canaries: set[str]) -> No
     assert head.stdout.startswith("ID ")
 
 
-def test_control_c_ends_it_and_leaves_nothing(database: Path) -> None:
+def test_control_c_ends_it_and_leaves_nothing(database: Path, program: Program) -> None:
     file = database.with_name("keys.csv")
     with file.open("w") as rows:
         rows.write("sha256\n")

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,39 @@ EXAMPLES = 100
 SECRET = "secret-of-the-schema-test"
 
 
-@pytest.mark.parametrize("serve", [servers.uvicorn, servers.axum])
-def test_the_schema_holds(database: Path, canaries: set[str], serve: Any) -> None:
-    with serve(database, secret=SECRET) as server:
-        key = ResourceAdmin(server.connect(), SECRET, canaries).new()
-        schema = database.parent / "openapi.json"
-        told = server.connect().get("/openapi.json").json
-        schema.write_text(json.dumps(without_our_prefix(with_links(told))))
-        report = run_schemathesis(server, schema, key)
+FACES: dict[str, Any] = {"uvicorn": servers.uvicorn, "axum": servers.axum}
+
+
+@pytest.fixture(scope="module")
+def reports(
+    tmp_path_factory: pytest.TempPathFactory, database_directories: list[Path], canaries: set[str]
+) -> Iterator[dict[str, Future[str]]]:
+    """What is said of each face: of all at the same time, as it takes so long."""
+    directories = {face: tmp_path_factory.mktemp(face) for face in FACES}
+    database_directories.extend(directories.values())
+    with ThreadPoolExecutor(len(FACES)) as threads:
+        yield {
+            face: threads.submit(report_on, serve, directories[face], canaries)
+            for face, serve in FACES.items()
+        }
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_the_schema_holds(reports: dict[str, Future[str]], face: str) -> None:
+    report = reports[face].result()
     print(report)
     # A phase that had nothing to try would pass too.
     for phase in ("Coverage", "Fuzzing", "Stateful"):
         assert f"✅ {phase}" in report
+
+
+def report_on(serve: Any, directory: Path, canaries: set[str]) -> str:
+    with serve(directory / "keys.db", secret=SECRET) as server:
+        key = ResourceAdmin(server.connect(), SECRET, canaries).new()
+        schema = directory / "openapi.json"
+        told = server.connect().get("/openapi.json").json
+        schema.write_text(json.dumps(without_our_prefix(with_links(told))))
+        return run_schemathesis(server, schema, key)
 
 
 def run_schemathesis(server: Server, schema: Path, key: str) -> str:

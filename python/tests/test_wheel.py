@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,21 +92,32 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wheel
 
 
-@pytest.fixture(scope="module", params=["oldest", "newest"])
-def installed(
-    request: pytest.FixtureRequest,
-    wheel: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    database_directories: list[Path],
-) -> Installed:
+@pytest.fixture(scope="module")
+def environments(
+    wheel: Path, tmp_path_factory: pytest.TempPathFactory, database_directories: list[Path]
+) -> Iterator[dict[str, Future[Installed]]]:
+    """Both at the same time, as it takes so long."""
     pythons = interpreters()
-    choose = min if request.param == "oldest" else max
-    version = choose(pythons)
-    print(f"{request.param} CPython here: {version}, {pythons[version]}")
-    directory = tmp_path_factory.mktemp("installed")
-    database_directories.append(directory)
-    environment = tmp_path_factory.mktemp("environment")
-    run([str(pythons[version]), "-m", "venv", str(environment)])
+    with ThreadPoolExecutor(2) as threads:
+        made = {}
+        for age, version in {"oldest": min(pythons), "newest": max(pythons)}.items():
+            print(f"{age} CPython here: {version}, {pythons[version]}")
+            directory = tmp_path_factory.mktemp("installed")
+            database_directories.append(directory)
+            environment = tmp_path_factory.mktemp("environment")
+            made[age] = threads.submit(install, wheel, pythons[version], environment, directory)
+        yield made
+
+
+@pytest.fixture(params=["oldest", "newest"])
+def installed(
+    request: pytest.FixtureRequest, environments: dict[str, Future[Installed]]
+) -> Installed:
+    return environments[request.param].result()
+
+
+def install(wheel: Path, python: Path, environment: Path, directory: Path) -> Installed:
+    run([str(python), "-m", "venv", str(environment)])
     bare = Installed(environment / "bin" / "python", directory, set())
     report = json.loads(bare.pip("install", "--quiet", "--dry-run", "--report", "-", "fastapi"))
     bare.pip("install", "--quiet", str(wheel))
