@@ -406,7 +406,7 @@ let older = lock(&self.flush).unconfirmed.clone().map(|batch| {
         "the store is asked for no more than it bears",
         "lookup.rs",
         [
-            ("&& !self.budget.take(begun)", "&& !self.budget.take(begun) && false"),
+            ("if !self.budget.take(begun) {", "if !self.budget.take(begun) && false {"),
         ],
         "far::more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key",
         binary="engine",
