@@ -7,12 +7,12 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 use crate::budget::Budget;
-use crate::cache::{Answer, Known};
+use crate::cache::Answer;
 use crate::clock::Uptime;
 use crate::key::KeyDigest;
 use crate::record::KeyReference;
 use crate::store::{ChangeMark, KeyStore, StoreError};
-use crate::sync::{self, Mutex, lock};
+use crate::sync::{Mutex, lock};
 use crate::verify::{Denied, VerifiedKey, Verifier};
 
 /// What work for several calls gives to each of them.
@@ -161,13 +161,18 @@ impl Lookup {
     }
 
     async fn look_up(&self, digest: KeyDigest, began: Uptime) -> Result<Answer, Arc<StoreError>> {
+        // It has answered before anybody could join: at most as many ask for one key at once as
+        // there are threads.
+        if self.store.is_embedded() {
+            return ask(&self.verifier, &*self.store, digest).await;
+        }
         let look_up = {
             let mut under_way = lock(&self.look_ups);
             match self.join(under_way.get(&digest), began) {
                 Some(look_up) => look_up,
                 None => {
                     let begun = self.verifier.clock.uptime();
-                    if !self.store.is_embedded() && !self.budget.take(begun) {
+                    if !self.budget.take(begun) {
                         return Err(self.too_many());
                     }
                     let look_up = self.looking_up(digest).boxed().shared();
@@ -229,20 +234,25 @@ impl Lookup {
         let store = Arc::clone(&self.store);
         let look_ups = Arc::clone(&self.look_ups);
         async move {
-            let filling = verifier.cache.begin_filling();
-            let found = store.find(KeyReference::Digest(digest)).await;
-            let answer = found.map_err(Arc::new).map(|record| match record {
-                None => Answer::Unknown,
-                Some(record) => {
-                    let counter = verifier.counters.of(record.id);
-                    Answer::Known(sync::Arc::new(Known { record, counter }))
-                }
-            });
-            if let Ok(answer) = &answer {
-                verifier.cache.fill(&filling, digest, answer);
-            }
+            let answer = ask(&verifier, &*store, digest).await;
             lock(&look_ups).remove(&digest);
             answer
         }
     }
+}
+
+/// Asks the store for a key, and keeps the answer.
+async fn ask(
+    verifier: &Verifier,
+    store: &dyn KeyStore,
+    digest: KeyDigest,
+) -> Result<Answer, Arc<StoreError>> {
+    let filling = verifier.cache.begin_filling();
+    let found = store.find(KeyReference::Digest(digest)).await;
+    let answer = match found.map_err(Arc::new)? {
+        None => Answer::Unknown,
+        Some(record) => Answer::Known(verifier.counters.known(digest, record)),
+    };
+    verifier.cache.fill(&filling, digest, &answer);
+    Ok(answer)
 }

@@ -1,36 +1,54 @@
 //! What is known of a key: plain data.
 
 use std::fmt;
+use std::num::NonZero;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::key::KeyDigest;
 
 /// An instant in UTC, in whole seconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+///
+/// Kept as the seconds since one before the first instant, which are never 0: an instant that may
+/// be missing takes no more memory than one that is there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZero<u64>);
 
 impl Timestamp {
     /// 0001-01-01T00:00:00Z, the first instant that every face can write.
-    pub const MIN: Self = Self(-62_135_596_800);
+    pub const MIN: Self = Self::from_seconds(Self::FIRST);
     /// 9999-12-31T23:59:59Z, the last instant that every face can write.
-    pub const MAX: Self = Self(253_402_300_799);
+    pub const MAX: Self = Self::from_seconds(Self::LAST);
+
+    const FIRST: i64 = -62_135_596_800;
+    const LAST: i64 = 253_402_300_799;
 
     /// The instant `seconds` after 1970, at least [`Timestamp::MIN`] and at most
     /// [`Timestamp::MAX`].
-    pub fn from_seconds(seconds: i64) -> Self {
-        Self(seconds.clamp(Self::MIN.0, Self::MAX.0))
+    pub const fn from_seconds(seconds: i64) -> Self {
+        let after_first = match seconds {
+            ..=Self::FIRST => 0,
+            Self::LAST.. => Self::LAST - Self::FIRST,
+            _ => seconds - Self::FIRST,
+        };
+        Self(NonZero::<u64>::MIN.saturating_add(after_first as u64))
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
-    pub fn seconds(self) -> i64 {
-        self.0
+    pub const fn seconds(self) -> i64 {
+        self.0.get() as i64 - 1 + Self::FIRST
     }
 
     /// The instant `days` later.
     #[must_use]
     pub fn plus_days(self, days: u32) -> Self {
-        Self::from_seconds(self.0 + i64::from(days) * 86_400)
+        Self::from_seconds(self.seconds() + i64::from(days) * 86_400)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Timestamp").field(&self.seconds()).finish()
     }
 }
 
@@ -41,7 +59,7 @@ pub struct Moment(i64);
 impl Moment {
     /// The instant `milliseconds` after 1970, as far as every face can write it.
     pub fn from_milliseconds(milliseconds: i64) -> Self {
-        Self(milliseconds.clamp(Timestamp::MIN.0 * 1000, Timestamp::MAX.0 * 1000))
+        Self(milliseconds.clamp(Timestamp::FIRST * 1000, Timestamp::LAST * 1000))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -151,12 +169,14 @@ impl KeyName {
     /// The nearest name that is allowed: what cannot stay becomes U+FFFD, what is too long is cut.
     /// For names that were stored before there were rules.
     pub fn repaired(name: &str) -> Self {
-        let repaired: String = name
-            .chars()
-            .take(Self::MAX_LENGTH)
-            .map(|character| if is_invisible(character) { '\u{FFFD}' } else { character })
-            .collect();
-        Self(repaired.into())
+        Self::new(name).unwrap_or_else(|_| {
+            let repaired: String = name
+                .chars()
+                .take(Self::MAX_LENGTH)
+                .map(|character| if is_invisible(character) { '\u{FFFD}' } else { character })
+                .collect();
+            Self(repaired.into())
+        })
     }
 
     /// The name as text, empty where the key has none.
@@ -304,6 +324,23 @@ pub struct StoredKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_is_the_nearest_that_every_face_can_write() {
+        for (seconds, kept) in [
+            (i64::MIN, Timestamp::MIN.seconds()),
+            (-62_135_596_801, -62_135_596_800),
+            (-62_135_596_800, -62_135_596_800),
+            (-1, -1),
+            (0, 0),
+            (253_402_300_799, 253_402_300_799),
+            (i64::MAX, Timestamp::MAX.seconds()),
+        ] {
+            assert_eq!(Timestamp::from_seconds(seconds).seconds(), kept);
+        }
+        assert!(Timestamp::from_seconds(-1) < Timestamp::from_seconds(0));
+        assert_eq!(format!("{:?}", Timestamp::from_seconds(7)), "Timestamp(7)");
+    }
 
     #[test]
     fn a_name_is_counted_in_characters() {

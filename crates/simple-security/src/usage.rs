@@ -8,8 +8,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashTable;
+
+use crate::cache::Known;
 use crate::clock::Clock;
-use crate::record::{KeyId, Timestamp, Usage};
+use crate::key::KeyDigest;
+use crate::record::{KeyId, KeyRecord, Timestamp, Usage};
 use crate::store::{KeyStore, StoreError, UsageBatch};
 use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use crate::sync::mpsc::{self, RecvTimeoutError};
@@ -18,7 +22,7 @@ use crate::sync::{self, Mutex, block_on, lock};
 
 /// What was counted for one key since the last flush.
 ///
-/// It lives on after its record has left the cache, until it is flushed.
+/// It lives on with its record after that has left the cache, until it is flushed.
 pub(crate) struct Counter {
     count: AtomicU64,
     last_used_at: AtomicI64,
@@ -26,7 +30,8 @@ pub(crate) struct Counter {
 
 /// All counters of one engine.
 pub(crate) struct Counters {
-    by_key: Mutex<HashMap<KeyId, sync::Arc<Counter>>>,
+    /// In a table of handles, each found by the digest inside: a map would hold the digest again.
+    known: Mutex<HashTable<sync::Arc<Known>>>,
     /// Something was counted since the last flush began.
     dirty: AtomicBool,
     /// Wakes the flusher.
@@ -48,6 +53,10 @@ struct Flush {
 }
 
 impl Counter {
+    fn new() -> Self {
+        Self { count: AtomicU64::new(0), last_used_at: AtomicI64::new(i64::MIN) }
+    }
+
     #[inline]
     fn add(&self, now: Timestamp) {
         self.count.fetch_add(1, Ordering::SeqCst);
@@ -62,7 +71,7 @@ impl Counters {
     fn new(writer: [u8; 16]) -> (Self, mpsc::Receiver<Wake>) {
         let (wake, woken) = mpsc::channel();
         let counters = Self {
-            by_key: Mutex::new(HashMap::new()),
+            known: Mutex::new(HashTable::new()),
             dirty: AtomicBool::new(false),
             wake,
             flush: Mutex::new(Flush { writer, number: 0, unconfirmed: None }),
@@ -70,14 +79,18 @@ impl Counters {
         (counters, woken)
     }
 
-    /// The counter of a key: the same one for all that ask while any of them still has it.
-    pub(crate) fn of(&self, id: KeyId) -> sync::Arc<Counter> {
-        let mut by_key = lock(&self.by_key);
-        let counter = by_key.entry(id).or_insert_with(|| {
-            let (count, last_used_at) = (AtomicU64::new(0), AtomicI64::new(i64::MIN));
-            sync::Arc::new(Counter { count, last_used_at })
-        });
-        sync::Arc::clone(counter)
+    /// The record of a key with its counter: the same one for all that ask while any of them
+    /// still has it, or a flush has not yet seen it. A record that has changed gets a counter of
+    /// its own, and a flush adds up what all counters of a key have.
+    pub(crate) fn known(&self, digest: KeyDigest, record: KeyRecord) -> sync::Arc<Known> {
+        let mut all = lock(&self.known);
+        let same = |known: &sync::Arc<Known>| known.digest == digest && known.record == record;
+        if let Some(known) = all.find(hash(&digest), same) {
+            return sync::Arc::clone(known);
+        }
+        let known = sync::Arc::new(Known { counter: Counter::new(), digest, record });
+        all.insert_unique(hash(&digest), sync::Arc::clone(&known), |known| hash(&known.digest));
+        known
     }
 
     /// Counts one accepted request.
@@ -101,21 +114,20 @@ impl Counters {
     /// Takes all counts out of the counters, and forgets those that nobody holds any more.
     fn take(&self) -> Vec<(KeyId, u64, Timestamp)> {
         self.dirty.store(false, Ordering::SeqCst);
-        let mut by_key = lock(&self.by_key);
         let mut counts = Vec::new();
-        by_key.retain(|id, counter| {
+        lock(&self.known).retain(|known| {
             // Asked before the count is taken: whoever let go of the counter after this line
             // may have added to it, and the entry stays for the next flush. `get_mut`, because
             // what the last holder has done is seen after it; `strong_count` does not promise so.
-            let held = sync::Arc::get_mut(counter).is_none();
-            let count = counter.count.swap(0, Ordering::SeqCst);
+            let held = sync::Arc::get_mut(known).is_none();
+            let count = known.counter.count.swap(0, Ordering::SeqCst);
             if count > 0 {
-                let last = counter.last_used_at.load(Ordering::Relaxed);
-                counts.push((*id, count, Timestamp::from_seconds(last)));
+                let last = known.counter.last_used_at.load(Ordering::Relaxed);
+                counts.push((known.record.id, count, Timestamp::from_seconds(last)));
             }
             held
         });
-        counts
+        add_up(counts)
     }
 
     /// Adds all counts to the totals of the store. When it returns, every request that was
@@ -169,8 +181,8 @@ impl Counters {
     pub(crate) fn waiting(&self) -> u64 {
         let flush = lock(&self.flush);
         let unconfirmed = flush.unconfirmed.iter().flat_map(|batch| &batch.counts);
-        let counted = lock(&self.by_key);
-        let counted = counted.values().map(|counter| counter.count.load(Ordering::SeqCst));
+        let counted = lock(&self.known);
+        let counted = counted.iter().map(|known| known.counter.count.load(Ordering::SeqCst));
         unconfirmed.map(|(_, count, _)| count).sum::<u64>() + counted.sum::<u64>()
     }
 
@@ -195,10 +207,11 @@ impl Counters {
         for (id, count, last) in flush.unconfirmed.iter().flat_map(|batch| &batch.counts) {
             add(*id, *count, last.seconds());
         }
-        for (id, counter) in &*lock(&self.by_key) {
-            let count = counter.count.load(Ordering::SeqCst);
+        for known in &*lock(&self.known) {
+            let count = known.counter.count.load(Ordering::SeqCst);
             if count > 0 {
-                add(*id, count, counter.last_used_at.load(Ordering::Relaxed));
+                let last = known.counter.last_used_at.load(Ordering::Relaxed);
+                add(known.record.id, count, last);
             }
         }
         for (row, usage) in rows {
@@ -208,6 +221,26 @@ impl Counters {
             }
         }
     }
+}
+
+/// A digest is spread evenly already. No seed is needed: only keys that the store has are known, so
+/// that whoever invents keys chooses none of them.
+fn hash(digest: &KeyDigest) -> u64 {
+    digest.as_bytes().first_chunk().map_or(0, |first| u64::from_ne_bytes(*first))
+}
+
+/// One count for each key, in the order of the ids: neighbours are written to one page.
+fn add_up(mut counts: Vec<(KeyId, u64, Timestamp)>) -> Vec<(KeyId, u64, Timestamp)> {
+    counts.sort_unstable_by_key(|(id, ..)| *id);
+    counts.dedup_by(|(id, count, last), (other, sum, latest)| {
+        let same = id == other;
+        if same {
+            *sum += *count;
+            *latest = (*latest).max(*last);
+        }
+        same
+    });
+    counts
 }
 
 /// The thread that flushes.
@@ -284,4 +317,51 @@ fn run(
         }
     }
     flush()
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+    use crate::record::KeyName;
+
+    fn record(id: &str, name: &str) -> KeyRecord {
+        KeyRecord {
+            id: id.parse().expect("an id"),
+            name: KeyName::new(name).expect("a name"),
+            created_at: Timestamp::MIN,
+            expires_at: Timestamp::MAX,
+            never_expires: false,
+            revoked_at: None,
+        }
+    }
+
+    #[test]
+    fn all_that_know_a_record_share_its_counter_until_it_is_flushed() {
+        let (counters, _woken) = Counters::new([0; 16]);
+        let (digest, now) = (KeyDigest::of(b"a key"), Timestamp::from_seconds(7));
+        let know = |name| counters.known(digest, record("0123456789a", name));
+        let first = know("shop");
+        assert!(sync::Arc::ptr_eq(&first, &know("shop")));
+        counters.count(&first.counter, now);
+        let pointer = sync::Arc::as_ptr(&first);
+        drop(first);
+        let again = know("shop");
+        assert_eq!(sync::Arc::as_ptr(&again), pointer, "it was not flushed");
+        counters.count(&again.counter, now.plus_days(1));
+        counters.count(&know("renamed").counter, now);
+        drop(again);
+        assert_eq!(counters.waiting(), 3);
+        assert_eq!(counters.take(), [(know("").record.id, 3, now.plus_days(1))]);
+        counters.take();
+        assert!(lock(&counters.known).is_empty(), "nobody has them any more");
+    }
+
+    #[test]
+    fn counts_of_a_key_are_added_up() {
+        let [one, other] = ["0000000000a", "0000000000b"].map(|id| id.parse().expect("an id"));
+        let at = Timestamp::from_seconds;
+        let counts = vec![(other, 1, at(5)), (one, 2, at(9)), (other, 3, at(4)), (one, 4, at(1))];
+        assert_eq!(add_up(counts), [(one, 6, at(9)), (other, 4, at(5))]);
+        assert_eq!(add_up(Vec::new()), []);
+    }
 }

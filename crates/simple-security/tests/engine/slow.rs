@@ -1,11 +1,12 @@
 //! Answers that are long under way: a revocation may happen while one waits.
 //!
-//! The store holds calls back once they have their answer. No thread is needed for any order.
+//! The store is far away, and holds calls back once they have their answer. No thread is needed for any order.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use simple_security::clock::FakeClock;
 use simple_security::store::{KeyChange, KeyStore, MemoryStore};
@@ -28,7 +29,8 @@ struct Slow {
 impl Slow {
     fn new() -> Self {
         let inner: Arc<dyn KeyStore> = Arc::new(MemoryStore::new().expect("random bytes"));
-        let (clock, store) = (fake_clock(), Tampered::new(Arc::clone(&inner)));
+        let store = Tampered::far(inner.lease(), Duration::ZERO, Arc::clone(&inner));
+        let clock = fake_clock();
         let (keys, quick) = (engine(store.clone(), &clock), engine(inner, &clock));
         let issued = issue(&quick);
         Self { clock, store, keys, quick, issued }

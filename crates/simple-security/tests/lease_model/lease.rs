@@ -47,10 +47,9 @@ fn a_cached_key_that_is_revoked_while_the_log_is_read() {
     });
 }
 
-#[test]
-fn a_key_that_is_revoked_while_it_is_looked_up() {
-    check(4, || {
-        let (world, id) = World::with_key();
+fn looked_up(embedded: bool) {
+    check(4, move || {
+        let (world, id) = World::with_key_in(embedded);
         let keys = world.engine();
         // The lease is fresh, and the key not cached.
         assert!(matches!(wait(keys.verify(b"another key")), Err(Denied::Unknown)));
@@ -64,9 +63,18 @@ fn a_key_that_is_revoked_while_it_is_looked_up() {
 }
 
 #[test]
-fn a_key_that_is_revoked_while_two_look_it_up() {
-    check(2, || {
-        let (world, id) = World::with_key();
+fn a_key_that_is_revoked_while_it_is_looked_up() {
+    looked_up(true);
+}
+
+#[test]
+fn a_key_that_is_revoked_while_it_is_looked_up_far_away() {
+    looked_up(false);
+}
+
+fn looked_up_by_two(embedded: bool) {
+    check(2, move || {
+        let (world, id) = World::with_key_in(embedded);
         let keys = world.engine();
         loom::explore();
         let others = [meanwhile(&keys), meanwhile(&keys)];
@@ -77,6 +85,16 @@ fn a_key_that_is_revoked_while_two_look_it_up() {
         }
         assert!(is_revoked(&keys));
     });
+}
+
+#[test]
+fn a_key_that_is_revoked_while_two_look_it_up() {
+    looked_up_by_two(true);
+}
+
+#[test]
+fn a_key_that_is_revoked_while_two_look_it_up_far_away() {
+    looked_up_by_two(false);
 }
 
 #[test]

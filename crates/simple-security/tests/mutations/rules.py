@@ -131,12 +131,12 @@ MUTATIONS = [
         [
             (
                 """\
-            let filling = verifier.cache.begin_filling();
-            let found = store.find(KeyReference::Digest(digest)).await;
+    let filling = verifier.cache.begin_filling();
+    let found = store.find(KeyReference::Digest(digest)).await;
 """,
                 """\
-            let found = store.find(KeyReference::Digest(digest)).await;
-            let filling = verifier.cache.begin_filling();
+    let found = store.find(KeyReference::Digest(digest)).await;
+    let filling = verifier.cache.begin_filling();
 """,
             ),
         ],
@@ -196,7 +196,7 @@ MUTATIONS = [
                 "{ let _ = age; work.upgrade() }",
             ),
         ],
-        "lease::a_key_that_is_revoked_while_it_is_looked_up",
+        "lease::a_key_that_is_revoked_while_it_is_looked_up_far_away",
     ),
     Mutation(
         "a change waits until nobody can use what was before",
@@ -252,14 +252,14 @@ MUTATIONS = [
         "lease::a_cached_key_that_is_revoked",
     ),
     Mutation(
-        "a key has one counter, whoever looks it up",
+        "a counter stays until it is flushed, whoever looks its key up meanwhile",
         "usage.rs",
         [
             (
-                "let counter = by_key.entry(id).or_insert_with(|| {",
+                "let known = sync::Arc::new(Known {",
                 """\
-by_key.remove(&id);
-        let counter = by_key.entry(id).or_insert_with(|| {""",
+all.retain(|known| known.digest != digest);
+        let known = sync::Arc::new(Known {""",
             ),
         ],
         "counts::calls_while_the_record_leaves_the_cache",
@@ -270,12 +270,12 @@ by_key.remove(&id);
         [
             (
                 """\
-            let held = sync::Arc::get_mut(counter).is_none();
-            let count = counter.count.swap(0, Ordering::SeqCst);
+            let held = sync::Arc::get_mut(known).is_none();
+            let count = known.counter.count.swap(0, Ordering::SeqCst);
 """,
                 """\
-            let count = counter.count.swap(0, Ordering::SeqCst);
-            let held = sync::Arc::get_mut(counter).is_none();
+            let count = known.counter.count.swap(0, Ordering::SeqCst);
+            let held = sync::Arc::get_mut(known).is_none();
 """,
             ),
         ],
@@ -288,19 +288,19 @@ by_key.remove(&id);
             (
                 """\
         self.dirty.store(false, Ordering::SeqCst);
-        let mut by_key""",
-                "        let mut by_key",
+        let mut counts""",
+                "        let mut counts",
             ),
             (
                 """\
             held
         });
-        counts""",
+        add_up(counts)""",
                 """\
             held
         });
         self.dirty.store(false, Ordering::SeqCst);
-        counts""",
+        add_up(counts)""",
             ),
         ],
         "counts::counts_that_nobody_flushes",
@@ -406,7 +406,7 @@ let older = lock(&self.flush).unconfirmed.clone().map(|batch| {
         "the store is asked for no more than it bears",
         "lookup.rs",
         [
-            ("&& !self.budget.take(begun)", "&& !self.budget.take(begun) && false"),
+            ("if !self.budget.take(begun) {", "if !self.budget.take(begun) && false {"),
         ],
         "far::more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key",
         binary="engine",

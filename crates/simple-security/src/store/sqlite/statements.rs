@@ -13,7 +13,13 @@ pub(super) const KEPT_CHANGES: i64 = 10_000;
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
 const KEPT_BATCHES: i64 = 86_400;
 
-const COLUMNS: &str = "k.id, k.name, k.created_at, k.expires_at, k.never_expires, k.revoked_at";
+/// The columns of a record, for statements that are written once and for all: a look-up has no time
+/// to put one together.
+macro_rules! columns {
+    () => {
+        "k.id, k.name, k.created_at, k.expires_at, k.never_expires, k.revoked_at"
+    };
+}
 
 pub(super) fn insert(
     transaction: &Transaction<'_>,
@@ -101,7 +107,7 @@ pub(super) fn record_by_digest(
     digest: KeyDigest,
 ) -> rusqlite::Result<Option<KeyRecord>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys AS k WHERE digest = ?1"))?
+        .prepare_cached(concat!("SELECT ", columns!(), " FROM api_keys AS k WHERE digest = ?1"))?
         .query_row([digest.as_bytes()], record)
         .optional()
 }
@@ -118,7 +124,7 @@ pub(super) fn page(
         None => (i64::MAX, ""),
     };
     connection
-        .prepare_cached(&page_query())?
+        .prepare_cached(PAGE)?
         .query_map(
             (
                 created_at,
@@ -136,24 +142,26 @@ pub(super) fn page(
         .collect()
 }
 
-fn page_query() -> String {
-    format!(
-        "SELECT {COLUMNS}, coalesce(u.total, 0), u.last_used_at, k.digest
-         FROM api_keys AS k LEFT JOIN key_usage AS u USING (id)
-         WHERE (k.created_at, k.id) < (?1, ?2)
-             AND (?3 IS NULL OR instr(k.name, ?3) > 0)
-             AND (?4 IS NULL OR ?4 = CASE
-                 WHEN k.revoked_at IS NOT NULL THEN 'revoked'
-                 WHEN k.never_expires = 0 AND k.expires_at <= ?5 THEN 'expired'
-                 ELSE 'active' END)
-         ORDER BY k.created_at DESC, k.id DESC LIMIT ?6"
-    )
-}
+const PAGE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", coalesce(u.total, 0), u.last_used_at, k.digest
+     FROM api_keys AS k LEFT JOIN key_usage AS u USING (id)
+     WHERE (k.created_at, k.id) < (?1, ?2)
+         AND (?3 IS NULL OR instr(k.name, ?3) > 0)
+         AND (?4 IS NULL OR ?4 = CASE
+             WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+             WHEN k.never_expires = 0 AND k.expires_at <= ?5 THEN 'expired'
+             ELSE 'active' END)
+     ORDER BY k.created_at DESC, k.id DESC LIMIT ?6"
+);
 
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<(KeyRecord, Usage)>> {
     connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS}, coalesce(u.total, 0), u.last_used_at
+        .prepare_cached(concat!(
+            "SELECT ",
+            columns!(),
+            ", coalesce(u.total, 0), u.last_used_at
              FROM api_keys AS k LEFT JOIN key_usage AS u USING (id)
              ORDER BY u.last_used_at DESC NULLS LAST, k.created_at, k.id"
         ))?
@@ -206,20 +214,19 @@ pub(super) fn record_by_id(
     id: KeyId,
 ) -> rusqlite::Result<Option<KeyRecord>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys AS k WHERE id = ?1"))?
+        .prepare_cached(concat!("SELECT ", columns!(), " FROM api_keys AS k WHERE id = ?1"))?
         .query_row([id.as_str()], record)
         .optional()
 }
 
-/// A record of the columns [`COLUMNS`].
+/// A record of the columns `columns!`.
 fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
-    let id: String = row.get(0)?;
     let time = |index| row.get(index).map(Timestamp::from_seconds);
     Ok(KeyRecord {
-        id: id.parse().map_err(|error: crate::InvalidKeyId| {
+        id: row.get_ref(0)?.as_str()?.parse().map_err(|error: crate::InvalidKeyId| {
             rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
         })?,
-        name: KeyName::repaired(&row.get::<_, String>(1)?),
+        name: KeyName::repaired(row.get_ref(1)?.as_str()?),
         created_at: time(2)?,
         expires_at: time(3)?,
         never_expires: row.get(4)?,
@@ -327,7 +334,7 @@ mod tests {
         let connection = Connection::open_in_memory().expect("a database");
         super::super::open::migrate(&connection, 0).expect("the schema");
         let steps: Vec<String> = connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {}", page_query()))
+            .prepare(&format!("EXPLAIN QUERY PLAN {PAGE}"))
             .and_then(|mut plan| {
                 let first = (5, "0123456789a", "shop", "active", 5, 10);
                 plan.query_map(first, |row| row.get(3))?.collect()
