@@ -14,7 +14,7 @@ use crate::service::RequireApiKey;
 ///
 /// A key is read from `Authorization: Bearer`, `X-API-Key` or `api-key`. What passed has an
 /// [`ApiKey`](crate::ApiKey) in its extensions. It is counted once, also where layers of one engine
-/// lie one in another: those that share one `Arc` of it.
+/// lie one in another.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -1,8 +1,6 @@
 //! Which engines have let a request in, so that the same one does not count it twice.
 
 use std::fmt;
-use std::ptr;
-use std::sync::{Arc, Weak};
 
 use http::Extensions;
 use simple_security::{ApiKeys, VerifiedKey};
@@ -15,19 +13,18 @@ use crate::extract::ApiKey;
 /// after the key was revoked, and that one has to be checked.
 #[derive(Default)]
 pub(crate) struct Passed {
-    // Weak: a request that is still under way must not keep a store open. As long as this is
-    // there, no other engine has the same address.
-    engine: Weak<ApiKeys>,
+    /// Its number; 0 is none. A handle instead would write to what all requests share.
+    engine: u64,
     /// What another engine has left before.
     before: Option<Box<ApiKey>>,
 }
 
 /// Whether this engine has let the request in before.
 #[inline]
-pub(crate) fn by(keys: &Arc<ApiKeys>, extensions: &Extensions) -> bool {
+pub(crate) fn by(keys: &ApiKeys, extensions: &Extensions) -> bool {
     let mut key = extensions.get::<ApiKey>();
     while let Some(ApiKey { passed, .. }) = key {
-        if ptr::eq(passed.engine.as_ptr(), Arc::as_ptr(keys)) {
+        if passed.engine == keys.number() {
             return true;
         }
         key = passed.before.as_deref();
@@ -37,8 +34,8 @@ pub(crate) fn by(keys: &Arc<ApiKeys>, extensions: &Extensions) -> bool {
 
 /// Notes that this engine has let the request in, by this key.
 #[inline]
-pub(crate) fn mark(keys: &Arc<ApiKeys>, verified: VerifiedKey, extensions: &mut Extensions) {
-    let passed = Passed { engine: Arc::downgrade(keys), before: None };
+pub(crate) fn mark(keys: &ApiKeys, verified: VerifiedKey, extensions: &mut Extensions) {
+    let passed = Passed { engine: keys.number(), before: None };
     let before = extensions.insert(ApiKey { verified, passed });
     if let (Some(before), Some(key)) = (before, extensions.get_mut::<ApiKey>()) {
         key.passed.before = Some(Box::new(before));

@@ -1,6 +1,7 @@
 //! The engine: what it is made of, verifying, and its end. The verbs that change keys and those that
 //! show them have a file each.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::SecretString;
@@ -29,6 +30,7 @@ pub use moving::{UsedKey, UsedKeyText};
 /// One process has one of them for each store. It is shared by reference or by `Arc`; when the
 /// last one is dropped, what was counted is written.
 pub struct ApiKeys {
+    number: u64,
     lookup: Arc<Lookup>,
     verifier: Arc<Verifier>,
     store: Arc<dyn KeyStore>,
@@ -149,6 +151,7 @@ impl ApiKeys {
         ));
         keep_fresh(&*store, &lookup);
         Ok(Self {
+            number: next_number(),
             lookup,
             verifier,
             store,
@@ -180,6 +183,11 @@ impl ApiKeys {
     pub fn verify_at_once(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
         let cached = self.verifier.verify_cached(presented);
         cached.or_else(|| self.lookup.verify_at_once(presented))
+    }
+
+    /// A number that no other engine of this process has, or ever had. It is never 0.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Whether [`ApiKeys::verify`] takes some microseconds at most, because the store is embedded.
@@ -248,6 +256,11 @@ impl ApiKeys {
     fn now(&self) -> Timestamp {
         self.verifier.latest.now(&*self.verifier.clock)
     }
+}
+
+fn next_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// Lets the store ask for readings while the engine is there.
