@@ -4,6 +4,8 @@
 //! - `/ours`: behind `RequireApiKeyLayer`.
 //! - `/hash`: behind the least that a check by hand does: a header, one SHA-256, one look-up in a
 //!   map behind a lock, and the name handed on. Nothing is counted, and nothing is ever revoked.
+//! - `/nothing`: behind a layer that does nothing, and `/extension`: behind axum's own `Extension`, which
+//!   hands a value on. What they cost, any layer does that hands on who has asked.
 //! - `/used`: how often the key was counted, outside of all that.
 //!
 //! It prints its port and the key, and ends when its standard input does.
@@ -17,13 +19,14 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::{Json, Router, routing::get};
+use axum::{Extension, Json, Router, routing::get};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use simple_security::config::{Arguments, Settings};
 use simple_security::{ApiKeys, NewKey};
 use simple_security_axum::RequireApiKeyLayer;
 use tokio::net::TcpListener;
+use tower::layer::util::Identity;
 
 type Known = Arc<RwLock<HashMap<[u8; 32], Name>>>;
 
@@ -68,6 +71,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             .layer(RequireApiKeyLayer::new(Arc::clone(&keys)));
         let hash =
             Router::new().route("/hash", get(handler)).layer(from_fn_with_state(known, by_hand));
+        let nothing = Router::new().route("/nothing", get(handler)).layer(Identity::new());
+        let extension =
+            Router::new().route("/extension", get(handler)).layer(Extension(Name("bench".into())));
         let (counting, id) = (Arc::clone(&keys), issued.record.id);
         let used = async move || match counting.usage(id).await {
             Ok(usage) => Ok(usage.total.to_string()),
@@ -77,6 +83,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             .route("/open", get(handler))
             .merge(ours)
             .merge(hash)
+            .merge(nothing)
+            .merge(extension)
             .route("/used", get(used));
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
