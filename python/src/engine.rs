@@ -49,8 +49,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (announce, kind, *, secret=None, db_location=None, automatic_expiration=None, key_prefix=None, refusal_status=None))]
     fn new(
-        py: Python<'_>,
-        announce: Py<PyAny>,
+        announce: &Bound<'_, PyAny>,
         kind: Py<PyType>,
         secret: Option<String>,
         db_location: Option<String>,
@@ -58,6 +57,7 @@ impl Engine {
         key_prefix: Option<String>,
         refusal_status: Option<String>,
     ) -> Self {
+        let mark = format!("fastapi_simple_security.{}", next_number());
         Self {
             arguments: Arguments {
                 secret: secret.map(SecretString::from),
@@ -66,9 +66,9 @@ impl Engine {
                 key_prefix,
                 refusal_status,
             },
-            announce,
+            announce: announce.clone().unbind(),
             kind,
-            mark: PyString::new(py, &format!("fastapi_simple_security.{}", next_number())).unbind(),
+            mark: PyString::new(announce.py(), &mark).unbind(),
             opened: Mutex::new(None),
             failures: AtomicU64::new(0),
             failed: Mutex::new(None),

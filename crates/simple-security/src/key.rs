@@ -180,7 +180,7 @@ impl KeyFormat {
     /// The digest to look up, if the bytes can be a key.
     ///
     /// # Errors
-    /// Those of [`KeyFormat::check`].
+    /// [`Malformed`] says why they cannot.
     pub fn parse(&self, presented: &[u8]) -> Result<KeyDigest, Malformed> {
         self.check(presented).map(|()| KeyDigest::of(presented))
     }
