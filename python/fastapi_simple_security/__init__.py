@@ -44,7 +44,7 @@ else:
 
     def __getattr__(name: str) -> Any:
         # Made for who asks for them: for the first parameter of a route FastAPI imports much, which
-        # takes five times as long as all of this package.
+        # takes far longer than all of this package.
         if name == "api_key_admin_router":
             return api_key_security.resource_router
         if name == "api_key_router":

@@ -13,7 +13,8 @@ use crate::extract::ApiKey;
 /// after the key was revoked, and that one has to be checked.
 #[derive(Default)]
 pub(crate) struct Passed {
-    /// Its number; 0 is none. A handle instead would write to what all requests share.
+    /// Its number; 0 is none. No other engine ever has it, as one may have the same address, and no
+    /// request keeps anything of an engine that is gone.
     engine: u64,
     /// What another engine has left before.
     before: Option<Box<ApiKey>>,

@@ -55,7 +55,8 @@ impl<T: Digested> Bounded<T> {
         self.entries.replace(entry);
     }
 
-    /// Forgets a digest, if it is there. Its place in the order is found empty later.
+    /// Forgets a digest, if it is there. Its place in the order holds the entry until that comes up,
+    /// and is found empty then.
     pub(crate) fn remove(&self, _order: &mut Order<T>, digest: &KeyDigest) {
         self.entries.remove(digest);
     }
@@ -112,7 +113,8 @@ impl<T: Digested> Set<T> {
         self.0.pin().get_key_value(digest).map(|(entry, read)| work(entry, read))
     }
 
-    /// For a moment there may be none: a map keeps the key that it has where an equal one comes.
+    /// In two steps, for a map keeps the key that it has where an equal one comes. Who finds none in
+    /// between asks the store.
     fn replace(&self, entry: T) {
         let entries = self.0.pin();
         entries.remove(entry.borrow());

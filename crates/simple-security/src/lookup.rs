@@ -1,4 +1,5 @@
-//! Asking the store: look-ups that calls join, and readings that renew the lease.
+//! Asking the store: look-ups, which calls join where it is far away, and readings that renew the
+//! lease.
 
 use std::collections::HashMap;
 use std::sync::Arc;

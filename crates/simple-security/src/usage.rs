@@ -22,7 +22,8 @@ use crate::sync::{self, Mutex, block_on, lock};
 
 /// What was counted for one key since the last flush.
 ///
-/// It lives on with its record after that has left the cache, until it is flushed.
+/// It lives on with its record after that has left the cache, until it is flushed and no place in the
+/// order of eviction holds it either.
 pub(crate) struct Counter {
     count: AtomicU64,
     last_used_at: AtomicI64,

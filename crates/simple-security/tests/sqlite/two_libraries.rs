@@ -39,17 +39,26 @@ fn no_write_is_lost_when_another_library_drops_our_locks() {
     let folder = Folder::new();
     let path = folder.database();
     let keys = real_engine(&path);
-    let mut players: Vec<_> = (0..2).map(|_| Player::start("issue_for_ever", &path)).collect();
-    let (mut ledger, mut refused) = (Ledger::default(), Vec::new());
+    let start = || Player::start("issue_for_ever", &path);
+    let mut players = [start(), start()];
+    let (mut ledger, mut refused, mut ended) = (Ledger::default(), Vec::new(), 0);
     beside_another_library(&path, || {
         for _ in 0..rounds(300) {
             issue_and_note(&keys, &mut ledger, &mut refused);
             for player in &mut players {
-                ledger.note(&player.next().expect("it goes on for ever"));
+                match player.next() {
+                    Some(said) => ledger.note(&said),
+                    // A file that is cut while it is mapped kills by SIGBUS. What was said counts.
+                    None => {
+                        ended += 1;
+                        *player = start();
+                    }
+                }
             }
         }
     });
     drop(keys);
+    assert!(ended <= 3, "{ended} processes have ended");
     assert!(refused.len() <= ledger.len() / 20, "{refused:?}");
     for player in players {
         for said in player.kill() {
