@@ -5,13 +5,14 @@ from pathlib import Path
 
 from servers import wait_until
 
-from fastapi_simple_security import _core
+from fastapi_simple_security import ApiKey, _core
 
 
 def test_an_engine_that_nobody_has_any_more_is_closed(tmp_path: Path) -> None:
     """On a thread of its own: the collector may run anywhere, with any lock held."""
     before = len(os.listdir("/proc/self/task"))
-    engine = _core.Engine(print, secret="a secret of this test", db_location=f"{tmp_path}/keys.db")
+    location = f"{tmp_path}/keys.db"
+    engine = _core.Engine(print, ApiKey, secret="a secret of this test", db_location=location)
     engine.open()
     assert len(os.listdir("/proc/self/task")) > before
     del engine
