@@ -39,7 +39,7 @@ def measure(plan: Plan) -> Section:
             )
             for route in NAMES
         }
-        taken = in_turn(measures, plan.of(7, 31))
+        taken = in_turn(measures, plan.of(5, 31))
         for route, runs in taken.items():
             require_no_failure(runs, route)
         before = _settled(port)

@@ -37,7 +37,7 @@ shares nothing: it says what a second thread is worth on this machine."""
 def measure(plan: Plan) -> Section:
     """Runs the program once for each size of the store."""
     sizes = [THOUSAND, MILLION, TEN_MILLION] if plan.full else [THOUSAND, MILLION]
-    by_size = {size: _run(size, plan.of(15, 41)) for size in sizes}
+    by_size = {size: _run(size, plan.of(11, 41)) for size in sizes}
     section = Section("Engine", TEXT)
     section.tables = [_calls(by_size), _threads(by_size), _sizes(by_size)]
     section.aims = _aims(by_size)

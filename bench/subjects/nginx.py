@@ -122,7 +122,7 @@ def measure(plan: Plan) -> Section:
             if name == "direct":
                 url, processes = f"http://127.0.0.1:{port}/verify", [server]
             measures[name] = partial(load, url, key, processes, header="x-api-key")
-        taken = in_turn(measures, plan.of(7, 21))
+        taken = in_turn(measures, plan.of(5, 21))
         for name, runs in taken.items():
             require_no_failure(runs, name)
         before = _settled(port, key_id)

@@ -24,7 +24,7 @@ of a route, which an app pays with its own routes too."""
 
 def measure(plan: Plan) -> Section:
     """Imports, and looks at the wheel."""
-    taken = [_import() for _ in range(plan.of(15, 41))]
+    taken = [_import() for _ in range(plan.of(9, 41))]
     more = spread([ours for _, ours, _ in taken])
     [wheel] = (ROOT / "target/wheels").glob("*.whl")
     size = wheel.stat().st_size / 1e6

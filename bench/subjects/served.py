@@ -116,7 +116,7 @@ def measure(plan: Plan) -> Section:
             for name, server in servers.items()
             if name not in OURS or name == "dependency"
         }
-        beside = in_turn(rivals, plan.of(3, 9))
+        beside = in_turn(rivals, plan.of(2, 9))
         for name in OURS:
             require_no_failure(taken[name], NAMES[name])
         counts = {name: _count(servers[name]) for name in ("dependency", "middleware", "1.3.0")}
