@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Lines, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 const ROLE: &str = "SIMPLE_SECURITY_TEST_ROLE";
 const DATABASE: &str = "SIMPLE_SECURITY_TEST_DATABASE";
@@ -92,6 +92,11 @@ impl Player {
                 return Some(said.to_owned());
             }
         }
+    }
+
+    /// How it ended, once it has said all that it says.
+    pub fn end(mut self) -> ExitStatus {
+        self.process.wait().expect("it has ended")
     }
 
     /// Kills it with SIGKILL, and gives back what it had said and nobody had read.

@@ -5,6 +5,7 @@
 //! opens and closes the database takes away the locks of ours. Without a lock of our own on a
 //! file beside it, two processes then write at the same time and lose what they acknowledged.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,6 +16,9 @@ use super::child::Player;
 use super::killed::Ledger;
 use super::rounds::rounds;
 use super::{Folder, beside, real_engine, verify, wait};
+
+/// Its number on Linux (signal(7)).
+const SIGBUS: i32 = 7;
 
 /// Does what another library does with the files, without its taking any lock, while `work` is
 /// done.
@@ -41,7 +45,7 @@ fn no_write_is_lost_when_another_library_drops_our_locks() {
     let keys = real_engine(&path);
     let start = || Player::start("issue_for_ever", &path);
     let mut players = [start(), start()];
-    let (mut ledger, mut refused, mut ended) = (Ledger::default(), Vec::new(), 0);
+    let (mut ledger, mut refused, mut killed) = (Ledger::default(), Vec::new(), Vec::new());
     beside_another_library(&path, || {
         for _ in 0..rounds(300) {
             issue_and_note(&keys, &mut ledger, &mut refused);
@@ -49,16 +53,16 @@ fn no_write_is_lost_when_another_library_drops_our_locks() {
                 match player.next() {
                     Some(said) => ledger.note(&said),
                     // A file that is cut while it is mapped kills by SIGBUS. What was said counts.
-                    None => {
-                        ended += 1;
-                        *player = start();
-                    }
+                    None => killed.push(std::mem::replace(player, start()).end()),
                 }
             }
         }
     });
     drop(keys);
-    assert!(ended <= 3, "{ended} processes have ended");
+    assert!(
+        killed.len() <= 3 && killed.iter().all(|end| end.signal() == Some(SIGBUS)),
+        "{killed:?}"
+    );
     assert!(refused.len() <= ledger.len() / 20, "{refused:?}");
     for player in players {
         for said in player.kill() {
