@@ -89,7 +89,8 @@ fn find<'py, const N: usize>(
 #[inline]
 fn place(name: Borrowed<'_, '_, PyAny>, wanted: &[&str]) -> PyResult<Option<usize>> {
     let name = name.cast::<PyBytes>().map_err(|_| not_bytes())?;
-    Ok(wanted.iter().position(|each| name.as_bytes().eq_ignore_ascii_case(each.as_bytes())))
+    let name = name.as_bytes();
+    Ok(wanted.iter().position(|each| name.eq_ignore_ascii_case(each.as_bytes())))
 }
 
 fn not_bytes() -> PyErr {

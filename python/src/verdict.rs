@@ -118,10 +118,8 @@ pub(crate) fn accepted<'py>(
     let py = kind.py();
     match verdict {
         Ok(verified) => {
-            let text = match std::str::from_utf8(presented) {
-                Ok(text) => PyString::new(py, text),
-                Err(_) => PyString::new(py, &String::from_utf8_lossy(presented)),
-            };
+            let text = PyString::from_bytes(py, presented)
+                .unwrap_or_else(|_| PyString::new(py, &String::from_utf8_lossy(presented)));
             let key = new_text(py)?.call1((kind, text))?;
             key.setattr(intern!(py, "_verified"), VerifiedKey(verified))?;
             Ok(Some(key))
