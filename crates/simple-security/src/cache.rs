@@ -9,18 +9,15 @@
 //!    and the insertion are one step with applying.
 //! 3. A reading is younger only after all that it has read is applied.
 
-use std::borrow::Borrow;
-use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::bounded::{Bounded, Order};
 use crate::clock::Uptime;
 use crate::key::KeyDigest;
-use crate::record::KeyRecord;
+use crate::known::Known;
 use crate::store::Changed;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
-use crate::usage::Counter;
 
 /// What the store said about a digest.
 #[derive(Clone)]
@@ -29,38 +26,6 @@ pub(crate) enum Answer {
     Known(Arc<Known>),
     /// No record.
     Unknown,
-}
-
-/// A record, with the counter of its accepted requests.
-///
-/// All that a hit touches lies side by side, and in this order: a server finds little of it in the
-/// caches of its processor.
-#[repr(C)]
-pub(crate) struct Known {
-    pub(crate) counter: Counter,
-    pub(crate) digest: KeyDigest,
-    pub(crate) record: KeyRecord,
-}
-
-impl Borrow<KeyDigest> for Arc<Known> {
-    fn borrow(&self) -> &KeyDigest {
-        &self.digest
-    }
-}
-
-/// What is known is found by the digest, so that alone is compared.
-impl PartialEq for Known {
-    fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
-    }
-}
-
-impl Eq for Known {}
-
-impl Hash for Known {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.digest.hash(state);
-    }
 }
 
 /// The answers of one engine. Known keys and unknown ones have each a share of their own, so that
@@ -168,16 +133,5 @@ impl Cache {
         }
         // Last, and never back: a reading that was begun earlier may end later.
         self.read_at.fetch_max(begun.nanoseconds(), Ordering::Release);
-    }
-}
-
-#[cfg(all(test, not(loom_model)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_known_of_a_key_is_small() {
-        // With the two counts of an `Arc` and one word of the allocator 128 bytes, two cache lines.
-        assert_eq!(size_of::<Known>(), 104);
     }
 }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod dates;
 mod key;
 mod keys;
+mod known;
 mod lookup;
 mod page;
 mod random;

@@ -10,24 +10,15 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
-use crate::cache::Known;
 use crate::clock::Clock;
 use crate::key::KeyDigest;
+use crate::known::{Counter, Known};
 use crate::record::{KeyId, KeyRecord, Timestamp, Usage};
 use crate::store::{KeyStore, StoreError, UsageBatch};
-use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::mpsc::{self, RecvTimeoutError};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{self, Mutex, block_on, lock};
-
-/// What was counted for one key since the last flush.
-///
-/// It lives on with its record after that has left the cache, until it is flushed and no place in the
-/// order of eviction holds it either.
-pub(crate) struct Counter {
-    count: AtomicU64,
-    last_used_at: AtomicI64,
-}
 
 /// All counters of one engine.
 pub(crate) struct Counters {
@@ -53,20 +44,6 @@ struct Flush {
     unconfirmed: Option<Arc<UsageBatch>>,
 }
 
-impl Counter {
-    fn new() -> Self {
-        Self { count: AtomicU64::new(0), last_used_at: AtomicI64::new(i64::MIN) }
-    }
-
-    #[inline]
-    fn add(&self, now: Timestamp) {
-        self.count.fetch_add(1, Ordering::SeqCst);
-        if self.last_used_at.load(Ordering::Relaxed) < now.seconds() {
-            self.last_used_at.fetch_max(now.seconds(), Ordering::Relaxed);
-        }
-    }
-}
-
 impl Counters {
     /// No counts yet, and the place where the flusher waits.
     fn new(writer: [u8; 16]) -> (Self, mpsc::Receiver<Wake>) {
@@ -89,7 +66,7 @@ impl Counters {
         if let Some(known) = all.find(hash(&digest), same) {
             return sync::Arc::clone(known);
         }
-        let known = sync::Arc::new(Known { counter: Counter::new(), digest, record });
+        let known = sync::Arc::new(Known::new(digest, record));
         all.insert_unique(hash(&digest), sync::Arc::clone(&known), |known| hash(&known.digest));
         known
     }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Answer, Cache, Known};
+use crate::cache::{Answer, Cache};
 use crate::clock::Clock;
 use crate::key::{KeyDigest, KeyFormat, MAX_KEY_LENGTH, Malformed};
+use crate::known::Known;
 use crate::record::{KeyId, KeyRecord, Timestamp};
 use crate::store::StoreError;
 use crate::sync;

@@ -256,10 +256,10 @@ MUTATIONS = [
         "usage.rs",
         [
             (
-                "let known = sync::Arc::new(Known {",
+                "let known = sync::Arc::new(Known::new(",
                 """\
 all.retain(|known| known.digest != digest);
-        let known = sync::Arc::new(Known {""",
+        let known = sync::Arc::new(Known::new(""",
             ),
         ],
         "counts::calls_while_the_record_leaves_the_cache",
