@@ -60,6 +60,11 @@ impl Counter {
         Self { count: AtomicU64::new(0), last_used_at: AtomicI64::new(i64::MIN) }
     }
 
+    /// How many were counted.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
+    }
+
     #[inline]
     pub(crate) fn add(&self, now: Timestamp) {
         self.count.fetch_add(1, Ordering::SeqCst);

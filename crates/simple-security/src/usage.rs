@@ -20,15 +20,26 @@ use crate::sync::mpsc::{self, RecvTimeoutError};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{self, Mutex, block_on, lock};
 
+/// As many handles are kept without a look whether anybody needs them.
+const SWEEP_AT: usize = 1024;
+
 /// All counters of one engine.
 pub(crate) struct Counters {
-    /// In a table of handles, each found by the digest inside: a map would hold the digest again.
-    known: Mutex<HashTable<sync::Arc<Known>>>,
+    known: Mutex<Handles>,
     /// Something was counted since the last flush began.
     dirty: AtomicBool,
     /// Wakes the flusher.
     wake: mpsc::Sender<Wake>,
     flush: Mutex<Flush>,
+}
+
+/// All that is known and cached, or not flushed yet.
+struct Handles {
+    /// Each is found by the digest inside: a map would hold the digest again.
+    table: HashTable<sync::Arc<Known>>,
+    /// At how many of them those are thrown out that nobody needs. A flush does so too, and none
+    /// comes while only revoked and expired keys are presented.
+    sweep_at: usize,
 }
 
 enum Wake {
@@ -49,7 +60,7 @@ impl Counters {
     fn new(writer: [u8; 16]) -> (Self, mpsc::Receiver<Wake>) {
         let (wake, woken) = mpsc::channel();
         let counters = Self {
-            known: Mutex::new(HashTable::new()),
+            known: Mutex::new(Handles { table: HashTable::new(), sweep_at: SWEEP_AT }),
             dirty: AtomicBool::new(false),
             wake,
             flush: Mutex::new(Flush { writer, number: 0, unconfirmed: None }),
@@ -61,13 +72,18 @@ impl Counters {
     /// still has it, or a flush has not yet seen it. A record that has changed gets a counter of
     /// its own, and a flush adds up what all counters of a key have.
     pub(crate) fn known(&self, digest: KeyDigest, record: KeyRecord) -> sync::Arc<Known> {
-        let mut all = lock(&self.known);
+        let all = &mut *lock(&self.known);
         let same = |known: &sync::Arc<Known>| known.digest == digest && known.record == record;
-        if let Some(known) = all.find(hash(&digest), same) {
+        if let Some(known) = all.table.find(hash(&digest), same) {
             return sync::Arc::clone(known);
         }
+        if all.table.len() >= all.sweep_at {
+            all.table.retain(|known| is_held(known) || known.counter.count() > 0);
+            all.sweep_at = SWEEP_AT.max(2 * all.table.len());
+        }
         let known = sync::Arc::new(Known::new(digest, record));
-        all.insert_unique(hash(&digest), sync::Arc::clone(&known), |known| hash(&known.digest));
+        let handle = sync::Arc::clone(&known);
+        all.table.insert_unique(hash(&digest), handle, |known| hash(&known.digest));
         known
     }
 
@@ -93,11 +109,10 @@ impl Counters {
     fn take(&self) -> Vec<(KeyId, u64, Timestamp)> {
         self.dirty.store(false, Ordering::SeqCst);
         let mut counts = Vec::new();
-        lock(&self.known).retain(|known| {
+        lock(&self.known).table.retain(|known| {
             // Asked before the count is taken: whoever let go of the counter after this line
-            // may have added to it, and the entry stays for the next flush. `get_mut`, because
-            // what the last holder has done is seen after it; `strong_count` does not promise so.
-            let held = sync::Arc::get_mut(known).is_none();
+            // may have added to it, and the entry stays for the next flush.
+            let held = is_held(known);
             let count = known.counter.count.swap(0, Ordering::SeqCst);
             if count > 0 {
                 let last = known.counter.last_used_at.load(Ordering::Relaxed);
@@ -160,7 +175,7 @@ impl Counters {
         let flush = lock(&self.flush);
         let unconfirmed = flush.unconfirmed.iter().flat_map(|batch| &batch.counts);
         let counted = lock(&self.known);
-        let counted = counted.iter().map(|known| known.counter.count.load(Ordering::SeqCst));
+        let counted = counted.table.iter().map(|known| known.counter.count());
         unconfirmed.map(|(_, count, _)| count).sum::<u64>() + counted.sum::<u64>()
     }
 
@@ -185,8 +200,8 @@ impl Counters {
         for (id, count, last) in flush.unconfirmed.iter().flat_map(|batch| &batch.counts) {
             add(*id, *count, last.seconds());
         }
-        for known in &*lock(&self.known) {
-            let count = known.counter.count.load(Ordering::SeqCst);
+        for known in &lock(&self.known).table {
+            let count = known.counter.count();
             if count > 0 {
                 let last = known.counter.last_used_at.load(Ordering::Relaxed);
                 add(known.record.id, count, last);
@@ -199,6 +214,12 @@ impl Counters {
             }
         }
     }
+}
+
+/// Whether anybody else has it. `get_mut`, because what the last holder has done is seen after it;
+/// `strong_count` does not promise so.
+fn is_held(known: &mut sync::Arc<Known>) -> bool {
+    sync::Arc::get_mut(known).is_none()
 }
 
 /// A digest is spread evenly already. No seed is needed: only keys that the store has are known, so
@@ -331,7 +352,25 @@ mod tests {
         assert_eq!(counters.waiting(), 3);
         assert_eq!(counters.take(), [(know("").record.id, 3, now.plus_days(1))]);
         counters.take();
-        assert!(lock(&counters.known).is_empty(), "nobody has them any more");
+        assert!(lock(&counters.known).table.is_empty(), "nobody has them any more");
+    }
+
+    #[test]
+    fn what_nobody_needs_is_thrown_out_without_a_flush() {
+        let (counters, _woken) = Counters::new([0; 16]);
+        let now = Timestamp::from_seconds(7);
+        let know = |number: usize| {
+            let digest = KeyDigest::of(&number.to_le_bytes());
+            counters.known(digest, record(&format!("{number:011}"), ""))
+        };
+        let held: Vec<_> = (0..10).map(know).collect();
+        counters.count(&know(10).counter, now);
+        for number in 11..5 * SWEEP_AT {
+            know(number);
+            assert!(lock(&counters.known).table.len() <= SWEEP_AT);
+        }
+        assert!((0..10).all(|number| sync::Arc::ptr_eq(&held[number], &know(number))));
+        assert_eq!(counters.take(), [(know(10).record.id, 1, now)]);
     }
 
     #[test]

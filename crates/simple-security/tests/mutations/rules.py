@@ -258,7 +258,7 @@ MUTATIONS = [
             (
                 "let known = sync::Arc::new(Known::new(",
                 """\
-all.retain(|known| known.digest != digest);
+all.table.retain(|known| known.digest != digest);
         let known = sync::Arc::new(Known::new(""",
             ),
         ],
@@ -270,12 +270,12 @@ all.retain(|known| known.digest != digest);
         [
             (
                 """\
-            let held = sync::Arc::get_mut(known).is_none();
+            let held = is_held(known);
             let count = known.counter.count.swap(0, Ordering::SeqCst);
 """,
                 """\
             let count = known.counter.count.swap(0, Ordering::SeqCst);
-            let held = sync::Arc::get_mut(known).is_none();
+            let held = is_held(known);
 """,
             ),
         ],
