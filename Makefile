@@ -48,22 +48,47 @@ run: $(BUILT) ## Serve the example app on http://localhost:8080 (admin secret: T
 
 ##@ Checking it
 
+# The tests in Rust use both processors themselves. Of the rest two parts run at a time, the longest
+# first; each prints when it ends.
 .PHONY: test
-test: test-rust test-model test-python test-oldest ## Run every test
+test: test-rust test-python-apart $(OLDEST_SYNCED) ## Run every test
+	$(MODEL) --test lease_model --no-run
+	$(MAKE) --no-print-directory --jobs=2 --output-sync test-python-n-z test-python-a-m test-oldest test-model
 
 .PHONY: test-rust
 test-rust: servers ## Test the engine, the layer for axum and the program
 	cargo test --locked $(CRATES) --all-features
 
+# loom maps and unmaps memory for each order, at which threads of one process wait for each other: two
+# take half as long again as one.
 .PHONY: test-model
 test-model: ## Check the lease in every order that threads can run in
-	$(MODEL) --test lease_model
+	$(MODEL) --test lease_model -- --test-threads=1
 
 .PHONY: test-python
-test-python: servers $(BUILT) $(WHEEL) $(BROWSER) $(STATIC) $(PROXIES) ## Test the FastAPI package, its servers, its wheel, its documentation in a browser; the server behind proxies
+test-python: test-python-apart ## Test the FastAPI package, its servers, its wheel, its documentation in a browser; the server behind proxies
+	$(MAKE) --no-print-directory --jobs=2 --output-sync test-python-n-z test-python-a-m
+
+# Who waits while a store stalls: beside other tests everybody does.
+.PHONY: test-python-apart
+test-python-apart: ready-for-python
+	$(PYTEST) $(APART) tests/test_zz_leaks.py
+
+APART := tests/test_network_outages.py
+
+# The rest in two sessions, when all is built. Each session has servers of its own, and ends with the
+# search for leaked keys in what it has left behind.
+.PHONY: test-python-a-m test-python-n-z
+test-python-a-m test-python-n-z:
+	export SIMPLE_SECURITY_WHEEL=$$(echo $(CURDIR)/target/wheels/*.whl); $(PYTEST) $(TESTS)
+
+test-python-a-m: TESTS := tests/test_[a-m]*.py tests/test_zz_leaks.py
+test-python-n-z: TESTS := tests/test_[n-z]*.py --deselect=$(APART)
+
+.PHONY: ready-for-python
+ready-for-python: servers $(BUILT) $(WHEEL) $(BROWSER) $(STATIC) $(PROXIES)
 	command -v systemd-analyze >/dev/null || (apt-get update -qq && apt-get install -y -qq systemd) || echo "the systemd unit is not checked: install systemd" >&2
 	cargo build --locked $(CRATES) --all-features --example axum
-	export SIMPLE_SECURITY_WHEEL=$$(echo $(CURDIR)/target/wheels/*.whl); $(PYTEST)
 
 .PHONY: test-proxies
 test-proxies: $(BUILT) $(STATIC) $(PROXIES) ## Test the server behind nginx, Caddy, HAProxy, Traefik and Envoy

@@ -87,7 +87,7 @@ NewStore = Callable[[str | None], Store]
 @pytest.fixture(scope="session")
 def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
     with _directory("postgres", database_directories) as (directory, user):
-        data, port = directory / "data", free_port()
+        data = directory / "data"
         initdb, server, psql = (
             _program("postgresql", name, folders=_postgres_folders())
             for name in ("initdb", "postgres", "psql")
@@ -99,6 +99,7 @@ def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
             check=True,
             capture_output=True,
         )
+        port = free_port()
         settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(directory),

@@ -1,7 +1,6 @@
 """The program that comes with the package: the same as the Rust one, on the database of an app."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -14,9 +13,9 @@ import pytest
 import servers
 from clients import key_id
 from old_package import OldRow, write_old_file
+from program import PROGRAM
 
 SECRET = "secret-of-the-command-line-test"
-ROOT = Path(__file__).parents[2]
 # What differs from run to run.
 VARYING = [
     (re.compile(r"fss_\w{11}_\w{39}"), "KEY"),
@@ -80,18 +79,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         yield run
 
 
-@pytest.fixture(scope="module")
-def binary() -> Path:
-    """The Rust program, built as `make test-rust` builds it."""
-    subprocess.run(
-        ["cargo", "build", "--locked", "--quiet", "-p", "simple-security-server"],
-        cwd=ROOT,
-        check=True,
-    )
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return target / "debug/simple-security"
-
-
 def general(text: str) -> str:
     for pattern, name in VARYING:
         text = pattern.sub(name, text)
@@ -122,9 +109,7 @@ def test_a_running_app_knows_at_once(database: Path, canaries: set[str], program
         assert connection.secure(own).status == 403
 
 
-def test_both_programs_do_the_same(
-    database: Path, binary: Path, canaries: set[str], program: Program
-) -> None:
+def test_both_programs_do_the_same(database: Path, canaries: set[str], program: Program) -> None:
     """The same commands on a database each: all but the names of the programs is the same."""
     theirs = database.with_name("other.db")
     old = database.with_name("old.db")
@@ -134,7 +119,7 @@ def test_both_programs_do_the_same(
     canaries.add(key)
     line = program(database, "keys", "export").stdout
     by_rust = {"SIMPLE_SECURITY_DB_LOCATION": str(theirs)}
-    subprocess.run([binary, "keys", "import", "-", "--yes"], input=line, env=by_rust, text=True)
+    subprocess.run([PROGRAM, "keys", "import", "-", "--yes"], input=line, env=by_rust, text=True)
     identity = key_id(key)
     for arguments, text in [
         (["--version"], ""),
@@ -163,7 +148,7 @@ def test_both_programs_do_the_same(
     ]:
         ours = program(database, *arguments, text=text)
         rust = subprocess.run(
-            [binary, *arguments],
+            [PROGRAM, *arguments],
             input=text,
             cwd=database.parent,
             env=by_rust,
