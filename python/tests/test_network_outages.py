@@ -28,6 +28,8 @@ CHANGED = 20.0
 # For so long a key that was just used is let in without the store: half of `LONG`.
 LET_IN = 2.0
 CROWD = 100
+# Less than a store that does not answer is waited for.
+AT_ONCE = 0.5
 
 Guard = Callable[..., GuardedApp]
 Lasting = tuple[Store, list[str]]
@@ -63,6 +65,24 @@ def run(app: FastAPI, scenario: Callable[[Ask], Awaitable[None]]) -> None:
     asyncio.run(running())
 
 
+async def stall_when_known(store: Store, ask: Ask, key: str) -> float:
+    """Stalls the network once a key is cached; since when, by the monotonic clock.
+
+    The first two readings of an engine may overlap, and the later one then forgets what was
+    looked up after the other. So it is tried again where the key has to be asked for.
+    """
+    for _ in range(10):
+        assert (await ask("/secure", key))[0].status_code == 200
+        begun = time.monotonic()
+        store.network.stall()
+        answer, seconds = await ask("/secure", key)
+        if answer.status_code == 200 and seconds < AT_ONCE:
+            return begun
+        store.network.mend()
+        await until(lambda: is_let_in(ask, key), CHANGED)
+    pytest.fail("a key that was just used is asked for each time")
+
+
 @pytest.mark.parametrize("way", ["dependency", "middleware"])
 def test_while_the_store_stalls_nobody_else_waits(lasting: Lasting, guard: Guard, way: str) -> None:
     store, [known, *others] = lasting
@@ -72,10 +92,9 @@ def test_while_the_store_stalls_nobody_else_waits(lasting: Lasting, guard: Guard
         app, free = middleware_app.build_app(guarded.security), "/health"
 
     async def scenario(ask: Ask) -> None:
-        assert (await ask("/secure", known))[0].status_code == 200
-        store.network.stall()
+        begun = await stall_when_known(store, ask, known)
         waiting = [asyncio.create_task(ask("/secure", key)) for key in others]
-        begun, answered, let_in = time.monotonic(), 0, 0
+        answered, let_in = 0, 0
         while not all(task.done() for task in waiting):
             answered += (await ask(free, ""))[0].status_code == 200
             answer, _ = await ask("/secure", known)
@@ -103,10 +122,9 @@ def test_a_crowd_that_waits_leaves_the_threads_of_the_app_alone(
     guarded = guarding(guard, store.location)
 
     async def scenario(ask: Ask) -> None:
-        assert (await ask("/secure-sync", known))[0].status_code == 200
-        store.network.stall()
+        begun = await stall_when_known(store, ask, known)
         crowd = [asyncio.create_task(ask("/secure", f"{n:036}")) for n in range(CROWD)]
-        begun, answered = time.monotonic(), 0
+        answered = 0
         while not all(task.done() for task in crowd):
             answer, _ = await ask("/unsecured-sync", "")
             assert answer.status_code == 200
