@@ -24,7 +24,7 @@ RENEWALS = 20
 INSERTIONS = 20
 
 # The lease of a SQLite store, with a margin for clocks that tick apart; in seconds.
-LEASE = 0.005 * 1.001 + 0.001
+LEASE = 0.010 * 1.001 + 0.001
 
 # Another program that adds keys, with a SQLite of its own; the store's triggers write the change
 # log. For each id and digest on its input it says when the key was committed.

@@ -52,4 +52,4 @@ CREATE TABLE settings (
 -- The first row of the log, so that every reading can name the last row it has read.
 INSERT INTO key_changes (digest) VALUES (zeroblob(32));
 -- How long an answer may be used after a reading, for all processes.
-INSERT INTO settings (name, value) VALUES ('lease_microseconds', 5000);
+INSERT INTO settings (name, value) VALUES ('lease_microseconds', 10000);

@@ -33,7 +33,7 @@ struct State {
 }
 
 impl MemoryStore {
-    /// An empty store with the lease of a local one, 5 ms.
+    /// An empty store with the lease of a local one, 10 ms.
     ///
     /// # Errors
     /// When the operating system cannot give random bytes.
@@ -43,7 +43,7 @@ impl MemoryStore {
             source: Some(error.into()),
         })?;
         Ok(Self {
-            lease: Duration::from_millis(5),
+            lease: Duration::from_millis(10),
             state: Mutex::new(State {
                 keys: HashMap::new(),
                 ids: HashMap::new(),

@@ -46,7 +46,7 @@ pub(crate) use on_every_store;
 const START: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
 /// Of both stores.
-const LEASE: Duration = Duration::from_millis(5);
+const LEASE: Duration = Duration::from_millis(10);
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds)

@@ -27,7 +27,7 @@ mod replaced;
 mod seen;
 mod two_libraries;
 
-const LEASE: Duration = Duration::from_millis(5);
+const LEASE: Duration = Duration::from_millis(10);
 /// How long writers wait in tests for others that never let go.
 const SHORT: Duration = Duration::from_millis(50);
 
