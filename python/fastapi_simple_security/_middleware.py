@@ -80,14 +80,17 @@ class ApiKeyMiddleware:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Lets a request in, or refuses it.
 
-        This is the hot path: no coroutine stands between the server and the app.
+        This is the hot path: no coroutine stands between the server and the app. What is called has
+        a name first, because Python 3.11 looks for `self.app(...)` among the methods of the class,
+        each time and in vain.
         """
+        admit, app = self._admit, self.app
         try:
-            admitted = self._admit(scope)
+            admitted = admit(scope)
         except SecurityError as error:
             return self._decide(scope, receive, send, error)
         if isinstance(admitted, ApiKey):
-            return self.app(scope, receive, send)
+            return app(scope, receive, send)
         return self._decide(scope, receive, send, admitted)
 
     async def _decide(
