@@ -42,7 +42,6 @@ pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
     file: File,
-    lease: Duration,
     /// Held shared while this process relies on the generated admin secret.
     admin_secret: Mutex<Option<SideFile>>,
 }
@@ -81,12 +80,7 @@ impl SqliteStore {
     pub fn open_with_timeout(path: &Path, write_timeout: Duration) -> Result<Self, StoreError> {
         require_safe_sqlite(rusqlite::version_number(), rusqlite::version())?;
         let file = File::open(path, write_timeout)?;
-        let lease = file.list("reading the lease", statements::lease_microseconds)?;
-        Ok(Self(Arc::new(Inner {
-            file,
-            lease: Duration::from_micros(lease),
-            admin_secret: Mutex::new(None),
-        })))
+        Ok(Self(Arc::new(Inner { file, admin_secret: Mutex::new(None) })))
     }
 
     /// Works on a thread that may wait: tokio's where there is a runtime, else the caller's.
@@ -117,7 +111,7 @@ impl SqliteStore {
 
 impl KeyStore for SqliteStore {
     fn lease(&self) -> Duration {
-        self.0.lease
+        self.0.file.lease()
     }
 
     fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {

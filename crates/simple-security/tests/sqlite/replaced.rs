@@ -147,6 +147,40 @@ fn an_older_copy_that_is_restored_into_the_file_is_read_anew() {
 }
 
 #[test]
+fn a_file_with_another_lease_is_for_another_process() {
+    for restored in [false, true] {
+        let (folder, clock) = (Folder::new(), fake_clock());
+        let path = folder.database();
+        let keys = engine(open(&path), &clock);
+        let issued = issue(&keys);
+        let (other, new) = other_database(&folder, &clock);
+        let shorter = "UPDATE settings SET value = 5000 WHERE name = 'lease_microseconds'";
+        by_hand(&other).execute_batch(shorter).expect("a shorter lease");
+        verify(&keys, &issued).expect("verified");
+        if restored {
+            restore(&other, &path);
+        } else {
+            std::fs::rename(&other, &path).expect("a new file");
+        }
+        for _ in 0..2 {
+            let error = wait(keys.revoke(new.record.id)).expect_err("a refusal");
+            assert!(matches!(error, KeyError::Store(StoreError::AnotherStore { .. })), "{error}");
+            clock.advance(LEASE);
+            let denied = verify(&keys, &new).expect_err("a refusal");
+            let Denied::Unavailable(error) = denied else { panic!("{denied}") };
+            assert!(matches!(*error, StoreError::AnotherStore { .. }), "{error}");
+        }
+        let store = open(&path);
+        assert_eq!(
+            store.lease(),
+            Duration::from_millis(5),
+            "a file keeps the lease it was made with"
+        );
+        verify(&engine(store, &clock), &new).expect("nothing was changed in it");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_ours_replaces_nothing() {
     let (folder, clock) = (Folder::new(), fake_clock());
     let (path, foreign) = (folder.database(), folder.path().join("foreign.db"));

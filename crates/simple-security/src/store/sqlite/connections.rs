@@ -181,7 +181,7 @@ impl Readers {
         let open = || -> Result<Connection, StoreError> {
             let reader = open::open_reader(path)?;
             // The first read opens the log.
-            statements::lease_microseconds(&reader)
+            statements::lease(&reader)
                 .map_err(|error| translate(path, "opening the database", error))?;
             Ok(reader)
         };

@@ -24,6 +24,8 @@ pub(super) struct File {
     path: PathBuf,
     /// How long a writer waits for the others.
     timeout: Duration,
+    /// How long an answer may be used after a reading, as the file says to all processes.
+    lease: Duration,
     state: Mutex<State>,
     changed: Condvar,
     /// A fork waits: whoever waits for another process gives up.
@@ -48,10 +50,13 @@ impl File {
     pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let path = place::resolve(path)?;
         let database = Database::open(&path, timeout)?;
+        let lease = statements::lease(&lock(&database.lister))
+            .map_err(|error| translate(&path, "reading the lease", error))?;
         let state = State { database: Some(Arc::new(database)), users: 0, suspended: 0 };
         Ok(Self {
             path,
             timeout,
+            lease,
             state: Mutex::new(state),
             changed: Condvar::new(),
             forking: AtomicBool::new(false),
@@ -60,6 +65,10 @@ impl File {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn lease(&self) -> Duration {
+        self.lease
     }
 
     /// Closes all connections, after what is being done, and keeps them closed until
@@ -104,6 +113,7 @@ impl File {
                 continue;
             }
             let transaction = self.begin(connection).map_err(failed)?;
+            self.require_same_lease(&transaction)?;
             let done = work(&transaction).map_err(failed)?;
             transaction.commit().map_err(failed)?;
             // And once more: who replaces them takes no lock of ours.
@@ -172,8 +182,22 @@ impl File {
         }
         let mut reader = lock(&used.reader);
         let reading = statements::read_changes(&mut reader, after).map_err(failed)?;
+        if matches!(reading.changed, Changed::Anything) {
+            self.require_same_lease(&reader)?;
+        }
         watch.last = Some((version, reading.mark));
         Ok(reading)
+    }
+
+    /// Of a file with another lease, put at the path or restored into it: the other processes would
+    /// wait for less, or use answers for longer, than this one does.
+    fn require_same_lease(&self, connection: &Connection) -> Result<(), StoreError> {
+        let lease = statements::lease(connection)
+            .map_err(|error| translate(&self.path, "reading the lease", error))?;
+        if lease != self.lease {
+            return Err(StoreError::AnotherStore { place: self.path.display().to_string() });
+        }
+        Ok(())
     }
 
     /// The connections to the file that is at the path now: another than before, when it was

@@ -1,5 +1,7 @@
 //! The SQL of the store, each statement once.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::super::{ChangeMark, Changed, KeyChange, Reading, UsageBatch};
@@ -179,13 +181,13 @@ pub(super) fn usage(connection: &Connection, id: KeyId) -> rusqlite::Result<Opti
         .optional()
 }
 
-pub(super) fn lease_microseconds(connection: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn lease(connection: &Connection) -> rusqlite::Result<Duration> {
     let lease: i64 = connection.query_row(
         "SELECT value FROM settings WHERE name = 'lease_microseconds'",
         [],
         |row| row.get(0),
     )?;
-    Ok(lease.try_into().unwrap_or(0))
+    Ok(Duration::from_micros(lease.try_into().unwrap_or(0)))
 }
 
 pub(super) fn set_admin_secret(
