@@ -65,12 +65,13 @@ impl Counter {
         self.count.load(Ordering::SeqCst)
     }
 
+    /// The date first: who takes the count finds the date of each use that is in it.
     #[inline]
     pub(crate) fn add(&self, now: Timestamp) {
-        self.count.fetch_add(1, Ordering::SeqCst);
         if self.last_used_at.load(Ordering::Relaxed) < now.seconds() {
             self.last_used_at.fetch_max(now.seconds(), Ordering::Relaxed);
         }
+        self.count.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -20,8 +20,8 @@ use crate::sync::mpsc::{self, RecvTimeoutError};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{self, Mutex, block_on, lock};
 
-/// As many handles are kept without a look whether anybody needs them.
-const SWEEP_AT: usize = 1024;
+/// As many handles are kept without a look whether anybody needs them. The model looks each time.
+const SWEEP_AT: usize = if cfg!(loom_model) { 0 } else { 1024 };
 
 /// All counters of one engine.
 pub(crate) struct Counters {
@@ -33,7 +33,7 @@ pub(crate) struct Counters {
     flush: Mutex<Flush>,
 }
 
-/// All that is known and cached, or not flushed yet.
+/// All that is known and cached, or not flushed yet; and what nobody needs, for a while.
 struct Handles {
     /// Each is found by the digest inside: a map would hold the digest again.
     table: HashTable<sync::Arc<Known>>,
@@ -78,6 +78,7 @@ impl Counters {
             return sync::Arc::clone(known);
         }
         if all.table.len() >= all.sweep_at {
+            // Asked in this order: whoever lets go of a counter in between may have added to it.
             all.table.retain(|known| is_held(known) || known.counter.count() > 0);
             all.sweep_at = SWEEP_AT.max(2 * all.table.len());
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use loom::thread;
-use simple_security::ApiKeys;
+use simple_security::{ApiKeys, Timestamp};
 
 use crate::world::{World, check, verify, wait};
 
@@ -25,6 +25,20 @@ fn calls_while_counts_are_written() {
         let accepted: u64 = others.map(|other| other.join().expect("no panic")).iter().sum();
         wait(keys.flush()).expect("a flush");
         assert_eq!(world.store.total(id), 1 + accepted);
+    });
+}
+
+#[test]
+fn the_first_call_while_counts_are_written() {
+    check(3, || {
+        let (world, id) = World::with_key();
+        let keys = world.engine();
+        loom::explore();
+        let other = meanwhile(&keys);
+        wait(keys.flush()).expect("a flush");
+        let accepted = other.join().expect("no panic");
+        wait(keys.flush()).expect("a flush");
+        assert_eq!(world.store.total(id), accepted);
     });
 }
 
@@ -66,6 +80,33 @@ fn calls_while_the_record_leaves_the_cache() {
         let accepted = other.join().expect("no panic");
         wait(keys.flush()).expect("a flush");
         assert_eq!(world.store.total(id), 2 + accepted);
+    });
+}
+
+/// The third record finds the counter of the first in nobody's hands but those of a call that may
+/// be under way.
+#[test]
+fn calls_while_what_nobody_needs_is_thrown_out() {
+    check(3, || {
+        let (world, id) = World::with_key();
+        let keys = world.engine();
+        assert!(verify(&keys).is_ok());
+        wait(keys.flush()).expect("a flush");
+        loom::explore();
+        let other = thread::spawn({
+            let keys = Arc::clone(&keys);
+            move || {
+                for days in [1, 2] {
+                    let later = Timestamp::from_seconds(0).plus_days(days);
+                    wait(keys.renew(id, Some(later), Some(false))).expect("the key");
+                    assert!(verify(&keys).is_ok());
+                }
+            }
+        });
+        let accepted = u64::from(verify(&keys).is_ok());
+        other.join().expect("no panic");
+        wait(keys.flush()).expect("a flush");
+        assert_eq!(world.store.total(id), 3 + accepted);
     });
 }
 

@@ -203,7 +203,11 @@ impl ModelStore {
 }
 
 fn total(store: &MemoryStore, id: KeyId) -> u64 {
-    done(store.usage(id)).expect("usage").expect("the key").total
+    let usage = done(store.usage(id)).expect("usage").expect("the key");
+    // What an engine takes for the time of day is never before 1970. A counter without a date has
+    // the first date that there is.
+    assert!(usage.total == 0 || usage.last_used_at > Some(Timestamp::MIN), "a use has its date");
+    usage.total
 }
 
 /// What a store in memory gives is there at once.

@@ -282,6 +282,38 @@ all.table.retain(|known| known.digest != digest);
         "counts::calls_while_the_record_leaves_the_cache",
     ),
     Mutation(
+        "whether a counter is held is asked before it is looked at, when nobody flushes",
+        "usage.rs",
+        [
+            (
+                "is_held(known) || known.counter.count() > 0",
+                "known.counter.count() > 0 || is_held(known)",
+            ),
+        ],
+        "counts::calls_while_what_nobody_needs_is_thrown_out",
+    ),
+    Mutation(
+        "a use has its date when it is counted",
+        "known.rs",
+        [
+            (
+                """\
+        if self.last_used_at.load(Ordering::Relaxed) < now.seconds() {
+            self.last_used_at.fetch_max(now.seconds(), Ordering::Relaxed);
+        }
+        self.count.fetch_add(1, Ordering::SeqCst);
+""",
+                """\
+        self.count.fetch_add(1, Ordering::SeqCst);
+        if self.last_used_at.load(Ordering::Relaxed) < now.seconds() {
+            self.last_used_at.fetch_max(now.seconds(), Ordering::Relaxed);
+        }
+""",
+            ),
+        ],
+        "counts::the_first_call_while_counts_are_written",
+    ),
+    Mutation(
         "a count is seen by the flush that runs, or it wakes the next: the flag is cleared first",
         "usage.rs",
         [
