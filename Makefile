@@ -51,7 +51,9 @@ run: $(BUILT) ## Serve the example app on http://localhost:8080 (admin secret: T
 # The tests in Rust use both processors themselves. Of the rest two parts run at a time, the longest
 # first; each prints when it ends.
 .PHONY: test
-test: test-rust test-python-apart $(OLDEST_SYNCED) ## Run every test
+test: ## Run every test
+	$(MAKE) --no-print-directory test-rust
+	$(MAKE) --no-print-directory test-python-apart $(OLDEST_SYNCED)
 	$(MODEL) --test lease_model --no-run
 	$(MAKE) --no-print-directory --jobs=2 --output-sync test-python-n-z test-python-a-m test-oldest test-model
 
@@ -76,14 +78,14 @@ test-python-apart: ready-for-python
 
 APART := tests/test_network_outages.py
 
-# The rest in two sessions, when all is built. Each session has servers of its own, and ends with the
+# The rest in two sessions. Each has servers of its own, and ends with the
 # search for leaked keys in what it has left behind.
 .PHONY: test-python-a-m test-python-n-z
-test-python-a-m test-python-n-z:
+test-python-a-m test-python-n-z: ready-for-python
 	export SIMPLE_SECURITY_WHEEL=$$(echo $(CURDIR)/target/wheels/*.whl); $(PYTEST) $(TESTS)
 
 test-python-a-m: TESTS := tests/test_[a-m]*.py tests/test_zz_leaks.py
-test-python-n-z: TESTS := tests/test_[n-z]*.py --deselect=$(APART)
+test-python-n-z: TESTS := tests --ignore-glob='tests/test_[a-m]*.py' --ignore=$(APART)
 
 .PHONY: ready-for-python
 ready-for-python: servers $(BUILT) $(WHEEL) $(BROWSER) $(STATIC) $(PROXIES)
