@@ -189,8 +189,8 @@ impl File {
         Ok(reading)
     }
 
-    /// Of a file with another lease, put at the path or restored into it: the other processes would
-    /// wait for less, or use answers for longer, than this one does.
+    /// Refuses a file with another lease that was put at the path, or restored into it: some process
+    /// would use answers for longer than another waits after a change.
     fn require_same_lease(&self, connection: &Connection) -> Result<(), StoreError> {
         let lease = statements::lease(connection)
             .map_err(|error| translate(&self.path, "reading the lease", error))?;

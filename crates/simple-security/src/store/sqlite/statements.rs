@@ -182,11 +182,9 @@ pub(super) fn usage(connection: &Connection, id: KeyId) -> rusqlite::Result<Opti
 }
 
 pub(super) fn lease(connection: &Connection) -> rusqlite::Result<Duration> {
-    let lease: i64 = connection.query_row(
-        "SELECT value FROM settings WHERE name = 'lease_microseconds'",
-        [],
-        |row| row.get(0),
-    )?;
+    let lease: i64 = connection
+        .prepare_cached("SELECT value FROM settings WHERE name = 'lease_microseconds'")?
+        .query_row([], |row| row.get(0))?;
     Ok(Duration::from_micros(lease.try_into().unwrap_or(0)))
 }
 
