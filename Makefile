@@ -71,12 +71,12 @@ test-model: ## Check the lease in every order that threads can run in
 test-python: test-python-apart ## Test the FastAPI package, its servers, its wheel, its documentation in a browser; the server behind proxies
 	$(MAKE) --no-print-directory --jobs=2 --output-sync test-python-n-z test-python-a-m
 
-# Who waits while a store stalls: beside other tests everybody does.
+# Who waits while a store stalls, and how late counts are: beside other tests everything is late.
 .PHONY: test-python-apart
 test-python-apart: ready-for-python
 	$(PYTEST) $(APART) tests/test_zz_leaks.py
 
-APART := tests/test_network_outages.py
+APART := tests/test_network_outages.py tests/test_workers.py
 
 # The rest in two sessions. Each has servers of its own, and ends with the
 # search for leaked keys in what it has left behind.
@@ -85,7 +85,7 @@ test-python-a-m test-python-n-z: ready-for-python
 	export SIMPLE_SECURITY_WHEEL=$$(echo $(CURDIR)/target/wheels/*.whl); $(PYTEST) $(TESTS)
 
 test-python-a-m: TESTS := tests/test_[a-m]*.py tests/test_zz_leaks.py
-test-python-n-z: TESTS := tests --ignore-glob='tests/test_[a-m]*.py' --ignore=$(APART)
+test-python-n-z: TESTS := tests --ignore-glob='tests/test_[a-m]*.py' $(addprefix --ignore=,$(APART))
 
 .PHONY: ready-for-python
 ready-for-python: servers $(BUILT) $(WHEEL) $(BROWSER) $(STATIC) $(PROXIES)

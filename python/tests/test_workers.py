@@ -19,7 +19,7 @@ KEYS = 3
 
 FLUSH_INTERVAL = 1.0
 # How late a flush may come on a busy machine.
-SLACK = 3.0
+SLACK = 1.0
 
 
 @pytest.mark.parametrize("workers", [1, 4])
