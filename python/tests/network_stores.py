@@ -295,10 +295,14 @@ class Network:
                 end.transport.abort()
 
     async def _end(self) -> None:
-        self._listening.close()
-        # One that is just being accepted has a task that makes another.
+        # Whom asyncio is accepting when the server closes it never closes: its assertion that there
+        # is a server fails, unseen. So no more are accepted, all end, and then the server.
+        for listening in self._listening.sockets:
+            self._loop.remove_reader(listening.fileno())
+        # One that is accepted has a task that makes another.
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.gather(*others, return_exceptions=True)
+        self._listening.close()
         # The ends that were given up last are closed in the next round of the loop.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
