@@ -2,27 +2,28 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::body::ResponseBody;
+use crate::form::Form;
 use crate::policy::{Answer, Policy};
 use crate::refusal::Refusal;
 
 pin_project! {
     /// What [`RequireApiKey`](crate::RequireApiKey) gives back: the inner response, or a refusal.
-    pub struct ResponseFuture<S, R>
+    pub struct ResponseFuture<S, R, F>
     where
         S: Service<Request<R>>,
     {
         #[pin]
         stage: Stage<S, R>,
+        form: PhantomData<F>,
     }
 }
 
@@ -33,7 +34,7 @@ pin_project! {
         S: Service<Request<R>>,
     {
         Called { #[pin] future: S::Future },
-        Refused { response: Option<Box<Response<Bytes>>> },
+        Refused { response: Option<Box<S::Response>> },
         Asking { asking: Option<Box<Asking<S, R>>> },
     }
 }
@@ -46,18 +47,18 @@ struct Asking<S, R> {
     policy: Arc<Policy>,
 }
 
-impl<S, R> ResponseFuture<S, R>
+impl<S, R, F> ResponseFuture<S, R, F>
 where
     S: Service<Request<R>>,
 {
     #[inline]
     pub(crate) fn called(future: S::Future) -> Self {
-        Self { stage: Stage::Called { future } }
+        Self { stage: Stage::Called { future }, form: PhantomData }
     }
 
     #[cold]
-    pub(crate) fn refused(response: Response<Bytes>) -> Self {
-        Self { stage: Stage::refused(response) }
+    pub(crate) fn refused(response: S::Response) -> Self {
+        Self { stage: Stage::refused(response), form: PhantomData }
     }
 
     #[cold]
@@ -68,29 +69,25 @@ where
         policy: Arc<Policy>,
     ) -> Self {
         let asking = Some(Box::new(Asking { answer, inner, request, policy }));
-        Self { stage: Stage::Asking { asking } }
+        Self { stage: Stage::Asking { asking }, form: PhantomData }
     }
 }
 
-impl<S, R, B> Future for ResponseFuture<S, R>
+impl<S, R, F, B> Future for ResponseFuture<S, R, F>
 where
     S: Service<Request<R>, Response = Response<B>>,
+    F: Form<B>,
 {
-    type Output = Result<Response<ResponseBody<B>>, S::Error>;
+    type Output = Result<Response<B>, S::Error>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut stage = self.project().stage;
         loop {
             let next = match stage.as_mut().project() {
-                StageProjection::Called { future } => {
-                    return future
-                        .poll(context)
-                        .map_ok(|response| response.map(ResponseBody::of_service));
-                }
+                StageProjection::Called { future } => return future.poll(context),
                 StageProjection::Refused { response } => {
-                    let response = response.take().expect(AFTER_THE_END);
-                    return Poll::Ready(Ok(response.map(ResponseBody::of_refusal)));
+                    return Poll::Ready(Ok(*response.take().expect(AFTER_THE_END)));
                 }
                 StageProjection::Asking { asking } => {
                     let answer = &mut asking.as_mut().expect(AFTER_THE_END).answer;
@@ -102,7 +99,9 @@ where
                             policy.admit(&mut request, verified);
                             Stage::Called { future: inner.call(request) }
                         }
-                        Err(denied) => Stage::refused(policy.refuse(Refusal::Denied(denied))),
+                        Err(denied) => {
+                            Stage::refused(F::respond(Refusal::Denied(denied), &policy.challenges))
+                        }
                     }
                 }
             };
@@ -118,12 +117,12 @@ impl<S, R> Stage<S, R>
 where
     S: Service<Request<R>>,
 {
-    fn refused(response: Response<Bytes>) -> Self {
+    fn refused(response: S::Response) -> Self {
         Self::Refused { response: Some(Box::new(response)) }
     }
 }
 
-impl<S, R> fmt::Debug for ResponseFuture<S, R>
+impl<S, R, F> fmt::Debug for ResponseFuture<S, R, F>
 where
     S: Service<Request<R>>,
 {

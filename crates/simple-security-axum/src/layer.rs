@@ -1,11 +1,13 @@
 //! The layer: which engine decides, what is read, and what the answers name.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use simple_security::ApiKeys;
 use tower_layer::Layer;
 
+use crate::form::{Grpc, ProblemJson};
 use crate::policy::Policy;
 use crate::refusal::{Challenges, InvalidRealm};
 use crate::service::RequireApiKey;
@@ -31,17 +33,30 @@ use crate::service::RequireApiKey;
 /// ```
 #[derive(Clone)]
 #[must_use]
-pub struct RequireApiKeyLayer {
+pub struct RequireApiKeyLayer<F = ProblemJson> {
     policy: Arc<Policy>,
+    form: PhantomData<F>,
 }
 
 impl RequireApiKeyLayer {
     /// A layer that asks this engine. Keys are read from headers alone, and left in them.
     pub fn new(keys: Arc<ApiKeys>) -> Self {
         let challenges = Challenges::default();
-        Self { policy: Arc::new(Policy { keys, reads_query: false, strips: false, challenges }) }
+        let policy = Policy { keys, reads_query: false, strips: false, challenges };
+        Self { policy: Arc::new(policy), form: PhantomData }
     }
 
+    /// The same for a service of gRPC: a client is told of a refusal by `UNAUTHENTICATED`,
+    /// `INVALID_ARGUMENT` where it sent more than one key, or `UNAVAILABLE`.
+    ///
+    /// The status of HTTP is 200 then, as always with gRPC: nothing that goes by that alone may stand
+    /// behind such a layer, above all no answer to a proxy that asks who may pass.
+    pub fn for_grpc(self) -> RequireApiKeyLayer<Grpc> {
+        RequireApiKeyLayer { policy: self.policy, form: PhantomData }
+    }
+}
+
+impl<F> RequireApiKeyLayer<F> {
     /// Reads the query parameter `api-key` too, for clients that can send no header.
     ///
     /// Insecure: URLs end in logs, in histories and in the header `Referer`, and the keys with them
@@ -71,15 +86,15 @@ impl RequireApiKeyLayer {
     }
 }
 
-impl<S> Layer<S> for RequireApiKeyLayer {
-    type Service = RequireApiKey<S>;
+impl<S, F> Layer<S> for RequireApiKeyLayer<F> {
+    type Service = RequireApiKey<S, F>;
 
-    fn layer(&self, inner: S) -> RequireApiKey<S> {
+    fn layer(&self, inner: S) -> RequireApiKey<S, F> {
         RequireApiKey::new(inner, Arc::clone(&self.policy))
     }
 }
 
-impl fmt::Debug for RequireApiKeyLayer {
+impl<F> fmt::Debug for RequireApiKeyLayer<F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("RequireApiKeyLayer").field("policy", &self.policy).finish()
     }

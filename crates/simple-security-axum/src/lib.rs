@@ -3,9 +3,9 @@
 
 #[cfg(feature = "admin")]
 mod admin;
-mod body;
 mod credential;
 mod extract;
+mod form;
 mod future;
 mod layer;
 mod passed;
@@ -16,8 +16,8 @@ mod service;
 
 #[cfg(feature = "admin")]
 pub use admin::{admin_router, openapi};
-pub use body::ResponseBody;
 pub use extract::{ApiKey, MissingLayer};
+pub use form::{Form, Grpc, ProblemJson};
 pub use future::ResponseFuture;
 pub use layer::RequireApiKeyLayer;
 pub use refusal::{InvalidRealm, Refusal};

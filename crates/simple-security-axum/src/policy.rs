@@ -5,8 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use secrecy::{ExposeSecret, SecretSlice};
 use simple_security::{ApiKeys, Denied, VerifiedKey};
 
@@ -76,12 +75,6 @@ impl Policy {
                 credential::strip_query(request.uri_mut());
             }
         }
-    }
-
-    /// The answer to a request that may not pass.
-    #[cold]
-    pub(crate) fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
-        refusal.respond(&self.challenges)
     }
 
     #[cold]

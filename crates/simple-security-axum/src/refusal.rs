@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use simple_security::{Denied, Seldom};
 
@@ -29,10 +29,16 @@ pub enum Refusal {
 /// An answer to a client.
 struct Row {
     status: StatusCode,
+    /// The same in gRPC (its "Status codes and their use").
+    grpc_status: &'static str,
     code: &'static str,
     detail: &'static str,
     challenge: Challenge,
 }
+
+const INVALID_ARGUMENT: &str = "3";
+const UNAVAILABLE: &str = "14";
+const UNAUTHENTICATED: &str = "16";
 
 /// What `WWW-Authenticate` says.
 enum Challenge {
@@ -78,9 +84,24 @@ impl Refusal {
         response
     }
 
+    /// The response to a client of gRPC, of trailers alone ("gRPC over HTTP2", Responses): it has no
+    /// use for a body that is no message. With this in its extensions.
+    pub(crate) fn respond_in_grpc<B: Default>(self) -> Response<B> {
+        self.log();
+        let row = self.row();
+        let mut response = Response::new(B::default());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert("grpc-status", HeaderValue::from_static(row.grpc_status));
+        headers.insert("grpc-message", HeaderValue::from_static(row.detail));
+        response.extensions_mut().insert(self);
+        response
+    }
+
     fn row(&self) -> Row {
         let denied = |detail| Row {
             status: StatusCode::UNAUTHORIZED,
+            grpc_status: UNAUTHENTICATED,
             code: "denied",
             detail,
             challenge: Challenge::InvalidToken,
@@ -88,18 +109,21 @@ impl Refusal {
         match self {
             Self::NotPresented => Row {
                 status: StatusCode::UNAUTHORIZED,
+                grpc_status: UNAUTHENTICATED,
                 code: "not_presented",
                 detail: "An API key must be sent, in the header Authorization (Bearer) or X-API-Key",
                 challenge: Challenge::Plain,
             },
             Self::Repeated => Row {
                 status: StatusCode::BAD_REQUEST,
+                grpc_status: INVALID_ARGUMENT,
                 code: "repeated",
                 detail: "More than one API key was sent",
                 challenge: Challenge::InvalidRequest,
             },
             Self::Denied(Denied::Unavailable(_)) => Row {
                 status: StatusCode::SERVICE_UNAVAILABLE,
+                grpc_status: UNAVAILABLE,
                 code: "unavailable",
                 detail: "The API key cannot be checked now",
                 challenge: Challenge::Absent,
@@ -140,7 +164,7 @@ impl fmt::Display for Refusal {
 
 /// The challenges of one realm (RFC 6750, section 3).
 #[derive(Debug, Clone)]
-pub(crate) struct Challenges {
+pub struct Challenges {
     plain: HeaderValue,
     invalid_token: HeaderValue,
     invalid_request: HeaderValue,

@@ -1,6 +1,7 @@
 //! The service: a key that is cached costs no box, no task and no wait.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,33 +9,36 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::body::ResponseBody;
+use crate::form::{Form, ProblemJson};
 use crate::future::ResponseFuture;
 use crate::policy::{Check, Policy};
 
 /// What [`RequireApiKeyLayer`](crate::RequireApiKeyLayer) makes of a service.
 ///
-/// It asks nothing of the bodies of requests and responses, and of the inner service only that it
-/// can be cloned, for requests whose key has to be looked up.
+/// It asks nothing of the bodies of requests. That of a response must be one that a refusal can be
+/// told in, by its [`Form`]. The inner service must be one that can be cloned, for requests whose key
+/// has to be looked up.
 #[derive(Clone)]
-pub struct RequireApiKey<S> {
+pub struct RequireApiKey<S, F = ProblemJson> {
     inner: S,
     policy: Arc<Policy>,
+    form: PhantomData<F>,
 }
 
-impl<S> RequireApiKey<S> {
+impl<S, F> RequireApiKey<S, F> {
     pub(crate) fn new(inner: S, policy: Arc<Policy>) -> Self {
-        Self { inner, policy }
+        Self { inner, policy, form: PhantomData }
     }
 }
 
-impl<S, R, B> Service<Request<R>> for RequireApiKey<S>
+impl<S, F, R, B> Service<Request<R>> for RequireApiKey<S, F>
 where
     S: Service<Request<R>, Response = Response<B>> + Clone,
+    F: Form<B>,
 {
-    type Response = Response<ResponseBody<B>>;
+    type Response = Response<B>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, R>;
+    type Future = ResponseFuture<S, R, F>;
 
     #[inline]
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -42,7 +46,7 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<R>) -> ResponseFuture<S, R> {
+    fn call(&mut self, mut request: Request<R>) -> ResponseFuture<S, R, F> {
         match self.policy.check(&request) {
             Check::Verified(verified) => {
                 self.policy.admit(&mut request, verified);
@@ -52,7 +56,9 @@ where
                 self.policy.strip(&mut request);
                 ResponseFuture::called(self.inner.call(request))
             }
-            Check::Refused(refusal) => ResponseFuture::refused(self.policy.refuse(refusal)),
+            Check::Refused(refusal) => {
+                ResponseFuture::refused(F::respond(refusal, &self.policy.challenges))
+            }
             Check::Asked(answer) => {
                 // The one that was found ready is taken. Its clone need not be, and stays.
                 let clone = self.inner.clone();
@@ -63,7 +69,7 @@ where
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for RequireApiKey<S> {
+impl<S: fmt::Debug, F> fmt::Debug for RequireApiKey<S, F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("RequireApiKey")

@@ -36,6 +36,7 @@ mod inner;
 mod refusing;
 mod stacking;
 mod stripping;
+mod tonic;
 mod vectors;
 
 use tampered::Tampered;

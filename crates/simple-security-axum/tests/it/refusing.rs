@@ -106,7 +106,7 @@ async fn nothing_shows_a_key() {
     let issued = engine.issue("key").await;
     let layer = engine.layer();
     let inner = tower::service_fn(async |_: Request<Body>| {
-        Ok::<_, std::convert::Infallible>(Response::<String>::default())
+        Ok::<_, std::convert::Infallible>(Response::<Body>::default())
     });
     let mut service = layer.layer(inner);
     let mut shown = format!("{layer:?} {service:?}");

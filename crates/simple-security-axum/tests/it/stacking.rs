@@ -77,7 +77,11 @@ async fn what_one_request_was_granted_is_not_granted_to_another() {
     let keep = service_fn(move |request: Request<axum::body::Body>| {
         let key = request.extensions().get::<ApiKey>().expect("a key").clone();
         sender.send((request.extensions().clone(), key)).expect("kept");
-        async { Ok::<_, std::convert::Infallible>(axum::response::Response::<String>::default()) }
+        async {
+            Ok::<_, std::convert::Infallible>(axum::response::Response::new(
+                axum::body::Body::empty(),
+            ))
+        }
     });
     let mut outer = engine.layer().layer(keep);
     let sent = request("/", &[("x-api-key", issued.key.expose())]);

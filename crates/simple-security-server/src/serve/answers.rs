@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use http_body_util::{Either, Empty};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use simple_security::ApiKeys;
-use simple_security_axum::{Refusal, RequireApiKey, RequireApiKeyLayer, ResponseBody};
+use simple_security_axum::{Refusal, RequireApiKey, RequireApiKeyLayer};
 use tower::{Layer as _, Service as _, ServiceExt as _};
 
 use super::access::Access;
@@ -31,7 +31,7 @@ pub(super) const VERIFY_NGINX: &str = "/verify/nginx";
 static ERROR: HeaderName = HeaderName::from_static("x-api-key-error");
 
 /// The body of an answer: nothing or a problem of the guard, or what a route has to say.
-pub(super) type AnswerBody = Either<ResponseBody<Empty<Bytes>>, Body>;
+pub(super) type AnswerBody = Either<Full<Bytes>, Body>;
 
 /// All that it takes to answer.
 pub(super) struct Answers {
@@ -69,7 +69,7 @@ impl Answers {
 
     /// The body of the request is not read. Where there is one, the connection is closed after the
     /// answer, because the next request on it would begin after that body.
-    async fn verify(&self, request: Request<Incoming>) -> Response<ResponseBody<Empty<Bytes>>> {
+    async fn verify(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let closes = parts.version < Version::HTTP_2 && !body.is_end_stream();
         let mut guard = self.guard.clone();
@@ -97,7 +97,7 @@ impl Answers {
 /// - No answer from the store: 403. It is no word about the key, so 401 would be wrong: clients throw
 ///   away what is refused so. `X-Api-Key-Error: unavailable` tells it apart, and nginx can make a 503
 ///   of it. Where it is not told to, the client is refused, and never let in.
-fn without_a_body(response: Response<ResponseBody<Empty<Bytes>>>) -> Response<AnswerBody> {
+fn without_a_body(response: Response<Full<Bytes>>) -> Response<AnswerBody> {
     let (mut parts, _) = response.into_parts();
     if let Some(refusal) = parts.extensions.get::<Refusal>() {
         parts.status = match refusal.status() {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue, Request, Response};
-use http_body_util::Empty;
+use http_body_util::Full;
 use simple_security_axum::ApiKey;
 use tower::Service;
 
@@ -29,7 +29,7 @@ const NOTHING: HeaderValue = HeaderValue::from_static("-");
 pub(super) struct Identity;
 
 impl<B> Service<Request<B>> for Identity {
-    type Response = Response<Empty<Bytes>>;
+    type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -38,7 +38,7 @@ impl<B> Service<Request<B>> for Identity {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut response = Response::new(Empty::new());
+        let mut response = Response::new(Full::default());
         // The layer lets nobody in without one.
         match request.extensions().get::<ApiKey>() {
             Some(key) => describe(key, &mut response),

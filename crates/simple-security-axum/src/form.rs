@@ -1,0 +1,44 @@
+//! In which form a client is told that its request was refused.
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::refusal::{Challenges, Refusal};
+
+/// How [`RequireApiKeyLayer`](crate::RequireApiKeyLayer) tells a refusal in a body of the kind `B`:
+/// [`ProblemJson`] or [`Grpc`].
+pub trait Form<B>: Sealed {
+    #[doc(hidden)]
+    fn respond(refusal: Refusal, challenges: &Challenges) -> Response<B>;
+}
+
+/// By a status and `application/problem+json` (RFC 9457), in any body that can be made of [`Bytes`]:
+/// that of axum, or `Full<Bytes>` of http-body-util.
+#[derive(Debug, Clone, Copy)]
+pub struct ProblemJson;
+
+/// By a status of gRPC, in any body that can be empty. See
+/// [`for_grpc`](crate::RequireApiKeyLayer::for_grpc).
+#[derive(Debug, Clone, Copy)]
+pub struct Grpc;
+
+impl<B: From<Bytes>> Form<B> for ProblemJson {
+    #[cold]
+    fn respond(refusal: Refusal, challenges: &Challenges) -> Response<B> {
+        refusal.respond(challenges).map(B::from)
+    }
+}
+
+impl<B: Default> Form<B> for Grpc {
+    #[cold]
+    fn respond(refusal: Refusal, _: &Challenges) -> Response<B> {
+        refusal.respond_in_grpc()
+    }
+}
+
+/// There are no other forms.
+pub trait Sealed {}
+
+impl Sealed for ProblemJson {}
+
+impl Sealed for Grpc {}
