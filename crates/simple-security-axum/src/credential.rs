@@ -34,7 +34,7 @@ pub(crate) enum Sent<'a> {
 /// One pass over the headers: three look-ups take longer, unless there are very many.
 #[inline]
 pub(crate) fn read<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Sent<'a> {
-    let mut sent = query.map_or(Sent::Nothing, parameter);
+    let mut sent = None;
     let mut seen = [false; 3];
     for (name, value) in headers {
         let (source, value) = match name.as_str() {
@@ -46,12 +46,19 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Sent<'
         if mem::replace(&mut seen[source], true) {
             return Sent::Repeated;
         }
-        sent = sent.beside(Cow::Borrowed(value));
+        if !value.is_empty() && sent.replace(value).is_some() {
+            return Sent::Repeated;
+        }
     }
-    sent
+    match (query, sent) {
+        (Some(query), sent) => beside_parameter(sent, query),
+        (None, Some(value)) => Sent::Once(Cow::Borrowed(value)),
+        (None, None) => Sent::Nothing,
+    }
 }
 
 /// Removes the headers that can carry a credential.
+#[inline(never)]
 pub(crate) fn strip_headers(headers: &mut HeaderMap) {
     headers.remove(X_API_KEY);
     headers.remove(API_KEY);
@@ -61,6 +68,7 @@ pub(crate) fn strip_headers(headers: &mut HeaderMap) {
 }
 
 /// Removes the query parameter, and leaves all else as it was written.
+#[inline(never)]
 pub(crate) fn strip_query(uri: &mut Uri) {
     let Some(query) = uri.query() else { return };
     let is_ours =
@@ -80,20 +88,9 @@ pub(crate) fn strip_query(uri: &mut Uri) {
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }
 
-impl<'a> Sent<'a> {
-    #[inline]
-    fn beside(self, value: Cow<'a, [u8]>) -> Self {
-        match self {
-            sent if value.is_empty() => sent,
-            Self::Nothing => Self::Once(value),
-            _ => Self::Repeated,
-        }
-    }
-}
-
 /// What follows the scheme, where it is ours. A tab ends the scheme for some readers and is no
 /// space: it is left in the token, which is no good then.
-#[inline]
+#[inline(never)]
 fn token(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
     if !scheme.eq_ignore_ascii_case(SCHEME) || !matches!(rest.first(), None | Some(b' ' | b'\t')) {
@@ -103,18 +100,23 @@ fn token(value: &[u8]) -> Option<&[u8]> {
     Some(&rest[spaces..])
 }
 
-/// Bytes that are not UTF-8 become U+FFFD, which no key has.
-fn parameter(query: &str) -> Sent<'_> {
+/// The credential of a request whose headers have this one, or none.
+///
+/// Bytes of the query that are not UTF-8 become U+FFFD, which no key has.
+#[inline(never)]
+fn beside_parameter<'a>(sent: Option<&'a [u8]>, query: &'a str) -> Sent<'a> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == API_KEY);
-    match (values.next(), values.next()) {
-        (None, _) => Sent::Nothing,
-        (Some((_, Cow::Borrowed(value))), None) => {
-            Sent::Nothing.beside(Cow::Borrowed(value.as_bytes()))
-        }
-        (Some((_, Cow::Owned(value))), None) => {
-            Sent::Nothing.beside(Cow::Owned(value.into_bytes()))
-        }
-        _ => Sent::Repeated,
+    let value = match (values.next(), values.next()) {
+        (None, _) => Cow::Borrowed(&[][..]),
+        (Some((_, Cow::Borrowed(value))), None) => Cow::Borrowed(value.as_bytes()),
+        (Some((_, Cow::Owned(value))), None) => Cow::Owned(value.into_bytes()),
+        _ => return Sent::Repeated,
+    };
+    match (sent, value.is_empty()) {
+        (Some(_), false) => Sent::Repeated,
+        (Some(value), true) => Sent::Once(Cow::Borrowed(value)),
+        (None, false) => Sent::Once(value),
+        (None, true) => Sent::Nothing,
     }
 }
 

@@ -23,14 +23,12 @@ pub struct ProblemJson;
 pub struct Grpc;
 
 impl<B: From<Bytes>> Form<B> for ProblemJson {
-    #[cold]
     fn respond(refusal: Refusal, challenges: &Challenges) -> Response<B> {
         refusal.respond(challenges).map(B::from)
     }
 }
 
 impl<B: Default> Form<B> for Grpc {
-    #[cold]
     fn respond(refusal: Refusal, _: &Challenges) -> Response<B> {
         refusal.respond_in_grpc()
     }

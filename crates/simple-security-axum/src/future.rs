@@ -56,12 +56,10 @@ where
         Self { stage: Stage::Called { future }, form: PhantomData }
     }
 
-    #[cold]
     pub(crate) fn refused(response: S::Response) -> Self {
         Self { stage: Stage::refused(response), form: PhantomData }
     }
 
-    #[cold]
     pub(crate) fn asking(
         answer: Answer,
         inner: S,

@@ -37,8 +37,15 @@ pub(crate) fn by(keys: &ApiKeys, extensions: &Extensions) -> bool {
 #[inline]
 pub(crate) fn mark(keys: &ApiKeys, verified: VerifiedKey, extensions: &mut Extensions) {
     let passed = Passed { engine: keys.number(), before: None };
-    let before = extensions.insert(ApiKey { verified, passed });
-    if let (Some(before), Some(key)) = (before, extensions.get_mut::<ApiKey>()) {
+    if let Some(before) = extensions.insert(ApiKey { verified, passed }) {
+        keep(before, extensions);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn keep(before: ApiKey, extensions: &mut Extensions) {
+    if let Some(key) = extensions.get_mut::<ApiKey>() {
         key.passed.before = Some(Box::new(before));
     }
 }

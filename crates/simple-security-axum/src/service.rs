@@ -11,7 +11,8 @@ use tower_service::Service;
 
 use crate::form::{Form, ProblemJson};
 use crate::future::ResponseFuture;
-use crate::policy::{Check, Policy};
+use crate::policy::{Answer, Check, Policy};
+use crate::refusal::Refusal;
 
 /// What [`RequireApiKeyLayer`](crate::RequireApiKeyLayer) makes of a service.
 ///
@@ -48,24 +49,38 @@ where
     #[inline]
     fn call(&mut self, mut request: Request<R>) -> ResponseFuture<S, R, F> {
         match self.policy.check(&request) {
-            Check::Verified(verified) => {
-                self.policy.admit(&mut request, verified);
-                ResponseFuture::called(self.inner.call(request))
-            }
-            Check::PassedBefore => {
-                self.policy.strip(&mut request);
-                ResponseFuture::called(self.inner.call(request))
-            }
-            Check::Refused(refusal) => {
-                ResponseFuture::refused(F::respond(refusal, &self.policy.challenges))
-            }
-            Check::Asked(answer) => {
-                // The one that was found ready is taken. Its clone need not be, and stays.
-                let clone = self.inner.clone();
-                let inner = mem::replace(&mut self.inner, clone);
-                ResponseFuture::asking(answer, inner, request, Arc::clone(&self.policy))
-            }
+            Check::Verified(verified) => self.policy.admit(&mut request, verified),
+            Check::PassedBefore => self.policy.strip(&mut request),
+            Check::Refused(refusal) => return self.refuse(refusal),
+            Check::Asked(answer) => return self.ask(answer, request),
         }
+        ResponseFuture::called(self.inner.call(request))
+    }
+}
+
+// What seldom happens is kept out of the code of a hit, which a server finds little of in the caches
+// of its processor.
+impl<S, F> RequireApiKey<S, F> {
+    #[cold]
+    #[inline(never)]
+    fn refuse<R, B>(&self, refusal: Refusal) -> ResponseFuture<S, R, F>
+    where
+        S: Service<Request<R>, Response = Response<B>>,
+        F: Form<B>,
+    {
+        ResponseFuture::refused(F::respond(refusal, &self.policy.challenges))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ask<R>(&mut self, answer: Answer, request: Request<R>) -> ResponseFuture<S, R, F>
+    where
+        S: Service<Request<R>> + Clone,
+    {
+        // The one that was found ready is taken. Its clone need not be, and stays.
+        let clone = self.inner.clone();
+        let inner = mem::replace(&mut self.inner, clone);
+        ResponseFuture::asking(answer, inner, request, Arc::clone(&self.policy))
     }
 }
 

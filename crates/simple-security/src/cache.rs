@@ -77,9 +77,15 @@ impl Cache {
     /// The answer that is cached, however old it is.
     #[inline]
     pub(crate) fn find_stale(&self, digest: &KeyDigest) -> Option<Answer> {
-        if let Some(known) = self.known.find(digest) {
-            return Some(Answer::Known(known));
+        match self.known.find(digest) {
+            Some(known) => Some(Answer::Known(known)),
+            None => self.find_unknown(digest),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_unknown(&self, digest: &KeyDigest) -> Option<Answer> {
         self.unknown.find(digest).map(|_| Answer::Unknown)
     }
 

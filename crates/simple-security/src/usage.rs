@@ -96,9 +96,15 @@ impl Counters {
     pub(crate) fn count(&self, counter: &Counter, now: Timestamp) {
         counter.add(now);
         if !self.dirty.load(Ordering::SeqCst) && !self.dirty.swap(true, Ordering::SeqCst) {
-            // Fails only when the flusher has stopped; what is counted then waits for `flush`.
-            let _ = self.wake.send(Wake::Counted);
+            self.wake();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake(&self) {
+        // Fails only when the flusher has stopped; what is counted then waits for `flush`.
+        let _ = self.wake.send(Wake::Counted);
     }
 
     /// Whether something was counted since the last flush began.

@@ -100,6 +100,12 @@ impl Verifier {
         {
             return Some(self.decide(answer));
         }
+        self.refuse_malformed(presented)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_malformed(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
         self.format.check(presented).err().map(|malformed| Err(Denied::Malformed(malformed)))
     }
 
