@@ -1,14 +1,16 @@
 //! The server that `bench/subjects/axum.py` measures: one handler, with and without the layer.
 //!
 //! - `/open`: the handler alone.
-//! - `/ours`: behind `RequireApiKeyLayer`.
+//! - `/ours`: behind `RequireApiKeyLayer`, as `Router::layer` puts it around a route.
 //! - `/hash`: behind the least that a check by hand does: a header, one SHA-256, one look-up in a
 //!   map behind a lock, and the name handed on. Nothing is counted, and nothing is ever revoked.
 //! - `/nothing`: behind a layer that does nothing, and `/extension`: behind axum's own `Extension`, which
 //!   hands a value on. What they cost, any layer does that hands on who has asked.
 //! - `/used`: how often the key was counted, outside of all that.
 //!
-//! It prints its port and the key, and ends when its standard input does.
+//! A second port has the same app, and the layer around the whole of it.
+//!
+//! It prints its ports and the key, and ends when its standard input does.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -19,13 +21,15 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::{Extension, Json, Router, routing::get};
+use axum::{Extension, Json, Router, ServiceExt, routing::get};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use simple_security::config::{Arguments, Settings};
 use simple_security::{ApiKeys, NewKey};
 use simple_security_axum::RequireApiKeyLayer;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tower::Layer;
 use tower::layer::util::Identity;
 
 type Known = Arc<RwLock<HashMap<[u8; 32], Name>>>;
@@ -66,9 +70,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let digest = Sha256::digest(issued.key.expose().as_bytes()).into();
         let known: Known = Arc::new(RwLock::new(HashMap::from([(digest, Name("bench".into()))])));
 
-        let ours = Router::new()
-            .route("/ours", get(handler))
-            .layer(RequireApiKeyLayer::new(Arc::clone(&keys)));
+        let layer = RequireApiKeyLayer::new(Arc::clone(&keys));
+        let ours = Router::new().route("/ours", get(handler)).layer(layer.clone());
         let hash =
             Router::new().route("/hash", get(handler)).layer(from_fn_with_state(known, by_hand));
         let nothing = Router::new().route("/nothing", get(handler)).layer(Identity::new());
@@ -86,12 +89,20 @@ fn main() -> Result<(), Box<dyn Error>> {
             .merge(nothing)
             .merge(extension)
             .route("/used", get(used));
+        let whole = layer.layer(app.clone());
 
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        println!("{} {}", listener.local_addr()?.port(), issued.key.expose());
-        let server = runtime.spawn(async move { axum::serve(listener, app).await });
+        let [of_app, of_whole] =
+            [TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?];
+        let ports = [of_app.local_addr()?.port(), of_whole.local_addr()?.port()];
+        println!("{} {} {}", ports[0], ports[1], issued.key.expose());
+        let servers = [
+            runtime.spawn(async move { axum::serve(of_app, app).await }),
+            runtime.spawn(async move {
+                axum::serve(of_whole, ServiceExt::<Request>::into_make_service(whole)).await
+            }),
+        ];
         tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
-        server.abort();
+        servers.iter().for_each(JoinHandle::abort);
         keys.close();
         Ok(())
     })

@@ -1,7 +1,8 @@
 //! In which form a client is told that its request was refused.
 
 use bytes::Bytes;
-use http::Response;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response};
 
 use crate::refusal::{Challenges, Refusal};
 
@@ -9,7 +10,7 @@ use crate::refusal::{Challenges, Refusal};
 /// [`ProblemJson`] or [`Grpc`].
 pub trait Form<B>: Sealed {
     #[doc(hidden)]
-    fn respond(refusal: Refusal, challenges: &Challenges) -> Response<B>;
+    fn respond(refusal: Refusal, challenges: &Challenges, asked: &HeaderMap) -> Response<B>;
 }
 
 /// By a status and `application/problem+json` (RFC 9457), in any body that can be made of [`Bytes`]:
@@ -23,15 +24,26 @@ pub struct ProblemJson;
 pub struct Grpc;
 
 impl<B: From<Bytes>> Form<B> for ProblemJson {
-    fn respond(refusal: Refusal, challenges: &Challenges) -> Response<B> {
+    fn respond(refusal: Refusal, challenges: &Challenges, _: &HeaderMap) -> Response<B> {
         refusal.respond(challenges).map(B::from)
     }
 }
 
 impl<B: Default> Form<B> for Grpc {
-    fn respond(refusal: Refusal, _: &Challenges) -> Response<B> {
-        refusal.respond_in_grpc()
+    fn respond(refusal: Refusal, challenges: &Challenges, asked: &HeaderMap) -> Response<B> {
+        if speaks_grpc(asked) {
+            return refusal.respond_in_grpc();
+        }
+        let mut response = refusal.respond(challenges).map(|_| B::default());
+        response.headers_mut().remove(CONTENT_TYPE);
+        response
     }
+}
+
+/// Others must not be answered as clients of gRPC are, by a status of 200: they would take that for
+/// a success ("gRPC over HTTP2", Requests).
+fn speaks_grpc(asked: &HeaderMap) -> bool {
+    asked.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// There are no other forms.

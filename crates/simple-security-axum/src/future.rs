@@ -81,30 +81,49 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut stage = self.project().stage;
-        loop {
-            let next = match stage.as_mut().project() {
-                StageProjection::Called { future } => return future.poll(context),
-                StageProjection::Refused { response } => {
-                    return Poll::Ready(Ok(*response.take().expect(AFTER_THE_END)));
-                }
-                StageProjection::Asking { asking } => {
-                    let answer = &mut asking.as_mut().expect(AFTER_THE_END).answer;
-                    let verdict = ready!(answer.as_mut().poll(context));
-                    let asking = asking.take().expect(AFTER_THE_END);
-                    let Asking { mut inner, mut request, policy, .. } = *asking;
-                    match verdict {
-                        Ok(verified) => {
-                            policy.admit(&mut request, verified);
-                            Stage::Called { future: inner.call(request) }
-                        }
-                        Err(denied) => {
-                            Stage::refused(F::respond(Refusal::Denied(denied), &policy.challenges))
-                        }
-                    }
-                }
-            };
-            stage.set(next);
+        match stage.as_mut().project() {
+            StageProjection::Called { future } => future.poll(context),
+            _ => poll_seldom::<S, R, F, B>(stage, context),
         }
+    }
+}
+
+/// Where the request was not let in at once.
+#[cold]
+#[inline(never)]
+fn poll_seldom<S, R, F, B>(
+    mut stage: Pin<&mut Stage<S, R>>,
+    context: &mut Context<'_>,
+) -> Poll<Result<Response<B>, S::Error>>
+where
+    S: Service<Request<R>, Response = Response<B>>,
+    F: Form<B>,
+{
+    loop {
+        let next = match stage.as_mut().project() {
+            StageProjection::Called { future } => return future.poll(context),
+            StageProjection::Refused { response } => {
+                return Poll::Ready(Ok(*response.take().expect(AFTER_THE_END)));
+            }
+            StageProjection::Asking { asking } => {
+                let answer = &mut asking.as_mut().expect(AFTER_THE_END).answer;
+                let verdict = ready!(answer.as_mut().poll(context));
+                let asking = asking.take().expect(AFTER_THE_END);
+                let Asking { mut inner, mut request, policy, .. } = *asking;
+                match verdict {
+                    Ok(verified) => {
+                        policy.admit(&mut request, verified);
+                        Stage::Called { future: inner.call(request) }
+                    }
+                    Err(denied) => Stage::refused(F::respond(
+                        Refusal::Denied(denied),
+                        &policy.challenges,
+                        request.headers(),
+                    )),
+                }
+            }
+        };
+        stage.set(next);
     }
 }
 

@@ -46,11 +46,13 @@ impl RequireApiKeyLayer {
         Self { policy: Arc::new(policy), form: PhantomData }
     }
 
-    /// The same for a service of gRPC: a client is told of a refusal by `UNAUTHENTICATED`,
+    /// The same for services of gRPC: a client is told of a refusal by `UNAUTHENTICATED`,
     /// `INVALID_ARGUMENT` where it sent more than one key, or `UNAVAILABLE`.
     ///
-    /// The status of HTTP is 200 then, as always with gRPC: nothing that goes by that alone may stand
-    /// behind such a layer, above all no answer to a proxy that asks who may pass.
+    /// The status of HTTP is 200 then, as always with gRPC. Only a client that says that it speaks it,
+    /// by `Content-Type: application/grpc`, is answered so; others get the status that they would get
+    /// without this, and no body. Such a layer may not stand where somebody goes by the status of HTTP and
+    /// hands on the headers of a client, as a proxy does that asks who may pass.
     pub fn for_grpc(self) -> RequireApiKeyLayer<Grpc> {
         RequireApiKeyLayer { policy: self.policy, form: PhantomData }
     }

@@ -1,4 +1,4 @@
-//! The form of all answers that are no success: `application/problem+json` (RFC 9457).
+//! What an answer says that is no success, as `application/problem+json` (RFC 9457).
 
 use std::borrow::Cow;
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use simple_security::{Denied, Seldom};
 
@@ -51,13 +51,13 @@ enum Challenge {
 }
 
 impl Refusal {
-    /// The outcome in one word, the same as `code` in the answer: `denied`, `not_presented`,
+    /// The outcome in one word, which is `code` in an answer of JSON: `denied`, `not_presented`,
     /// `repeated` or `unavailable`.
     pub fn code(&self) -> &'static str {
         self.row().code
     }
 
-    /// The status of the answer.
+    /// The status of the answer. (A client of gRPC sees 200, and one of its own.)
     pub fn status(&self) -> StatusCode {
         self.row().status
     }
@@ -92,7 +92,9 @@ impl Refusal {
         let mut response = Response::new(B::default());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert("grpc-status", HeaderValue::from_static(row.grpc_status));
+        // Percent-encoded, which changes nothing in these texts.
         headers.insert("grpc-message", HeaderValue::from_static(row.detail));
         response.extensions_mut().insert(self);
         response
@@ -254,6 +256,25 @@ mod tests {
         let lines = written.lines().filter(|line| line.contains("could not be checked")).count();
         assert!((1..100).contains(&lines), "{written}");
         assert!(written.contains("requests=1"), "{written}");
+    }
+
+    #[test]
+    fn a_message_of_grpc_is_what_it_is_encoded_to() {
+        let id = "00000000000".parse().expect("an id");
+        let error = Arc::new(StoreError::TooManyLookUps { per_second: 10 });
+        let refusals = [
+            Refusal::NotPresented,
+            Refusal::Repeated,
+            Refusal::Denied(Denied::Unknown),
+            Refusal::Denied(Denied::Revoked(id)),
+            Refusal::Denied(Denied::Expired(id)),
+            Refusal::Denied(Denied::Unavailable(error)),
+        ];
+        // "gRPC over HTTP2", Responses: Percent-Encoded.
+        let stays = |byte| matches!(byte, 0x20..=0x7E) && byte != b'%';
+        for refusal in refusals {
+            assert!(refusal.row().detail.bytes().all(stays), "{refusal}");
+        }
     }
 
     #[test]

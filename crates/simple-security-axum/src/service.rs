@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tower_service::Service;
 
 use crate::form::{Form, ProblemJson};
@@ -51,7 +51,7 @@ where
         match self.policy.check(&request) {
             Check::Verified(verified) => self.policy.admit(&mut request, verified),
             Check::PassedBefore => self.policy.strip(&mut request),
-            Check::Refused(refusal) => return self.refuse(refusal),
+            Check::Refused(refusal) => return self.refuse(refusal, request.headers()),
             Check::Asked(answer) => return self.ask(answer, request),
         }
         ResponseFuture::called(self.inner.call(request))
@@ -63,12 +63,12 @@ where
 impl<S, F> RequireApiKey<S, F> {
     #[cold]
     #[inline(never)]
-    fn refuse<R, B>(&self, refusal: Refusal) -> ResponseFuture<S, R, F>
+    fn refuse<R, B>(&self, refusal: Refusal, asked: &HeaderMap) -> ResponseFuture<S, R, F>
     where
         S: Service<Request<R>, Response = Response<B>>,
         F: Form<B>,
     {
-        ResponseFuture::refused(F::respond(refusal, &self.policy.challenges))
+        ResponseFuture::refused(F::respond(refusal, &self.policy.challenges, asked))
     }
 
     #[cold]

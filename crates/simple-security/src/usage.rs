@@ -96,13 +96,13 @@ impl Counters {
     pub(crate) fn count(&self, counter: &Counter, now: Timestamp) {
         counter.add(now);
         if !self.dirty.load(Ordering::SeqCst) && !self.dirty.swap(true, Ordering::SeqCst) {
-            self.wake();
+            self.wake_the_flusher();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn wake(&self) {
+    fn wake_the_flusher(&self) {
         // Fails only when the flusher has stopped; what is counted then waits for `flush`.
         let _ = self.wake.send(Wake::Counted);
     }

@@ -103,6 +103,7 @@ impl Verifier {
         self.refuse_malformed(presented)
     }
 
+    /// `None` when it can be a key.
     #[cold]
     #[inline(never)]
     fn refuse_malformed(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
