@@ -8,6 +8,13 @@ use crate::refusal::{Challenges, Refusal};
 
 /// How [`RequireApiKeyLayer`](crate::RequireApiKeyLayer) tells a refusal in a body of the kind `B`:
 /// [`ProblemJson`] or [`Grpc`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot tell a refusal in a body `{B}`",
+    label = "the service has a body `{B}`",
+    note = "around services of tonic, the layer is `RequireApiKeyLayer::for_grpc()`",
+    note = "where another layer or an interceptor has made this body, one that maps it goes between: \
+            `MapResponseBodyLayer` of tower-http"
+)]
 pub trait Form<B>: Sealed {
     #[doc(hidden)]
     fn respond(refusal: Refusal, challenges: &Challenges, asked: &HeaderMap) -> Response<B>;
@@ -23,12 +30,14 @@ pub struct ProblemJson;
 #[derive(Debug, Clone, Copy)]
 pub struct Grpc;
 
+#[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Form<B> for ProblemJson {
     fn respond(refusal: Refusal, challenges: &Challenges, _: &HeaderMap) -> Response<B> {
         refusal.respond(challenges).map(B::from)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Default> Form<B> for Grpc {
     fn respond(refusal: Refusal, challenges: &Challenges, asked: &HeaderMap) -> Response<B> {
         if speaks_grpc(asked) {
@@ -47,7 +56,7 @@ fn speaks_grpc(asked: &HeaderMap) -> bool {
 }
 
 /// There are no other forms.
-pub trait Sealed {}
+pub trait Sealed: Copy + Send + Sync + 'static {}
 
 impl Sealed for ProblemJson {}
 
