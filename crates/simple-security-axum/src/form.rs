@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 
 use crate::refusal::{Challenges, Refusal};
 
@@ -50,9 +50,12 @@ impl<B: Default> Form<B> for Grpc {
 }
 
 /// Others must not be answered as clients of gRPC are, by a status of 200: they would take that for
-/// a success ("gRPC over HTTP2", Requests).
+/// a success ("gRPC over HTTP2", Requests). gRPC-Web, which a layer outside may translate, is another
+/// type, and its clients go by the status of HTTP.
 fn speaks_grpc(asked: &HeaderMap) -> bool {
-    asked.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    let kind = asked.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let rest = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// There are no other forms.

@@ -169,7 +169,8 @@ async fn it_is_all_in_the_headers() {
 async fn who_speaks_no_grpc_is_not_told_of_success() {
     let engine = Engine::new();
     let issued = engine.issue("key").await;
-    for kind in [None, Some("application/json"), Some("x/y; application/grpc")] {
+    let others = ["application/json", "x/y; application/grpc", "application/grpc-web+proto", ""];
+    for kind in others.map(Some).into_iter().chain([None]) {
         let sent = response(&engine, kind, None).await;
         assert_eq!(sent.status(), 401);
         assert_eq!(sent.headers()[WWW_AUTHENTICATE], r#"Bearer realm="api""#);
