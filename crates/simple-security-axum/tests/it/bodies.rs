@@ -1,11 +1,13 @@
 //! Bodies of other kinds than axum's, such as plain hyper hands over.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use simple_security_axum::ApiKey;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -43,6 +45,54 @@ async fn a_plain_service_of_hyper_fits() {
     let bytes = body.collect().await.expect("a body").to_bytes();
     assert_eq!(bytes.len() as u64, length);
     assert!(bytes.starts_with(b"{\"type\":\"about:blank\","));
+}
+
+/// A body as gRPC has it: frames, then trailers; of a length that nobody knows.
+struct Streamed(Vec<Frame<Bytes>>);
+
+impl Body for Streamed {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        Poll::Ready(self.0.pop().map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+impl From<Bytes> for Streamed {
+    fn from(bytes: Bytes) -> Self {
+        Self(vec![Frame::data(bytes)])
+    }
+}
+
+#[tokio::test]
+async fn frames_and_trailers_pass_through() {
+    let engine = Engine::new();
+    let key = engine.issue("key").await.key;
+    let stream = service_fn(async |_: Request<Full<Bytes>>| {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", "0".parse().expect("a value"));
+        let frames = vec![Frame::trailers(trailers), Frame::data(Bytes::from_static(b"one"))];
+        Ok::<_, Infallible>(Response::new(Streamed(frames)))
+    });
+    let sent = request(Some(key.expose()), Full::default());
+    let response = engine.layer().layer(stream).oneshot(sent).await.expect("a response");
+    let body = response.into_body();
+    assert_eq!((body.is_end_stream(), body.size_hint().exact()), (false, None));
+    let collected = body.collect().await.expect("a body");
+    assert_eq!(collected.trailers().expect("trailers")["grpc-status"], "0");
+    assert_eq!(collected.to_bytes(), "one");
 }
 
 /// A body that stays on its thread.
