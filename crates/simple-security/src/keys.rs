@@ -10,13 +10,14 @@ use crate::admin::{self, AdminSecret};
 use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
+use crate::expiry_clock::ExpiryClock;
 use crate::key::InvalidImport;
 use crate::lookup::Lookup;
 use crate::random;
 use crate::record::Timestamp;
 use crate::store::{self, KeyStore, Refreshed, StoreError};
 use crate::usage::Flusher;
-use crate::verify::{Denied, LatestTime, VerifiedKey, Verifier};
+use crate::verify::{Denied, VerifiedKey, Verifier};
 
 mod changes;
 mod moving;
@@ -141,8 +142,8 @@ impl ApiKeys {
             format: settings.key_format.clone(),
             cache: Cache::new(store.lease(), engine.known_keys, engine.unknown_keys),
             counters: Arc::clone(&flusher.counters),
+            expiry_clock: ExpiryClock::start(&*clock),
             clock,
-            latest: LatestTime::default(),
         });
         let lookup = Arc::new(Lookup::new(
             Arc::clone(&verifier),
@@ -253,8 +254,14 @@ impl ApiKeys {
         }
     }
 
+    /// The time of day, for dates that are stored: as the clock shows it.
     fn now(&self) -> Timestamp {
-        self.verifier.latest.now(&*self.verifier.clock)
+        self.verifier.clock.now()
+    }
+
+    /// The time of day by which keys expire.
+    fn expiry_time(&self) -> Timestamp {
+        self.verifier.expiry_clock.at(self.now(), &*self.verifier.clock)
     }
 }
 

@@ -8,6 +8,7 @@ mod cache;
 pub mod clock;
 pub mod config;
 pub mod dates;
+mod expiry_clock;
 mod key;
 mod keys;
 mod known;

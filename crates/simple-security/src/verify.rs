@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::cache::{Answer, Cache};
 use crate::clock::Clock;
+use crate::expiry_clock::ExpiryClock;
 use crate::key::{KeyDigest, KeyFormat, MAX_KEY_LENGTH, Malformed};
 use crate::known::Known;
-use crate::record::{KeyId, KeyRecord, Timestamp};
+use crate::record::{KeyId, KeyRecord};
 use crate::store::StoreError;
 use crate::sync;
-use crate::sync::atomic::{AtomicI64, Ordering};
 use crate::usage::Counters;
 
 /// A key that was verified, for one request. Only verifying makes one.
@@ -61,30 +61,13 @@ pub enum Denied {
     Unavailable(#[source] Arc<StoreError>),
 }
 
-/// The greatest time of day that was seen, so that a clock that is set back revives no key.
-#[derive(Default)]
-pub(crate) struct LatestTime(AtomicI64);
-
-impl LatestTime {
-    /// The time of day, or the greatest one seen if that is later.
-    #[inline]
-    pub(crate) fn now(&self, clock: &dyn Clock) -> Timestamp {
-        let now = clock.now().seconds();
-        let latest = self.0.load(Ordering::Relaxed);
-        if now > latest {
-            self.0.fetch_max(now, Ordering::Relaxed);
-        }
-        Timestamp::from_seconds(now.max(latest))
-    }
-}
-
 /// All that a cached answer needs. Nothing here waits, and nothing writes but two atomics.
 pub(crate) struct Verifier {
     pub(crate) format: KeyFormat,
     pub(crate) cache: Cache,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) latest: LatestTime,
+    pub(crate) expiry_clock: ExpiryClock,
 }
 
 impl Verifier {
@@ -114,11 +97,11 @@ impl Verifier {
     #[inline]
     pub(crate) fn decide(&self, answer: Answer) -> Result<VerifiedKey, Denied> {
         let Answer::Known(known) = answer else { return Err(Denied::Unknown) };
-        let now = self.latest.now(&*self.clock);
+        let now = self.clock.now();
         if known.record.revoked_at.is_some() {
             return Err(Denied::Revoked(known.record.id));
         }
-        if known.record.is_expired(now) {
+        if known.record.is_expired(self.expiry_clock.at(now, &*self.clock)) {
             return Err(Denied::Expired(known.record.id));
         }
         self.counters.count(&known.counter, now);

@@ -70,7 +70,7 @@ impl ApiKeys {
         let limit = request.limit.clamp(1, PageRequest::MAX_LIMIT);
         // One more than is shown, to know whether there is another page.
         request.limit = limit + 1;
-        let rows = self.store.page(&request, self.now()).await?;
+        let rows = self.store.page(&request, self.expiry_time()).await?;
         let mut rows: Vec<_> =
             rows.into_iter().map(|key| ((key.digest, key.record), key.usage)).collect();
         if !written {
@@ -115,7 +115,7 @@ impl ApiKeys {
     }
 
     fn details(&self, (record, usage): (KeyRecord, Usage)) -> KeyDetails {
-        let state = record.state(self.now());
+        let state = record.state(self.expiry_time());
         KeyDetails { record, state, usage }
     }
 

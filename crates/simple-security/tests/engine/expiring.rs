@@ -1,7 +1,10 @@
 //! Dates of expiry, and clocks that are set.
 
+use std::time::Duration;
+
+use simple_security::clock::Clock;
 use simple_security::testing::Place;
-use simple_security::{Denied, NewKey, Timestamp};
+use simple_security::{Denied, KeyState, NewKey, PageRequest, Timestamp};
 
 use super::{DAY, LEASE, START, at, engine, fake_clock, on_every_store, wait};
 
@@ -9,6 +12,7 @@ on_every_store!(
     a_key_expires_in_the_very_second,
     a_cached_key_expires_too,
     a_clock_that_is_set_back_revives_no_key,
+    a_clock_that_was_wrong_once_does_no_harm_when_it_is_right_again,
     a_key_without_end_never_expires,
     dates_are_what_the_caller_or_the_settings_say,
     a_renewed_key_expires_at_its_new_date,
@@ -50,7 +54,7 @@ fn a_clock_that_is_set_back_revives_no_key(place: &dyn Place) {
     let other = wait(keys.issue(until(START + 10_000))).expect("a key");
     let (key, other_key) = (issued.key.expose().as_bytes(), other.key.expose().as_bytes());
     assert!(wait(keys.verify(key)).is_ok());
-    clock.set(at(START + 200));
+    clock.advance(Duration::from_secs(200));
     assert!(wait(keys.verify(other_key)).is_ok(), "this call alone has seen the time");
     for past in [START + 99, START, 0, Timestamp::MIN.seconds()] {
         clock.set(at(past));
@@ -63,8 +67,36 @@ fn a_clock_that_is_set_back_revives_no_key(place: &dyn Place) {
     assert_eq!(usage.last_used_at, Some(at(START + 200)), "nor does the date of last use go back");
     wait(keys.renew(issued.record.id, Some(at(START + 150)), None)).expect("renewed");
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
+    clock.set(at(START + 50));
     let made = wait(keys.issue(NewKey::default())).expect("a key").record;
-    assert_eq!(made.created_at, at(START + 200));
+    assert_eq!(made.created_at, at(START + 50), "what is stored is the date that the clock shows");
+}
+
+/// 75 years forward and back, several times, under a running engine.
+fn a_clock_that_was_wrong_once_does_no_harm_when_it_is_right_again(place: &dyn Place) {
+    const FUTURE: i64 = START + 75 * 365 * DAY;
+    let clock = fake_clock();
+    let keys = engine(place.open(), &clock);
+    let issued = wait(keys.issue(until(START + DAY))).expect("a key");
+    let key = issued.key.expose().as_bytes();
+    for round in 0..3 {
+        clock.set(at(FUTURE));
+        for _ in 0..100 {
+            assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))), "by this clock");
+        }
+        clock.set(at(START + 100 * round));
+        assert!(wait(keys.verify(key)).is_ok(), "round {round}");
+        assert!(matches!(keys.verify_cached(key), Some(Ok(_))));
+        let made = wait(keys.issue(NewKey::default())).expect("a key").record;
+        let now = clock.now();
+        assert_eq!((made.created_at, made.expires_at), (now, now.plus_days(15)));
+        let revoked = wait(keys.revoke(made.id)).expect("revoked");
+        assert_eq!(revoked.revoked_at, Some(now));
+        let renewed = wait(keys.renew(made.id, None, None)).expect("renewed").record;
+        assert_eq!(renewed.expires_at, now.plus_days(15));
+        let listed = wait(keys.page(PageRequest::default())).expect("a page");
+        assert!(listed.keys.iter().all(|key| key.state == KeyState::Active));
+    }
 }
 
 fn a_key_without_end_never_expires(place: &dyn Place) {
