@@ -131,15 +131,17 @@ fn each_server(config: &Config, encrypted: Option<bool>) -> Vec<Config> {
     (0..count).map(server).collect()
 }
 
-/// Never `prefer`, which whoever sits in between turns into plain text.
+/// Never `prefer`, which an attacker in between turns into plain text. Where there is a `hostaddr`,
+/// the library connects to it, whatever the host is, so it alone says whether that is this machine.
 fn ssl_mode(host: Option<&Host>, address: Option<&IpAddr>, encrypted: Option<bool>) -> SslMode {
-    let here = match host {
+    let here = match (address, host) {
+        (Some(address), _) => address.is_loopback(),
         #[cfg(unix)]
-        Some(Host::Unix(_)) => return SslMode::Disable,
-        Some(Host::Tcp(name)) => {
+        (None, Some(Host::Unix(_))) => return SslMode::Disable,
+        (None, Some(Host::Tcp(name))) => {
             name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
         }
-        None => address.is_some_and(IpAddr::is_loopback),
+        (None, None) => false,
     };
     if encrypted.unwrap_or(!here) { SslMode::Require } else { SslMode::Disable }
 }
@@ -161,6 +163,21 @@ mod tests {
         assert_eq!(mode("db.example.org,10.0.0.1,localhost.example", None), [true; 3]);
         assert_eq!(mode("db.example.org", Some(false)), [false]);
         assert_eq!(mode("localhost,%2Frun", Some(true)), [true, false]);
+    }
+
+    #[test]
+    fn the_address_that_is_connected_to_decides() {
+        let mode = |hosts: &str, addresses: &str| {
+            let url = format!("postgres://u@{hosts}/db?hostaddr={addresses}");
+            let config: Config = url.parse().expect("a URL");
+            each_server(&config, None)
+                .iter()
+                .map(|server| server.get_ssl_mode() == SslMode::Require)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(mode("localhost,127.0.0.1,%2Frun", "10.0.0.5,10.0.0.6,10.0.0.7"), [true; 3]);
+        assert_eq!(mode("", "10.0.0.5"), [true]);
+        assert_eq!(mode("db.example.org,%2Frun", "127.0.0.1,::1"), [false; 2]);
     }
 
     #[test]
