@@ -4,9 +4,10 @@ use std::future::Future;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Refresh, Refreshed, StoreError};
 use crate::config::Server;
@@ -18,6 +19,10 @@ const MAX_STALENESS: Duration = Duration::from_secs(2);
 
 /// How soon a reading that failed is tried again.
 const RETRY: Duration = Duration::from_millis(250);
+
+/// The least time between a hint and the poll before it. Any user of the server can send hints: a
+/// flood of them must not become a flood of polls.
+const HINTED: Duration = Duration::from_millis(10);
 
 /// The runtime of one store. What it does goes on whoever asks for it: a thread that waits, or a
 /// task of any other runtime.
@@ -99,17 +104,17 @@ pub(super) async fn within<T>(
     })
 }
 
-/// Refreshes for ever: when `hint` comes, and twice in a lease.
+/// Refreshes for ever: when `hint` comes, at most once in 10 ms, and twice in a lease.
 pub(super) async fn keep_fresh(refresh: Refresh, hint: &Notify, lease: Duration) {
     loop {
-        let hinted = hint.notified();
+        let (hinted, earliest) = (hint.notified(), sleep(HINTED));
         let pause = match refresh().await {
             Refreshed::Fresh => lease / 2,
             Refreshed::Failed => RETRY.min(lease / 2),
             Refreshed::Gone => return,
         };
         // A hint that came during the reading may be of a change that it has not seen.
-        let _ = timeout(pause, hinted).await;
+        let _ = timeout(pause, join(hinted, earliest)).await;
     }
 }
 
@@ -154,5 +159,44 @@ impl Bounds {
     /// a change waits is a little longer than the lease.
     pub(super) fn lease(self) -> Duration {
         self.max_staleness * 99 / 100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Polls in one virtual second, while `hints` come a millisecond apart.
+    async fn polls_in_a_second(hints: u32) -> u32 {
+        let (polls, hint) = (Arc::new(AtomicU32::new(0)), Notify::new());
+        let counted = Arc::clone(&polls);
+        let refresh: Refresh = Box::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Box::pin(std::future::ready(Refreshed::Fresh))
+        });
+        let begun = Instant::now();
+        let hinting = async {
+            for _ in 0..hints {
+                sleep(Duration::from_millis(1)).await;
+                hint.notify_one();
+            }
+        };
+        let both = join(keep_fresh(refresh, &hint, Duration::from_secs(2)), hinting);
+        let _ = timeout(Duration::from_millis(999), both).await;
+        assert_eq!(begun.elapsed(), Duration::from_millis(999));
+        polls.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_hints_is_no_flood_of_polls() {
+        assert_eq!(polls_in_a_second(0).await, 1, "the next one is due after half a lease");
+        assert_eq!(polls_in_a_second(1).await, 2, "a hint is followed");
+        let polls = polls_in_a_second(1000).await;
+        assert!((50..=101).contains(&polls), "{polls} polls");
     }
 }
