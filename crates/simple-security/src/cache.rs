@@ -120,14 +120,26 @@ impl Cache {
         }
     }
 
+    /// Forgets one key, which this process has just changed, and lets no lookup enter that began
+    /// before. The lease stays as it is: nothing else was read.
+    pub(crate) fn forget(&self, digest: &KeyDigest) {
+        let state = &mut *lock(&self.state);
+        self.forget_one(state, digest);
+        state.generation += 1;
+    }
+
+    fn forget_one(&self, state: &mut State, digest: &KeyDigest) {
+        self.known.remove(&mut state.known, digest);
+        self.unknown.remove(&mut state.unknown, digest);
+    }
+
     /// Forgets what a reading that was begun at `begun` found changed, and renews the lease.
     pub(crate) fn apply(&self, changed: &Changed, begun: Uptime) {
         let state = &mut *lock(&self.state);
         match changed {
             Changed::Keys(digests) => {
                 for digest in digests {
-                    self.known.remove(&mut state.known, digest);
-                    self.unknown.remove(&mut state.unknown, digest);
+                    self.forget_one(state, digest);
                 }
                 state.generation += u64::from(!digests.is_empty());
             }

@@ -163,12 +163,22 @@ impl Handle {
 
     #[track_caller]
     fn change(&self, number: u32, change: KeyChange) -> Option<KeyRecord> {
-        self.wait(self.store.change(id(number), change)).expect("change")
+        self.try_change(id(number), change).map(|(_, before)| before)
     }
 
     #[track_caller]
     fn delete(&self, number: u32) -> bool {
-        self.wait(self.store.delete(id(number))).expect("delete")
+        self.try_delete(id(number)).is_some()
+    }
+
+    #[track_caller]
+    fn try_change(&self, id: KeyId, change: KeyChange) -> Option<(KeyDigest, KeyRecord)> {
+        self.wait(self.store.change(id, change)).expect("change")
+    }
+
+    #[track_caller]
+    fn try_delete(&self, id: KeyId) -> Option<KeyDigest> {
+        self.wait(self.store.delete(id)).expect("delete")
     }
 
     /// The keys of a page, at the instant `now`.

@@ -175,7 +175,7 @@ impl Changes<'_> {
     pub async fn issue(&self, new: NewKey) -> Result<Committed<IssuedKey>, KeyError> {
         let (key, id) = self.0.verifier.format.generate()?;
         let record = self.new_record(id, new);
-        self.0.store.insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
+        self.insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
         Ok(self.0.committed(IssuedKey { key, record }).await)
     }
 
@@ -189,7 +189,7 @@ impl Changes<'_> {
     pub async fn import(&self, key: &str, new: NewKey) -> Result<Committed<KeyRecord>, KeyError> {
         let digest = self.0.verifier.format.import(key)?;
         let record = self.new_record(key::generate_id()?, new);
-        match self.0.store.insert(digest, &record).await {
+        match self.insert(digest, &record).await {
             Err(StoreError::Duplicate) => Err(KeyError::Exists),
             Err(error) => Err(error.into()),
             Ok(()) => Ok(self.0.committed(record).await),
@@ -239,9 +239,8 @@ impl Changes<'_> {
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
     pub async fn delete(&self, id: KeyId) -> Result<Committed<()>, KeyError> {
-        if !self.0.store.delete(id).await? {
-            return Err(KeyError::NotFound);
-        }
+        let digest = self.0.store.delete(id).await?.ok_or(KeyError::NotFound)?;
+        self.0.verifier.cache.forget(&digest);
         Ok(self.0.committed(()).await)
     }
 
@@ -257,13 +256,23 @@ impl Changes<'_> {
         }
     }
 
+    // What this process changes it forgets by itself, without the way through the change log.
+
+    async fn insert(&self, digest: KeyDigest, record: &KeyRecord) -> Result<(), StoreError> {
+        self.0.store.insert(digest, record).await?;
+        self.0.verifier.cache.forget(&digest);
+        Ok(())
+    }
+
     /// The record before and after.
     async fn change(
         &self,
         id: KeyId,
         change: KeyChange,
     ) -> Result<(KeyRecord, KeyRecord), KeyError> {
-        let before = self.0.store.change(id, change.clone()).await?.ok_or(KeyError::NotFound)?;
+        let changed = self.0.store.change(id, change.clone()).await?;
+        let (digest, before) = changed.ok_or(KeyError::NotFound)?;
+        self.0.verifier.cache.forget(&digest);
         let mut after = before.clone();
         change.apply(&mut after);
         Ok((before, after))

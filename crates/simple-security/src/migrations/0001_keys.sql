@@ -2,7 +2,7 @@
 
 CREATE TABLE api_keys (
     id            TEXT    NOT NULL PRIMARY KEY, -- 11 base62 characters, public
-    digest        BLOB    NOT NULL UNIQUE,      -- SHA-256 of the whole key, 32 bytes
+    digest        BLOB    NOT NULL UNIQUE CHECK (length(digest) = 32), -- SHA-256 of the whole key
     name          TEXT    NOT NULL,
     created_at    INTEGER NOT NULL,
     expires_at    INTEGER NOT NULL,
@@ -31,25 +31,10 @@ CREATE TABLE key_changes (
     digest   BLOB    NOT NULL
 ) STRICT;
 
--- Triggers write the log, so that a change made by hand is seen too.
-CREATE TRIGGER api_keys_insert AFTER INSERT ON api_keys BEGIN
-    INSERT INTO key_changes (digest) VALUES (new.digest);
-END;
-CREATE TRIGGER api_keys_update
-AFTER UPDATE OF id, digest, name, created_at, expires_at, never_expires, revoked_at ON api_keys BEGIN
-    INSERT INTO key_changes (digest) VALUES (old.digest);
-    INSERT INTO key_changes (digest) SELECT new.digest WHERE new.digest IS NOT old.digest;
-END;
-CREATE TRIGGER api_keys_delete AFTER DELETE ON api_keys BEGIN
-    INSERT INTO key_changes (digest) VALUES (old.digest);
-END;
-
 CREATE TABLE settings (
     name  TEXT NOT NULL PRIMARY KEY,
     value ANY  NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The first row of the log, so that every reading can name the last row it has read.
-INSERT INTO key_changes (digest) VALUES (zeroblob(32));
 -- How long an answer may be used after a reading, for all processes.
 INSERT INTO settings (name, value) VALUES ('lease_microseconds', 10000);

@@ -99,6 +99,15 @@ pub enum StoreError {
         /// What the library or the server said.
         source: Option<BoxedError>,
     },
+    /// The change log did not record a change, so it was taken back: other processes would go on
+    /// using what they have cached.
+    #[error(
+        "the change log of {place} did not record the change, so nothing was changed: a trigger on api_keys is missing or disabled. Restart this process; opening the store restores the triggers"
+    )]
+    NotLogged {
+        /// The store.
+        place: String,
+    },
     /// No space is left.
     #[error("the disk that holds the database is full; free some space")]
     DiskFull {

@@ -138,26 +138,28 @@ impl KeyStore for MemoryStore {
         })
     }
 
-    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+    fn change(
+        &self,
+        id: KeyId,
+        change: KeyChange,
+    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
         self.with(|state| {
             let Some((digest, record, _)) = state.keys.get_mut(&id) else {
                 return Ok(None);
             };
             let before = record.clone();
             change.apply(record);
-            if *record != before {
-                state.changes.push(*digest);
-            }
-            Ok(Some(before))
+            state.changes.push(*digest);
+            Ok(Some((*digest, before)))
         })
     }
 
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
         self.with(|state| {
-            let Some((digest, ..)) = state.keys.remove(&id) else { return Ok(false) };
+            let Some((digest, ..)) = state.keys.remove(&id) else { return Ok(None) };
             state.ids.remove(&digest);
             state.changes.push(digest);
-            Ok(true)
+            Ok(Some(digest))
         })
     }
 

@@ -36,8 +36,9 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 
 /// A place for records, usage, and the log of changes.
 ///
-/// Every change of the state of a key takes the next position of the change log, in the same
-/// transaction, and positions are handed out in the order of commits. Usage is no such change.
+/// Every change of a key takes the next position of the change log, in the same transaction, and
+/// positions are handed out in the order of commits. A change that leaves its key as it was takes one
+/// too: what other processes have cached may be older than the store. Usage is no such change.
 /// `simple_security::testing::CHECKS` checks what is said here, but for how long an outage lasts:
 /// no check takes a store away.
 pub trait KeyStore: Send + Sync + 'static {
@@ -72,7 +73,8 @@ pub trait KeyStore: Send + Sync + 'static {
     /// Adds a record, and never touches another.
     ///
     /// # Errors
-    /// [`StoreError::Duplicate`] when the id or the digest is taken.
+    /// [`StoreError::Duplicate`] when the id or the digest is taken, or those of
+    /// [`KeyStore::change`].
     fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()>;
 
     /// Adds many keys with their usage in one transaction: all of them, or none. A key that exists
@@ -90,11 +92,22 @@ pub trait KeyStore: Send + Sync + 'static {
 
     /// Changes the fields that `change` names, and no other.
     ///
-    /// Gives back the record as it was before; `None` when there is no such key.
-    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>>;
+    /// Returns the digest and the record from before the change; `None` when there is no such key.
+    ///
+    /// # Errors
+    /// [`StoreError::NotLogged`] when the change log did not record it. Nothing is changed then.
+    fn change(
+        &self,
+        id: KeyId,
+        change: KeyChange,
+    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>>;
 
-    /// Removes a key and its usage, for ever. `false` when there is no such key.
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool>;
+    /// Permanently removes a key and its usage. Returns its digest; `None` when there is no such
+    /// key.
+    ///
+    /// # Errors
+    /// Those of [`KeyStore::change`].
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>>;
 
     /// The keys that a request asks for, by the order of a [`Cursor`](crate::Cursor): at most
     /// `request.limit` of them. `now` tells which have expired.

@@ -106,7 +106,11 @@ impl KeyStore for PostgresStore {
         })
     }
 
-    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+    fn change(
+        &self,
+        id: KeyId,
+        change: KeyChange,
+    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
         let query = statements::change(id, change);
         self.run(|database| async move {
             let rows = database.change("changing a key", &query).await?;
@@ -114,10 +118,11 @@ impl KeyStore for PostgresStore {
         })
     }
 
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
         let query = statements::delete(id);
         self.run(|database| async move {
-            Ok(!database.change("deleting a key", &query).await?.is_empty())
+            let rows = database.change("deleting a key", &query).await?;
+            Answers(database.errors()).deleted(&rows)
         })
     }
 

@@ -144,11 +144,15 @@ impl KeyStore for RedisStore {
         self.work(move |inner| async move { readings::find(&inner, key).await })
     }
 
-    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+    fn change(
+        &self,
+        id: KeyId,
+        change: KeyChange,
+    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
         self.work(move |inner| async move { changes::change(&inner, id, change).await })
     }
 
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
         self.work(move |inner| async move { changes::delete(&inner, id).await })
     }
 

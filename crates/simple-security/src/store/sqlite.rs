@@ -33,6 +33,7 @@ mod open;
 mod place;
 mod side_lock;
 mod statements;
+mod triggers;
 
 /// How long a writer waits for the others.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -133,11 +134,15 @@ impl KeyStore for SqliteStore {
         })))
     }
 
-    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+    fn change(
+        &self,
+        id: KeyId,
+        change: KeyChange,
+    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
         self.write("changing a key", move |transaction| statements::change(transaction, id, change))
     }
 
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
         self.write("deleting a key", move |transaction| statements::delete(transaction, id))
     }
 

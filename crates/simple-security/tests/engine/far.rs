@@ -251,3 +251,36 @@ fn an_embedded_store_has_no_such_limits() {
     );
     assert!(keys.time_left(&committed).is_zero(), "some milliseconds are waited for in any case");
 }
+
+#[test]
+fn the_process_that_changes_a_key_forgets_it_at_the_commit() {
+    type Change = fn(&ApiKeys, &IssuedKey);
+    let changes: [Change; 4] = [
+        |keys, key| drop(wait(keys.without_waiting().revoke(key.record.id)).expect("revoked")),
+        |keys, key| drop(wait(keys.without_waiting().edit(key.record.id, KeyEdit::default()))),
+        |keys, key| drop(wait(keys.without_waiting().renew(key.record.id, None, None))),
+        |keys, key| drop(wait(keys.without_waiting().delete(key.record.id)).expect("deleted")),
+    ];
+    for change in changes {
+        let far = Far::new(Duration::ZERO);
+        far.verify().expect("it is cached");
+        let key = far.issued.key.expose().as_bytes();
+        assert!(matches!(far.keys.verify_cached(key), Some(Ok(_))));
+        change(&far.keys, &far.issued);
+        assert!(far.keys.verify_cached(key).is_none(), "the store must be asked");
+    }
+}
+
+#[test]
+fn a_lookup_that_began_before_an_own_change_does_not_enter_the_cache() {
+    let far = Far::new(Duration::ZERO);
+    let key = far.issued.key.expose().as_bytes();
+    far.store.hold_finds.store(true, Ordering::SeqCst);
+    let mut verifying = Box::pin(far.keys.verify(key));
+    assert!(super::poll(&mut verifying).is_pending(), "it has read the record from before");
+    drop(wait(far.keys.without_waiting().revoke(far.issued.record.id)).expect("revoked"));
+    far.store.hold_finds.store(false, Ordering::SeqCst);
+    far.store.release();
+    wait(verifying).expect("it began before");
+    assert!(matches!(far.verify(), Err(Denied::Revoked(_))));
+}

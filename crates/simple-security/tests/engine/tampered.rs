@@ -183,7 +183,11 @@ impl KeyStore for Tampered {
         })
     }
 
-    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+    fn change(
+        &self,
+        id: KeyId,
+        change: KeyChange,
+    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
         Box::pin(async move {
             self.refuse_if_down()?;
             self.wait_if(&self.hold_changes).await;
@@ -195,7 +199,7 @@ impl KeyStore for Tampered {
         })
     }
 
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
         Box::pin(async move {
             self.refuse_if_down()?;
             self.wait_if(&self.hold_changes).await;

@@ -238,11 +238,15 @@ impl KeyStore for ModelStore {
         self.asked(move |now| done(now.find(key)))
     }
 
-    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+    fn change(
+        &self,
+        id: KeyId,
+        change: KeyChange,
+    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
         self.asked(move |now| done(now.change(id, change)))
     }
 
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
         self.asked(move |now| done(now.delete(id)))
     }
 

@@ -42,11 +42,15 @@ impl KeyStore for Deaf {
         self.0.find(key)
     }
 
-    fn change(&self, id: KeyId, change: KeyChange) -> StoreFuture<'_, Option<KeyRecord>> {
+    fn change(
+        &self,
+        id: KeyId,
+        change: KeyChange,
+    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
         self.0.change(id, change)
     }
 
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, bool> {
+    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
         self.0.delete(id)
     }
 

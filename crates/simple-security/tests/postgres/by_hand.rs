@@ -27,9 +27,7 @@ fn edits_by_hand_are_read() {
     hand.run("UPDATE simple_security.api_keys SET revoked_at = 5 WHERE id <> '00000000003'");
     assert_eq!(keys.changed(&mut mark), digests([0, 1, 2, 4]), "a change of several");
     hand.run("UPDATE simple_security.api_keys SET revoked_at = revoked_at, name = 'by hand'");
-    assert_eq!(keys.changed(&mut mark), [], "nothing is another than before");
-    hand.run("UPDATE simple_security.api_keys SET revoked_at = 5 WHERE id > '00000000001'");
-    assert_eq!(keys.changed(&mut mark), digests([3]), "the others were revoked then already");
+    assert_eq!(keys.changed(&mut mark), digests(0..5), "also where nothing is another than before");
     hand.run(&format!(
         "UPDATE simple_security.api_keys SET digest = '\\x{}' WHERE id = '00000000000'",
         hex(9)
@@ -192,7 +190,7 @@ fn counting_and_deleting_at_once_is_no_error() {
             }
             scope.spawn(|| {
                 for number in (0..20).rev() {
-                    assert!(wait(keys.0.delete(id(number))).expect("deleted"));
+                    assert!(wait(keys.0.delete(id(number))).expect("deleted").is_some());
                 }
             });
         });

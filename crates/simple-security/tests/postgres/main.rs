@@ -21,6 +21,7 @@ mod outages;
 mod pooled;
 #[path = "../servers/mod.rs"]
 mod servers;
+mod triggers;
 
 use numbered::{at, digest, id, record, wait};
 
@@ -90,7 +91,8 @@ impl Keys {
     }
 
     fn try_revoke(&self, number: u32) -> Result<Option<KeyRecord>, StoreError> {
-        wait(self.0.change(id(number), KeyChange::Revoke { at: at(200) }))
+        let revoked = wait(self.0.change(id(number), KeyChange::Revoke { at: at(200) }))?;
+        Ok(revoked.map(|(_, before)| before))
     }
 }
 

@@ -64,7 +64,8 @@ fn insert(store: &Store, number: u32) -> Result<(), StoreError> {
 }
 
 fn revoke(store: &Store, number: u32) -> Result<Option<KeyRecord>, StoreError> {
-    wait(store.change(id(number), KeyChange::Revoke { at: at(200) }))
+    let revoked = wait(store.change(id(number), KeyChange::Revoke { at: at(200) }))?;
+    Ok(revoked.map(|(_, before)| before))
 }
 
 fn find(store: &Store, number: u32) -> Result<Option<KeyRecord>, StoreError> {

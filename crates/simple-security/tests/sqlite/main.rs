@@ -25,6 +25,7 @@ mod older;
 mod refused;
 mod replaced;
 mod seen;
+mod triggers;
 mod two_libraries;
 
 const LEASE: Duration = Duration::from_millis(10);

@@ -92,7 +92,8 @@ BEGIN
     PERFORM pg_notify('simple_security_changes', '');
 END $$;
 
--- Triggers write the log, so that a change made by hand is seen too.
+-- Triggers write the log, so that an edit made directly in the database is seen too; triggers.sql
+-- creates them.
 CREATE FUNCTION simple_security.log_each() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -100,22 +101,13 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- A row that is the same before and after is no change. Of a new digest the old one is logged too.
+-- A row that is the same before and after is logged too: what processes have cached of it may be
+-- older than both. Of a new digest the old one is logged as well.
 CREATE FUNCTION simple_security.log_update() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM simple_security.write_log(ARRAY(
-        SELECT digest FROM (
-            SELECT id, digest, name, created_at, expires_at, never_expires, revoked_at FROM removed
-            EXCEPT
-            SELECT id, digest, name, created_at, expires_at, never_expires, revoked_at FROM added
-        ) AS before
-        UNION
-        SELECT digest FROM (
-            SELECT id, digest, name, created_at, expires_at, never_expires, revoked_at FROM added
-            EXCEPT
-            SELECT id, digest, name, created_at, expires_at, never_expires, revoked_at FROM removed
-        ) AS after
+        SELECT digest FROM removed UNION SELECT digest FROM added
     ));
     RETURN NULL;
 END $$;
@@ -130,19 +122,4 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE TRIGGER log_insert AFTER INSERT ON simple_security.api_keys
-    REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_each();
-CREATE TRIGGER log_update AFTER UPDATE ON simple_security.api_keys
-    REFERENCING OLD TABLE AS removed NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_update();
-CREATE TRIGGER log_delete AFTER DELETE ON simple_security.api_keys
-    REFERENCING OLD TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_each();
-CREATE TRIGGER log_truncate AFTER TRUNCATE ON simple_security.api_keys
-    FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_truncate();
-
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA simple_security FROM PUBLIC;
-
--- The first row of the log, so that every reading can name the last row it has read.
-SELECT simple_security.write_log(ARRAY[decode(repeat('00', 32), 'hex')]);

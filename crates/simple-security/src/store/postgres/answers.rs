@@ -23,9 +23,17 @@ impl Answers<'_> {
         Ok(is_new == Some(true))
     }
 
-    /// The record from before a change.
-    pub(super) fn before(&self, rows: &[Row]) -> Result<Option<KeyRecord>, StoreError> {
-        self.first(rows, |row| record(row, 0))
+    /// The digest and the record from before a change.
+    pub(super) fn before(
+        &self,
+        rows: &[Row],
+    ) -> Result<Option<(KeyDigest, KeyRecord)>, StoreError> {
+        self.first(rows, |row| Ok(digest(row, AFTER_RECORD - FIRST)?.zip(record(row, 0)?)))
+    }
+
+    /// The digest of a key that was deleted.
+    pub(super) fn deleted(&self, rows: &[Row]) -> Result<Option<KeyDigest>, StoreError> {
+        self.first(rows, |row| digest(row, 0))
     }
 
     pub(super) fn usage(&self, rows: &[Row]) -> Result<Option<Usage>, StoreError> {

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use super::super::network::within;
 use super::super::{Existing, Inserted, KeySource, StoreError};
 use super::counts::clamped;
-use super::database::{Database, LISTING};
+use super::database::{Bulk, Database, LISTING};
 use super::pool::Lent;
 use super::query::Query;
 use crate::record::{StoredKey, Timestamp, Usage};
@@ -49,17 +49,17 @@ pub(super) async fn insert_all(
     let mut source = Source { keys, next: None, failed: None };
     let mut batch;
     (source, batch) = pull(source).await?;
-    let lent = begin(database).await?;
+    let bulk = begin(database).await?;
     let mut done = Inserted::default();
     while !batch.is_empty() {
         let first = done.added + done.skipped;
-        let asked = within(LISTING, place, insert(database, &lent, &batch)).await;
+        let asked = within(LISTING, place, insert(database, &bulk.lent, &batch)).await;
         let added = asked?;
         let count = batch.len() as u64;
         if existing == Existing::Refuse && (added.len() as u64) < count {
             let missing = (0..).zip(&added).find(|(expected, there)| expected != *there);
             let missing = missing.map_or(added.len() as u64, |(expected, _)| expected);
-            roll_back(lent).await;
+            roll_back(bulk.lent).await;
             return Err(StoreError::DuplicateAt { position: first + missing });
         }
         done.added += added.len() as u64;
@@ -67,15 +67,10 @@ pub(super) async fn insert_all(
         (source, batch) = pull(source).await?;
     }
     if let Some(error) = source.failed {
-        roll_back(lent).await;
+        roll_back(bulk.lent).await;
         return Err(error);
     }
-    within(LISTING, place, async {
-        let committed = lent.batch_execute("COMMIT").await;
-        committed.map_err(|error| database.errors().translate("adding keys", error))
-    })
-    .await?;
-    lent.give_back();
+    database.commit_bulk(bulk, done.added).await?;
     Ok(done)
 }
 
@@ -115,7 +110,7 @@ async fn pull(mut source: Source) -> Result<(Source, Vec<StoredKey>), StoreError
     })
 }
 
-async fn begin(database: &Database) -> Result<Lent, StoreError> {
+async fn begin(database: &Database) -> Result<Bulk, StoreError> {
     let mut attempt = 1;
     loop {
         match database.begin_bulk().await {

@@ -14,7 +14,7 @@ use super::connect::Connector;
 use super::errors::Translator;
 use super::open::{self, Settings};
 use super::pool::{Lent, Pool};
-use super::query::{Query, last_value};
+use super::query::{LastRow, Query};
 use super::reader::Reader;
 use crate::config::Server;
 use crate::sync::{Mutex, lock};
@@ -44,9 +44,11 @@ const BULK_LIMITS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET 
     SET LOCAL idle_in_transaction_session_timeout = 60000;";
 
 /// The first lock of all that changes keys: whoever holds it is the only one, and gets positions
-/// in the order of commits. Whose store it is, is read with it.
-const LOCK_HEAD: &str = "SELECT s.store_id
+/// in the order of commits. The store's id is read with it, and the end of the change log.
+const LOCK_HEAD: &str = "SELECT s.store_id, h.position
     FROM simple_security.settings AS s, simple_security.change_head AS h FOR UPDATE OF h";
+/// The end of the change log, for the one who holds that lock.
+const LOG_END: &str = "SELECT position FROM simple_security.change_head";
 /// Without that lock, for what is in no log.
 const NO_LOCK: &str = "SELECT store_id FROM simple_security.settings";
 
@@ -155,14 +157,15 @@ impl Database {
         self.read("listing keys", query, LISTING).await
     }
 
-    /// Changes keys by one statement, alone.
+    /// Changes keys by one statement, alone. It returns a row for each key that it changes, and as
+    /// many must be in the log.
     pub(super) async fn change(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.write(doing, query, LOCK_HEAD).await
+        self.write(doing, query, LOCK_HEAD, Some(LOG_END)).await
     }
 
     /// Writes by one statement what is no change of a key.
     pub(super) async fn add(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.write(doing, query, NO_LOCK).await
+        self.write(doing, query, NO_LOCK, None).await
     }
 
     /// The turn of one that takes long.
@@ -174,13 +177,29 @@ impl Database {
     }
 
     /// Begins a transaction that adds many keys, as the only one that changes any.
-    pub(super) async fn begin_bulk(&self) -> Result<Lent, StoreError> {
+    pub(super) async fn begin_bulk(&self) -> Result<Bulk, StoreError> {
         within(CHANGING, self.errors.place(), async {
             let lent = self.others.lend(&self.errors).await?;
             let begun = lent.simple_query(&format!("{BULK_LIMITS} {LOCK_HEAD}")).await;
             let begun = begun.map_err(|error| self.errors.translate("adding keys", error))?;
-            self.check_id(last_value(&begun).as_deref())?;
-            Ok(lent)
+            let begun = LastRow::of(begun);
+            self.check_id(begun.column(0))?;
+            Ok(Bulk { lent, before: position(&begun, 1) })
+        })
+        .await
+    }
+
+    /// Commits it, if the log has a row for each of the keys that were added.
+    pub(super) async fn commit_bulk(&self, bulk: Bulk, added: u64) -> Result<(), StoreError> {
+        within(LISTING, self.errors.place(), async {
+            let failed = |error| self.errors.translate("adding keys", error);
+            let Bulk { lent, before } = bulk;
+            let end = LastRow::of(lent.simple_query(LOG_END).await.map_err(failed)?);
+            // An error closes the connection, which takes everything back.
+            self.require_logged(before, position(&end, 0), added)?;
+            lent.batch_execute("COMMIT").await.map_err(failed)?;
+            lent.give_back();
+            Ok(())
         })
         .await
     }
@@ -204,11 +223,17 @@ impl Database {
         .await
     }
 
-    async fn write(&self, doing: &str, query: &Query, first: &str) -> Result<Vec<Row>, StoreError> {
+    async fn write(
+        &self,
+        doing: &str,
+        query: &Query,
+        first: &str,
+        log_end: Option<&str>,
+    ) -> Result<Vec<Row>, StoreError> {
         within(CHANGING, self.errors.place(), async {
             let mut attempt = 1;
             loop {
-                match self.try_to_write(doing, query, first).await {
+                match self.try_to_write(doing, query, first, log_end).await {
                     Err(StoreError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
                     done => return done,
                 }
@@ -224,12 +249,18 @@ impl Database {
         doing: &str,
         query: &Query,
         first: &str,
+        log_end: Option<&str>,
     ) -> Result<Vec<Row>, StoreError> {
         let failed = |error| self.errors.translate(doing, error);
         let lent = self.others.lend(&self.errors).await?;
-        let written = query.ask_after(&lent, &format!("{CHANGE_LIMITS} {first}")).await;
-        let written = written.map_err(failed).and_then(|(store_id, rows)| {
-            self.check_id(store_id.as_deref())?;
+        let begin = format!("{CHANGE_LIMITS} {first}");
+        let written = query.ask_between(&lent, &begin, log_end.unwrap_or_default()).await;
+        let written = written.map_err(failed).and_then(|(begun, rows, end)| {
+            self.check_id(begun.column(0))?;
+            if log_end.is_some() {
+                let (before, after) = (position(&begun, 1), position(&end, 0));
+                self.require_logged(before, after, rows.len() as u64)?;
+            }
             Ok(rows)
         });
         match written {
@@ -259,6 +290,20 @@ impl Database {
         }
     }
 
+    /// Requires that the triggers have written a row of the log for each key that was changed.
+    fn require_logged(
+        &self,
+        before: Option<u64>,
+        after: Option<u64>,
+        changed: u64,
+    ) -> Result<(), StoreError> {
+        let logged = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        if logged.is_none_or(|logged| logged < changed) {
+            return Err(StoreError::NotLogged { place: self.errors.place().to_owned() });
+        }
+        Ok(())
+    }
+
     fn check_id(&self, store_id: Option<&str>) -> Result<(), StoreError> {
         if store_id == Some(&*self.settings.store_id) {
             Ok(())
@@ -266,6 +311,18 @@ impl Database {
             Err(self.errors.another_store())
         }
     }
+}
+
+/// A transaction that adds many keys.
+pub(super) struct Bulk {
+    pub(super) lent: Lent,
+    /// The end of the change log when it began.
+    before: Option<u64>,
+}
+
+/// A position of the log in a row.
+fn position(row: &LastRow, column: usize) -> Option<u64> {
+    row.column(column)?.parse().ok()
 }
 
 /// A question that begins with whose store it is and whether the server is a standby, read in the

@@ -24,6 +24,9 @@ const MIGRATIONS: &[Migration] = &[Migration {
     minimum_reader: 1,
 }];
 
+/// The triggers that write the change log. It can be run again.
+const TRIGGERS: &str = include_str!("../../migrations/postgres/triggers.sql");
+
 /// The newest schema that this program knows.
 const KNOWN: i32 = MIGRATIONS.len() as i32;
 
@@ -39,6 +42,17 @@ const IS_THERE: &str = "EXISTS (SELECT FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = 'simple_security' AND c.relname = 'settings')";
 
+/// Whether all triggers are there and always fire: not disabled, and also where
+/// `session_replication_role` is `replica`
+/// (<https://www.postgresql.org/docs/current/catalog-pg-trigger.html>, `tgenabled`).
+const HAS_TRIGGERS: &str = "4 = (SELECT count(*) FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid AND p.pronamespace = c.relnamespace
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'simple_security' AND c.relname = 'api_keys' AND t.tgenabled = 'A'
+        AND (t.tgname, p.proname) IN (('log_insert', 'log_each'), ('log_update', 'log_update'),
+            ('log_delete', 'log_each'), ('log_truncate', 'log_truncate')))";
+
 /// What the store keeps for all processes.
 pub(super) struct Settings {
     pub(super) store_id: String,
@@ -46,14 +60,14 @@ pub(super) struct Settings {
 }
 
 /// Looks at the server, and at the store where its tables are those that we know or newer ones.
-/// `None`: they are to be made. Nothing is written and nobody is held up.
+/// `None`: tables or triggers are to be made. Nothing is written and nobody is held up.
 pub(super) async fn look(
     client: &Client,
     errors: &Translator,
 ) -> Result<Option<Settings>, StoreError> {
     let server = Query::new(format!(
         "SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
-             current_setting('server_encoding'), {IS_THERE}"
+             current_setting('server_encoding'), {IS_THERE}, {HAS_TRIGGERS}"
     ));
     let failed = |error| errors.translate("looking at the server", error);
     let rows = server.ask(client).await.map_err(failed)?;
@@ -68,10 +82,11 @@ pub(super) async fn look(
         return Ok(None);
     }
     let (schema, settings) = settings(client, errors).await?;
-    Ok((schema >= KNOWN).then_some(settings))
+    let is_complete = schema >= KNOWN && row.try_get(4).map_err(failed)?;
+    Ok(is_complete.then_some(settings))
 }
 
-/// Makes the tables that are missing, as the only one that does.
+/// Makes the tables and triggers that are missing, as the only one that does.
 pub(super) async fn migrate(
     client: &Client,
     server: &Server,
@@ -86,12 +101,16 @@ pub(super) async fn migrate(
     );
     client.batch_execute(&begin).await.map_err(failed)?;
     // Another one may have made them while we waited.
-    let exists = Query::new(format!("SELECT {IS_THERE}"));
-    let rows = exists.ask(client).await.map_err(failed)?;
-    let exists = rows.first().is_some_and(|row| row.get(0));
+    let state = Query::new(format!("SELECT {IS_THERE}, {HAS_TRIGGERS}"));
+    let rows = state.ask(client).await.map_err(failed)?;
+    let is = |column| rows.first().is_some_and(|row| row.get(column));
+    let (exists, has_triggers) = (is(0), is(1));
     let there = if exists { settings(client, errors).await?.0 } else { 0 };
     for migration in MIGRATIONS.iter().skip(usize::try_from(there).unwrap_or(0)) {
         client.batch_execute(migration.sql).await.map_err(failed)?;
+    }
+    if !has_triggers {
+        create_triggers(client, exists, errors).await?;
     }
     if there < KNOWN {
         written(there, server).ask(client).await.map_err(failed)?;
@@ -99,6 +118,31 @@ pub(super) async fn migrate(
     let (_, settings) = settings(client, errors).await?;
     client.batch_execute("COMMIT").await.map_err(failed)?;
     Ok(settings)
+}
+
+/// Creates the triggers, or restores them in a store that `exists`. What was changed without them is
+/// in no log, so every process drops what it has cached.
+async fn create_triggers(
+    client: &Client,
+    exists: bool,
+    errors: &Translator,
+) -> Result<(), StoreError> {
+    let created = client.batch_execute(TRIGGERS).await;
+    if !exists {
+        return created.map_err(|error| errors.translate("creating the triggers", error));
+    }
+    created.map_err(|error| {
+        let error = errors.translate("restoring the triggers", error);
+        errors.unsuitable(format!(
+            "triggers on simple_security.api_keys are missing or disabled, so that a revocation would not hold everywhere, and they could not be restored: {error}. Start one process as the owner of the table"
+        ))
+    })?;
+    tracing::warn!(
+        "triggers on simple_security.api_keys in {} were missing or disabled, and were restored. \
+         Changes that were made directly in the database without them are honoured from now on",
+        errors.place()
+    );
+    Ok(())
 }
 
 /// Writes down what was made of a schema.

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use futures_util::future::{join, join3};
+use futures_util::future::join3;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error, Row, SimpleQueryMessage};
+use tokio_postgres::{Client, Error, Row, SimpleQueryMessage, SimpleQueryRow};
 
 /// A statement.
 pub(super) struct Query {
@@ -59,23 +59,33 @@ impl Query {
         Ok(rows)
     }
 
-    /// Asks it in a transaction that `begin` begins and nobody has ended yet, in one round trip.
-    /// Gives what `begin` has read last, too.
-    pub(super) async fn ask_after(
+    /// Runs it between `begin`, which begins a transaction, and `end`, which does not end it, in one
+    /// round trip. Returns the last row of `begin`, its own rows, and the last row of `end`.
+    pub(super) async fn ask_between(
         &self,
         client: &Client,
         begin: &str,
-    ) -> Result<(Option<String>, Vec<Row>), Error> {
-        let (begun, rows) = join(client.simple_query(begin), self.ask(client)).await;
-        Ok((last_value(&begun?), rows?))
+        end: &str,
+    ) -> Result<(LastRow, Vec<Row>, LastRow), Error> {
+        let (begun, rows, ended) =
+            join3(client.simple_query(begin), self.ask(client), client.simple_query(end)).await;
+        Ok((LastRow::of(begun?), rows?, LastRow::of(ended?)))
     }
 }
 
-/// The first column of the last row.
-pub(super) fn last_value(messages: &[SimpleQueryMessage]) -> Option<String> {
-    let row = messages.iter().rev().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    })?;
-    row.get(0).map(str::to_owned)
+/// The last row of statements that were sent as text.
+pub(super) struct LastRow(Option<SimpleQueryRow>);
+
+impl LastRow {
+    pub(super) fn of(messages: Vec<SimpleQueryMessage>) -> Self {
+        Self(messages.into_iter().rev().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        }))
+    }
+
+    /// The text of a column; `None` where it is null, or where there is no such row or column.
+    pub(super) fn column(&self, index: usize) -> Option<&str> {
+        self.0.as_ref()?.try_get(index).ok().flatten()
+    }
 }

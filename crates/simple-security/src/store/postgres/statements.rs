@@ -21,7 +21,7 @@ pub(super) fn insert(digest: KeyDigest, record: &KeyRecord) -> Query {
     Query::new(
         "INSERT INTO simple_security.api_keys
              (id, digest, name, created_at, expires_at, never_expires, revoked_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
     )
     .with(record.id.as_str().to_owned(), Type::TEXT)
     .with(digest.as_bytes().to_vec(), Type::BYTEA)
@@ -32,32 +32,35 @@ pub(super) fn insert(digest: KeyDigest, record: &KeyRecord) -> Query {
     .with(record.revoked_at.map(Timestamp::seconds), Type::INT8)
 }
 
-/// Changes single fields and gives back the record as it was before.
+/// Changes single fields. Returns the record and the digest from before.
+///
+/// Every change updates its row, also where nothing becomes another: the trigger logs it then, and
+/// other processes forget what they have cached of the key.
 pub(super) fn change(id: KeyId, change: KeyChange) -> Query {
     let changing = |set: &str| {
         let text = format!(
             "WITH before AS MATERIALIZED (
-                 SELECT {COLUMNS} FROM simple_security.api_keys AS k WHERE k.id = $1 FOR UPDATE
-             ), changed AS (UPDATE simple_security.api_keys AS k SET {set})
-             SELECT {COLUMNS} FROM before AS k"
+                 SELECT {COLUMNS}, k.digest FROM simple_security.api_keys AS k
+                 WHERE k.id = $1 FOR UPDATE
+             ), changed AS (
+                 UPDATE simple_security.api_keys AS k SET {set} FROM before WHERE k.id = before.id
+             )
+             SELECT {COLUMNS}, k.digest FROM before AS k"
         );
         Query::new(text).with(id.as_str().to_owned(), Type::TEXT)
     };
     match change {
-        KeyChange::Revoke { at } => changing(
-            "revoked_at = $2 FROM before WHERE k.id = before.id AND before.revoked_at IS NULL",
-        )
-        .with(at.seconds(), Type::INT8),
+        KeyChange::Revoke { at } => {
+            changing("revoked_at = coalesce(k.revoked_at, $2)").with(at.seconds(), Type::INT8)
+        }
         KeyChange::Renew { expires_at, never_expires } => changing(
-            "expires_at = $2, never_expires = coalesce($3, k.never_expires), revoked_at = NULL
-             FROM before WHERE k.id = before.id",
+            "expires_at = $2, never_expires = coalesce($3, k.never_expires), revoked_at = NULL",
         )
         .with(expires_at.seconds(), Type::INT8)
         .with(never_expires, Type::BOOL),
         KeyChange::Edit(KeyEdit { name, expires_at, never_expires }) => changing(
             "name = coalesce($2, k.name), expires_at = coalesce($3, k.expires_at),
-                 never_expires = coalesce($4, k.never_expires)
-             FROM before WHERE k.id = before.id",
+                 never_expires = coalesce($4, k.never_expires)",
         )
         .with(name.as_ref().map(|name| name.as_str().to_owned()), Type::TEXT)
         .with(expires_at.map(Timestamp::seconds), Type::INT8)
@@ -67,7 +70,7 @@ pub(super) fn change(id: KeyId, change: KeyChange) -> Query {
 
 /// Removes a key. Its usage goes with it, by the foreign key.
 pub(super) fn delete(id: KeyId) -> Query {
-    Query::new("DELETE FROM simple_security.api_keys WHERE id = $1 RETURNING id")
+    Query::new("DELETE FROM simple_security.api_keys WHERE id = $1 RETURNING digest")
         .with(id.as_str().to_owned(), Type::TEXT)
 }
 

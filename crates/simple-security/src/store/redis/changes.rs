@@ -5,6 +5,7 @@ use redis::ScriptInvocation;
 use super::scripts::{CHANGE as CHANGE_SCRIPT, DELETE, INSERT, STORE};
 use super::values::{self, Record};
 use super::{CHANGE, Inner};
+use crate::key::KeyDigest;
 use crate::record::{KeyEdit, KeyId, KeyRecord, StoredKey};
 use crate::store::{KeyChange, StoreError};
 
@@ -41,7 +42,7 @@ pub(super) async fn change(
     inner: &Inner,
     id: KeyId,
     change: KeyChange,
-) -> Result<Option<KeyRecord>, StoreError> {
+) -> Result<Option<(KeyDigest, KeyRecord)>, StoreError> {
     let mut script = CHANGE_SCRIPT.key(STORE);
     script.arg(&inner.id).arg(id.as_str()).arg(&values::mark()?);
     match change {
@@ -68,11 +69,12 @@ pub(super) async fn change(
         }
     }
     let before: Option<Record> = inner.others.change(CHANGE, script).await?;
-    Ok(before.map(|Record(record)| record))
+    Ok(before.map(|Record { digest, record }| (digest, record)))
 }
 
-pub(super) async fn delete(inner: &Inner, id: KeyId) -> Result<bool, StoreError> {
+pub(super) async fn delete(inner: &Inner, id: KeyId) -> Result<Option<KeyDigest>, StoreError> {
     let mut script = DELETE.key(STORE);
     script.arg(&inner.id).arg(id.as_str()).arg(&values::mark()?);
-    inner.others.change(CHANGE, script).await
+    let before: Option<Record> = inner.others.change(CHANGE, script).await?;
+    Ok(before.map(|before| before.digest))
 }

@@ -20,7 +20,7 @@ pub(super) async fn find(
         KeyReference::Digest(digest) => script.arg("").arg(digest.as_bytes()),
     };
     let found: Option<Record> = inner.look_ups.run(LOOK_UP, &script).await?;
-    Ok(found.map(|Record(record)| record))
+    Ok(found.map(|found| found.record))
 }
 
 pub(super) async fn reading(

@@ -51,15 +51,18 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// A record as the scripts give it back.
-pub(super) struct Record(pub(super) KeyRecord);
+pub(super) struct Record {
+    pub(super) digest: KeyDigest,
+    pub(super) record: KeyRecord,
+}
 
 /// A key as the script of pages gives it back.
 pub(super) struct Key(pub(super) StoredKey);
 
 impl FromRedisValue for Record {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let (_, record) = record(&mut fields(value)?)?;
-        Ok(Self(record))
+        let (digest, record) = record(&mut fields(value)?)?;
+        Ok(Self { digest, record })
     }
 }
 

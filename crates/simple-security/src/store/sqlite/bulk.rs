@@ -30,10 +30,15 @@ fn insert_each(
     keys: KeySource,
     existing: Existing,
 ) -> rusqlite::Result<Inserted> {
+    // Not by `ON CONFLICT`: before SQLite finds the conflict, a trigger logs the key that is in the
+    // way as replaced.
     let mut insert = transaction.prepare_cached(
         "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires, revoked_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+         WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE id = ?1)
+             AND NOT EXISTS (SELECT 1 FROM api_keys WHERE digest = ?2)",
     )?;
+    let before = statements::last_position(transaction)?;
     let mut done = Inserted::default();
     for (position, key) in (0..).zip(keys) {
         let StoredKey { digest, record, usage } = key?;
@@ -62,6 +67,7 @@ fn insert_each(
             statements::prune_changes(transaction)?;
         }
     }
+    statements::require_logged(transaction, before, done.added)?;
     statements::prune_changes(transaction)?;
     Ok(done)
 }

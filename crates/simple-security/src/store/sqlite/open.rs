@@ -12,8 +12,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::super::StoreError;
 use super::connections::Files;
 use super::errors::translate;
-use super::old_table;
 use super::side_lock::{SideFile, beside};
+use super::{old_table, triggers};
 
 /// "fss1": says in the header of the file that it is ours (<https://sqlite.org/fileformat.html>).
 const APPLICATION_ID: i64 = 0x6673_7331;
@@ -134,6 +134,7 @@ pub(super) fn open_writer(
             if schema < newest() {
                 migrate_alone(&mut writer, schema).map_err(failed)?;
             }
+            triggers::restore(&mut writer, path).map_err(failed)?;
         }
     }
     old_table::finish_cleaning(&writer, path);
@@ -207,6 +208,7 @@ pub(super) fn migrate(connection: &Connection, schema: i64) -> rusqlite::Result<
     for step in &MIGRATIONS[schema as usize..] {
         connection.execute_batch(step)?;
     }
+    triggers::create(connection)?;
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", newest())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use super::super::{ChangeMark, Changed, KeyChange, Reading, UsageBatch};
+use super::super::{ChangeMark, Changed, KeyChange, Reading, StoreError, UsageBatch};
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
 use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyState, StoredKey, Timestamp, Usage};
@@ -28,7 +28,8 @@ pub(super) fn insert(
     digest: KeyDigest,
     record: &KeyRecord,
 ) -> rusqlite::Result<()> {
-    transaction
+    let before = last_position(transaction)?;
+    let inserted = transaction
         .prepare_cached(
             "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires, revoked_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -42,6 +43,7 @@ pub(super) fn insert(
             record.never_expires,
             record.revoked_at.map(Timestamp::seconds),
         ))?;
+    require_logged(transaction, before, inserted as u64)?;
     prune_changes(transaction)
 }
 
@@ -58,17 +60,24 @@ pub(super) fn insert_usage(
         .map(drop)
 }
 
-/// Changes single fields and gives back the record as it was before.
+/// Changes single fields. Returns the digest and the record from before.
+///
+/// Every change names its row in an `UPDATE`, also where nothing becomes another: the triggers log
+/// it then, and other processes forget what they have cached of the key.
 pub(super) fn change(
     transaction: &Transaction<'_>,
     id: KeyId,
     change: KeyChange,
-) -> rusqlite::Result<Option<KeyRecord>> {
-    let Some(before) = record_by_id(transaction, id)? else { return Ok(None) };
-    match change {
+) -> rusqlite::Result<Option<(KeyDigest, KeyRecord)>> {
+    let Some(record) = record_by_id(transaction, id)? else { return Ok(None) };
+    let digest = transaction
+        .prepare_cached("SELECT digest FROM api_keys WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0).map(KeyDigest::from_bytes))?;
+    let before = last_position(transaction)?;
+    let changed = match change {
         KeyChange::Revoke { at } => transaction
             .prepare_cached(
-                "UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+                "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1",
             )?
             .execute((id.as_str(), at.seconds()))?,
         KeyChange::Renew { expires_at, never_expires } => transaction
@@ -92,16 +101,45 @@ pub(super) fn change(
                 never_expires,
             ))?,
     };
+    require_logged(transaction, before, changed as u64)?;
     prune_changes(transaction)?;
-    Ok(Some(before))
+    Ok(Some((digest, record)))
 }
 
 /// Removes a key. Its usage goes with it, by the foreign key.
-pub(super) fn delete(transaction: &Transaction<'_>, id: KeyId) -> rusqlite::Result<bool> {
-    let deleted =
-        transaction.prepare_cached("DELETE FROM api_keys WHERE id = ?1")?.execute([id.as_str()])?;
+pub(super) fn delete(
+    transaction: &Transaction<'_>,
+    id: KeyId,
+) -> rusqlite::Result<Option<KeyDigest>> {
+    let before = last_position(transaction)?;
+    let deleted = transaction
+        .prepare_cached("DELETE FROM api_keys WHERE id = ?1 RETURNING digest")?
+        .query_row([id.as_str()], |row| row.get(0).map(KeyDigest::from_bytes))
+        .optional()?;
+    require_logged(transaction, before, u64::from(deleted.is_some()))?;
     prune_changes(transaction)?;
-    Ok(deleted > 0)
+    Ok(deleted)
+}
+
+/// The end of the change log; 0 of an empty one.
+pub(super) fn last_position(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
+    transaction
+        .prepare_cached("SELECT coalesce(max(position), 0) FROM key_changes")?
+        .query_row([], |row| row.get(0))
+}
+
+/// Requires that the triggers have written a row of the log for each row that was changed since its
+/// end was `before`.
+pub(super) fn require_logged(
+    transaction: &Transaction<'_>,
+    before: i64,
+    changed: u64,
+) -> rusqlite::Result<()> {
+    if last_position(transaction)?.abs_diff(before) < changed {
+        let place = transaction.path().unwrap_or_default().to_owned();
+        return Err(StoreError::NotLogged { place }.into());
+    }
+    Ok(())
 }
 
 pub(super) fn record_by_digest(

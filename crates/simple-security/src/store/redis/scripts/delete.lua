@@ -1,9 +1,10 @@
--- Removes the key ARGV[2] with its usage. ARGV[3]: the mark of the row in the log.
+-- Removes the key ARGV[2] with its usage, and gives back its record. ARGV[3]: the mark of the row in
+-- the log.
 local before = record(ARGV[2])
-if not before then return 0 end
+if not before then return false end
 log(before[2], ARGV[3])
 redis.call('DEL', KEY .. ARGV[2], USAGE .. ARGV[2])
 redis.call('HDEL', DIGESTS, before[2])
 redis.call('ZREM', BY_AGE, before[4] .. ARGV[2])
 announce()
-return 1
+return before
