@@ -71,6 +71,14 @@ pub enum StoreError {
         /// What the operating system or SQLite said.
         source: Option<BoxedError>,
     },
+    /// Others than its owner could have changed the file.
+    #[error("{} cannot be trusted: {reason}", path.display())]
+    Untrusted {
+        /// The database, or a file beside it.
+        path: PathBuf,
+        /// Who can change it, and what to do.
+        reason: String,
+    },
     /// The path is a folder.
     #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("keys.db").display())]
     Folder {

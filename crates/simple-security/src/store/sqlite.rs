@@ -30,6 +30,7 @@ mod errors;
 mod old_keys;
 mod old_table;
 mod open;
+mod ownership;
 mod place;
 mod side_lock;
 mod statements;

@@ -1,9 +1,13 @@
 //! Nobody else may read the files, whatever the umask.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use super::{Folder, beside, by_hand, child, issue, open, real_engine, settings, verify, wait};
+use simple_security::store::StoreError;
+
+use super::{
+    Folder, beside, by_hand, child, issue, open, real_engine, refusal, settings, verify, wait,
+};
 
 /// Uses the store so that every file is there, and says the modes of them all.
 pub fn make_files(database: &Path) {
@@ -63,4 +67,58 @@ fn the_database_says_what_it_is() {
         .query_row("PRAGMA journal_mode", [], |row| row.get(0))
         .expect("a mode");
     assert_eq!(mode, "wal");
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a mode");
+}
+
+#[test]
+fn a_file_that_everybody_can_write_to_is_not_trusted() {
+    for end in ["", "-wal", "-shm", "-journal", "-write-lock", "-secret-lock"] {
+        let folder = Folder::new();
+        let keys = real_engine(&folder.database());
+        let issued = issue(&keys);
+        let path = folder.path().join(format!("keys.db{end}"));
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+        drop(file.expect("the file"));
+        for (mode, remedy) in [(0o666, "chmod o-w"), (0o602, "0602")] {
+            set_mode(&path, mode);
+            let error = refusal(&folder.database());
+            assert!(matches!(error, StoreError::Untrusted { .. }), "{end}: {error}");
+            let text = error.to_string();
+            assert!(text.contains(remedy) && text.contains(&path.display().to_string()), "{text}");
+        }
+        set_mode(&path, 0o600);
+        verify(&real_engine(&folder.database()), &issued).expect("it is trusted again");
+    }
+}
+
+#[test]
+fn a_link_beside_the_database_is_not_followed() {
+    for end in ["wal", "shm", "journal", "write-lock", "secret-lock"] {
+        let folder = Folder::new();
+        drop(open(&folder.database()));
+        let (path, target) = (beside(&folder.database(), end), folder.path().join("target"));
+        let _ = std::fs::remove_file(&path);
+        symlink(&target, &path).expect("a link");
+        let error = refusal(&folder.database());
+        assert!(matches!(error, StoreError::Untrusted { .. }), "{end}: {error}");
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+        assert!(!target.exists(), "{end}: nothing was made where it leads");
+    }
+}
+
+/// Its keys are in plain text there: the move makes the file private.
+#[test]
+fn an_old_file_that_everybody_can_write_to_is_moved_and_made_private() {
+    let folder = Folder::new();
+    let old = "CREATE TABLE fastapi_simple_security (
+        api_key TEXT PRIMARY KEY, is_active INTEGER, never_expire INTEGER, expiration_date TEXT,
+        latest_query_date TEXT, total_queries INTEGER, name TEXT);";
+    by_hand(&folder.database()).execute_batch(old).expect("an old file");
+    set_mode(&folder.database(), 0o666);
+    drop(open(&folder.database()));
+    let mode = std::fs::metadata(folder.database()).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }

@@ -13,7 +13,7 @@ use super::super::StoreError;
 use super::connections::Files;
 use super::errors::translate;
 use super::side_lock::{SideFile, beside};
-use super::{old_table, triggers};
+use super::{old_table, ownership, triggers};
 
 /// "fss1": says in the header of the file that it is ours (<https://sqlite.org/fileformat.html>).
 const APPLICATION_ID: i64 = 0x6673_7331;
@@ -71,11 +71,17 @@ pub(super) fn inspect(
             reason: io::Error::from(error).to_string(),
             source: Some(io::Error::from(error).into()),
         })?;
+    ownership::check_files_beside(path)?;
     if path.exists() {
         let connection =
             look(path, timeout).map_err(|error| translate(path, "opening the database", error))?;
         match contents(&connection, path) {
-            Ok(Contents::Ours { schema }) if schema == newest() => return Ok(Inspected::Newest),
+            Ok(Contents::Ours { schema }) => {
+                ownership::check_database(path)?;
+                if schema == newest() {
+                    return Ok(Inspected::Newest);
+                }
+            }
             // A journal of an interrupted write can only be played back by a writer.
             Ok(_) | Err(StoreError::NotWritable { .. }) => {}
             Err(error) => return Err(error),
@@ -126,6 +132,7 @@ pub(super) fn open_writer(
         Contents::OldTable => moved = Some(old_table::take_over(&mut writer, path)?),
         Contents::Nothing => {
             old_table::make_private(path);
+            ownership::check_database(path)?;
             write_ahead(&writer).map_err(failed)?;
             migrate_alone(&mut writer, 0).map_err(failed)?;
         }

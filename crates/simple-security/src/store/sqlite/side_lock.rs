@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::super::StoreError;
 use crate::clock::{Clock, SystemClock};
@@ -137,8 +137,16 @@ pub(super) fn beside(database: &Path, purpose: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Through no symbolic link: in a folder that others may write to, it could lead to any file.
 fn open_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(path)
 }
 
 fn not_writable(path: &Path, error: io::Error) -> StoreError {
