@@ -24,7 +24,8 @@ use simple_security::{
 /// The key that all models are about.
 const KEY: &[u8] = b"the key of the model, of a shape that anybody may import";
 
-const NOW: Timestamp = Timestamp::MIN;
+/// Not the first date that there is, which a counter without a date has.
+const NOW: Timestamp = Timestamp::from_seconds(0);
 
 /// Reading the environment is no part of any model, so it is done once.
 static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
@@ -204,9 +205,7 @@ impl ModelStore {
 
 fn total(store: &MemoryStore, id: KeyId) -> u64 {
     let usage = done(store.usage(id)).expect("usage").expect("the key");
-    // What an engine takes for the time of day is never before 1970. A counter without a date has
-    // the first date that there is.
-    assert!(usage.total == 0 || usage.last_used_at > Some(Timestamp::MIN), "a use has its date");
+    assert!(usage.total == 0 || usage.last_used_at >= Some(NOW), "a use has its date");
     usage.total
 }
 
