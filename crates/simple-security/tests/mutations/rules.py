@@ -443,4 +443,49 @@ let older = lock(&self.flush).unconfirmed.clone().map(|batch| {
         "far::more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key",
         binary="engine",
     ),
+    Mutation(
+        "a process forgets the key that it has changed",
+        "keys/changes.rs",
+        [
+            (
+                "changed.ok_or(KeyError::NotFound)?;\n        self.0.verifier.cache.forget(&digest);",
+                "changed.ok_or(KeyError::NotFound)?;\n        let _ = digest;",
+            ),
+        ],
+        "far::the_process_that_changes_a_key_forgets_it_at_the_commit",
+        binary="engine",
+    ),
+    Mutation(
+        "and a lookup that began before its change does not enter the cache",
+        "cache.rs",
+        [
+            (
+                "self.forget_one(state, digest);\n        state.generation += 1;",
+                "self.forget_one(state, digest);",
+            ),
+        ],
+        "far::a_lookup_that_began_before_an_own_change_does_not_enter_the_cache",
+        binary="engine",
+    ),
+    Mutation(
+        "the time by which keys expire does not step back with the clock",
+        "expiry_clock.rs",
+        [
+            (
+                "now.max(Timestamp::from_seconds(self.latest.load(Ordering::Relaxed)))",
+                "now",
+            ),
+        ],
+        "expiring::on_memory::a_clock_that_is_set_back_revives_no_key",
+        binary="engine",
+    ),
+    Mutation(
+        "and it rises no faster than the uptime",
+        "expiry_clock.rs",
+        [
+            ("now.seconds().min(plausible)", "now.seconds()"),
+        ],
+        "expiring::on_memory::a_clock_that_was_wrong_once_does_no_harm_when_it_is_right_again",
+        binary="engine",
+    ),
 ]
