@@ -1,14 +1,18 @@
 -- Asks the auth server about one request, by the HTTP client that HAProxy brings since 2.5.
--- On 200 the identity of the key goes into variables of the transaction. On anything else, and if
--- this script fails, the client has its answer and the request ends here.
+-- On 200 the identity of the key goes into variables of the transaction; a rejection goes to the
+-- client, and the request ends here. In every other case nothing is set, and haproxy.cfg responds 503:
+-- without an answer, and also if this script fails. Where HAProxy has no memory for Lua, no line of
+-- it runs.
 
 local CREDENTIALS = { "authorization", "x-api-key", "api-key" }
 local TOLD = { "www-authenticate", "retry-after", "content-type", "cache-control" }
 local PROBLEM = "application/problem+json"
 local MILLISECONDS = 1000
 
+-- The value of a header, or nil where it is absent or empty.
 local function first(headers, name)
-    return headers and headers[name] and headers[name][0]
+    local value = headers and headers[name] and headers[name][0]
+    return value ~= "" and value or nil
 end
 
 -- Only what carries a key is sent, each as often as the client sent it.
@@ -28,21 +32,13 @@ local function credentials(txn)
     return headers
 end
 
-local function refuse(txn, status, headers, body)
+local function reject(txn, status, headers, body)
     local reply = txn:reply({ status = status })
     for name, value in pairs(headers) do
         reply:add_header(name, value)
     end
     reply:set_body(body)
     txn:done(reply)
-end
-
-local UNAVAILABLE = '{"title":"Keys cannot be checked now","status":503,"code":"unavailable"}'
-
-local function unavailable(txn)
-    local headers = { ["retry-after"] = "1", ["cache-control"] = "no-store" }
-    headers["content-type"] = PROBLEM
-    refuse(txn, 503, headers, UNAVAILABLE)
 end
 
 local function ask(txn)
@@ -56,26 +52,25 @@ end
 core.register_action("verify", { "http-req" }, function(txn)
     local asked, answer = pcall(ask, txn)
     if not asked or not answer then
-        return unavailable(txn)
+        return
     end
     local id = first(answer.headers, "x-api-key-id")
     local name = first(answer.headers, "x-api-key-name")
     local expires_at = first(answer.headers, "x-api-key-expires-at")
     if answer.status == 200 and id and name and expires_at then
-        txn:set_var("txn.key_id", id)
         txn:set_var("txn.key_name", name)
         txn:set_var("txn.key_expires_at", expires_at)
+        -- Last: haproxy.cfg goes by it.
+        txn:set_var("txn.key_id", id)
     elseif answer.status >= 400 and first(answer.headers, "content-type") == PROBLEM then
         -- Without a problem it is HAProxy's own 503, for an auth server that did not answer.
         local told = {}
         for _, header in ipairs(TOLD) do
             told[header] = first(answer.headers, header)
         end
-        refuse(txn, answer.status, told, answer.body or "")
+        reject(txn, answer.status, told, answer.body or "")
     elseif answer.status == 400 then
-        -- A header with control characters in it, which HAProxy hands on and the auth server refuses.
-        refuse(txn, 400, {}, "")
-    else
-        unavailable(txn)
+        -- A header with control characters in it, which HAProxy hands on and the auth server rejects.
+        reject(txn, 400, {}, "")
     end
 end)

@@ -87,6 +87,20 @@ def behind(
         yield Behind(request.param, proxy.port, auth_server, application, proxied_keys)
 
 
+@pytest.fixture(scope="module")
+def http_2_port(behind: Behind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The same proxy's port for HTTP/2 in clear text: nginx, as shipped, needs a line for it."""
+    if behind.name != "nginx":
+        yield behind.port
+        return
+    if proxies.nginx_version() < (1, 25, 1):
+        pytest.skip("it has no directive http2")
+    folder = tmp_path_factory.mktemp("nginx-http-2")
+    ports = behind.auth_server.port, behind.application.port
+    with proxies.start(behind.name, folder, *ports, proxies.with_snippet("http2 on;")) as proxy:
+        yield proxy.port
+
+
 @dataclass
 class Guarded:
     """A proxy's port, and the way to the administrator's routes behind it."""

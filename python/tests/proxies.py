@@ -94,13 +94,26 @@ class Proxy:
     port: int
 
 
+def unchanged(text: str) -> str:
+    return text
+
+
 @contextmanager
-def start(name: str, folder: Path, auth_server: int, application: int) -> Iterator[Proxy]:
-    """A proxy in an empty folder, between clients, the auth server's port and the application's."""
+def start(
+    name: str,
+    folder: Path,
+    auth_server: int,
+    application: int,
+    changed: Callable[[str], str] = unchanged,
+) -> Iterator[Proxy]:
+    """A proxy in an empty folder, between clients, the auth server's port and the application's.
+
+    `changed` is what a reader of the files does to their text, beside replacing the addresses.
+    """
     kind, port = KINDS[name], free_port()
     for file in kind.files:
-        text = addressed((DEPLOY / file).read_text(), port, auth_server, application)
-        (folder / file).write_text(text)
+        text = changed((DEPLOY / file).read_text())
+        (folder / file).write_text(addressed(text, port, auth_server, application))
     (folder / "around.conf").write_text(NGINX)
     log_file = folder / "proxy.log"
     with log_file.open("xb") as log:
@@ -135,6 +148,31 @@ def addressed(text: str, port: int, auth_server: int, application: int) -> str:
     """The three addresses that every configuration says to change."""
     ports = {"8080": port, "8081": auth_server, "8000": application}
     return re.sub(r"\b(8080|8081|8000)\b", lambda found: str(ports[found[1]]), text)
+
+
+def nginx_version() -> tuple[int, ...]:
+    command = [installed("nginx", "NGINX"), "-v"]
+    written = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", written)
+    assert found, written
+    return tuple(map(int, found.groups()))
+
+
+def with_snippet(start: str) -> Callable[[str], str]:
+    """Turns a snippet in a file's comments, which starts so, into configuration."""
+
+    def changed(text: str) -> str:
+        lines, depth = text.splitlines(), 0
+        first = next(at for at, line in enumerate(lines) if line.strip(" #").startswith(start))
+        for at in range(first, len(lines)):
+            assert lines[at].lstrip().startswith("#"), f"no end of the snippet {start}"
+            lines[at] = lines[at].replace("#", " ", 1)
+            depth += lines[at].count("{") - lines[at].count("}")
+            if depth == 0:
+                break
+        return "\n".join(lines)
+
+    return changed
 
 
 def free_port() -> int:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 # Seconds of silence after which the end of a request is told, before and after its first answer.
 FIRST_ANSWER, NEXT_PIECE = 3.0, 0.2
-# Seconds to wait for the other side's end.
-END = 10.0
+# Seconds to wait for the other side's end, and for an answer after one that said it was the last.
+END, AFTER_CLOSE = 10.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,26 @@ def send(port: int, request: bytes, *, ends: bool = False) -> RawReply:
             # Closed in the middle of what it does not want to read.
             if isinstance(error, TimeoutError):
                 raise
+    return RawReply(received)
+
+
+def converse(port: int, requests: Iterable[bytes]) -> RawReply:
+    """Sends requests on one connection, each when the head of the answer before it has arrived, and
+    leaves after the last head."""
+    received = b""
+    with (
+        socket.create_connection(("127.0.0.1", port), FIRST_ANSWER) as connection,
+        suppress(ConnectionError, TimeoutError),
+    ):
+        for request in requests:
+            answered = len(received)
+            connection.sendall(request)
+            if b"\r\nconnection: close\r\n" in received.lower():
+                connection.settimeout(AFTER_CLOSE)
+            while b"\r\n\r\n" not in received[answered:]:
+                if not (piece := connection.recv(65536)):
+                    return RawReply(received)
+                received += piece
     return RawReply(received)
 
 

@@ -1,13 +1,18 @@
-"""The application behind a proxy: it notes each request as its bytes were, and answers all."""
+"""The application behind a proxy: records each request byte by byte, and agrees to everything.
+
+It switches to any protocol that `Upgrade` names, opens a tunnel for `CONNECT`, and records what
+arrives through one. Under `/ignore` it switches to none.
+"""
 
 import base64
 import hashlib
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import IO
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from io import BufferedIOBase
+from typing import Any
 
 GREETING = b"This is a secure endpoint"
 WEB_SOCKET_ID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
@@ -20,6 +25,12 @@ class Arrived:
     line: bytes
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    trailers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    @property
+    def is_tunnelled(self) -> bool:
+        """It is no request, but bytes that arrived through a tunnel; they are the body."""
+        return not self.line
 
     def values(self, name: bytes) -> list[bytes]:
         return [value for spelt, value in self.headers if spelt.lower() == name.lower()]
@@ -44,7 +55,7 @@ class Application(socketserver.ThreadingTCPServer):
 
 
 class Conversation(socketserver.StreamRequestHandler):
-    """One connection, kept alive as proxies like it; after an upgrade, an echo of one piece."""
+    """One connection, kept alive as proxies like it, or a tunnel that echoes one piece."""
 
     server: Application
     disable_nagle_algorithm = True
@@ -52,45 +63,67 @@ class Conversation(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         while (request := read(self.rfile)) is not None:
             self.server.note(request)
-            if key := request.values(b"Sec-WebSocket-Key"):
-                self.echo(key[0])
+            if answer := switched(request):
+                self.wfile.write(answer)
+                self.tunnel()
                 return
             head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(GREETING)
             is_head = request.line.startswith(b"HEAD ")
             self.wfile.write(head if is_head else head + GREETING)
 
-    def echo(self, key: bytes) -> None:
+    def tunnel(self) -> None:
+        with suppress(ConnectionError):
+            if piece := self.rfile.read1(65536):
+                self.server.note(Arrived(b"", [], piece))
+                self.wfile.write(piece)
+
+
+def switched(request: Arrived) -> bytes | None:
+    """The answer that turns the connection into a tunnel, if this request gets one."""
+    method, _, target = request.line.partition(b" ")
+    if method == b"CONNECT":
+        return b"HTTP/1.1 200 OK\r\n\r\n"
+    protocols = request.values(b"Upgrade")
+    if not protocols or target.startswith(b"/ignore"):
+        return None
+    lines = [b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade"]
+    lines += [b"Upgrade: " + protocol for protocol in protocols]
+    for key in request.values(b"Sec-WebSocket-Key"):
         accept = base64.b64encode(hashlib.sha1(key + WEB_SOCKET_ID).digest())
-        self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")
-        self.wfile.write(b"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n" % accept)
-        self.wfile.write(self.request.recv(100))
+        lines.append(b"Sec-WebSocket-Accept: " + accept)
+    return b"\r\n".join([*lines, b"", b""])
 
 
-def read(stream: IO[bytes]) -> Arrived | None:
+def read(stream: BufferedIOBase) -> Arrived | None:
     try:
         line = stream.readline().rstrip(b"\r\n")
         if not line:
             return None
-        headers = []
-        while pair := stream.readline().rstrip(b"\r\n"):
-            name, _, value = pair.partition(b":")
-            headers.append((name, value.strip()))
-        request = Arrived(line, headers, b"")
-        return Arrived(line, headers, body_of(request, stream))
+        request = Arrived(line, fields(stream), b"")
+        return replace(request, **content(request, stream))
     except ConnectionError:
         return None
 
 
-def body_of(request: Arrived, stream: IO[bytes]) -> bytes:
+def fields(stream: BufferedIOBase) -> list[tuple[bytes, bytes]]:
+    """Header lines, or trailers, as far as the empty line."""
+    found = []
+    while pair := stream.readline().rstrip(b"\r\n"):
+        name, _, value = pair.partition(b":")
+        found.append((name, value.strip()))
+    return found
+
+
+def content(request: Arrived, stream: BufferedIOBase) -> dict[str, Any]:
+    """The body, and what follows it."""
     if request.values(b"Transfer-Encoding"):
         body = b""
         while size := int(stream.readline().split(b";")[0], 16):
             body += stream.read(size)
             stream.readline()
-        stream.readline()
-        return body
+        return {"body": body, "trailers": fields(stream)}
     lengths = request.values(b"Content-Length")
-    return stream.read(int(lengths[0])) if lengths else b""
+    return {"body": stream.read(int(lengths[0])) if lengths else b""}
 
 
 @contextmanager

@@ -93,24 +93,43 @@ STRANGE = {
     "half a head": b"HTTP/1.1 200 OK\r\nX-Api-Key-Id",
     "an empty answer": b"",
 }
+WITHOUT_IDENTITY = {
+    "a bare 200": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "another 2xx": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "an identity without a date": b"HTTP/1.1 200 OK\r\nX-Api-Key-Id: x\r\nX-Api-Key-Name: x\r\n"
+    b"Content-Length: 0\r\n\r\n",
+    "an empty identity": b"HTTP/1.1 200 OK\r\nX-Api-Key-Id:\r\nX-Api-Key-Name:\r\n"
+    b"X-Api-Key-Expires-At:\r\nContent-Length: 0\r\n\r\n",
+}
 
 
 @pytest.mark.parametrize("name", proxies.KINDS)
 def test_something_else_answers_for_the_auth_server(
     name: str, tmp_path: Path, application: recorder.Application
 ) -> None:
-    """Nothing but its 200 lets anyone in. The connection is closed after each answer."""
+    """Only its 200 with an identity is accepted. The connection is closed after each answer."""
     with (
         socket.create_server(("127.0.0.1", 0)) as strange,
         answering(strange) as answers,
         proxies.start(name, tmp_path, strange.getsockname()[1], application.port) as proxy,
     ):
-        for case, said in STRANGE.items():
+
+        def ask(said: bytes) -> tuple[int | None, list[recorder.Arrived]]:
             answers[:] = [said]
             application.taken()
-            reply = raw.get(proxy.port, b"/secure", [b"api-key: " + b"x" * 36])
-            assert not application.taken(), case
-            assert reply.status is None or reply.status >= 300, (case, reply.data)
+            reply = raw.get(proxy.port, b"/", [b"api-key: " + b"x" * 36, b"X-Api-Key-Id: forged"])
+            return reply.status, application.taken()
+
+        for case, said in STRANGE.items():
+            status, arrived = ask(said)
+            assert not arrived, case
+            assert status is None or status >= 300, case
+        for case, said in WITHOUT_IDENTITY.items():
+            status, arrived = ask(said)
+            if name == "Traefik":  # It accepts any 2xx, and says so in its file.
+                assert all(b"forged" not in one.values(b"X-Api-Key-Id") for one in arrived), case
+            else:
+                assert (status, arrived) in ((503, []), (204, [])), case
 
 
 @pytest.mark.parametrize("name", [name for name in proxies.KINDS if name != "Traefik"])
