@@ -30,7 +30,10 @@ RUN make wheel
 FROM python:3.13-slim-bookworm AS fastapi
 COPY --from=wheel /build/target/wheels /wheels
 COPY deploy/fastapi.txt /wheels/
-RUN pip install --no-cache-dir --find-links /wheels --requirement /wheels/fastapi.txt
+# The wheel built above has no published hash: it comes from its folder, and the index is not asked for it.
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes --requirement /wheels/fastapi.txt \
+    && pip install --no-cache-dir --no-deps --no-index /wheels/*.whl \
+    && pip check
 COPY --from=folder --chown=65532:65532 /build/data /data
 COPY examples/fastapi_app.py /app/
 WORKDIR /app

