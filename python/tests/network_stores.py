@@ -88,9 +88,9 @@ NewStore = Callable[[str | None], Store]
 def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
     with _directory("postgres", database_directories) as (directory, user):
         data = directory / "data"
-        initdb, server, psql = (
+        initdb, server = (
             _program("postgresql", name, folders=_postgres_folders())
-            for name in ("initdb", "postgres", "psql")
+            for name in ("initdb", "postgres")
         )
         arguments = ["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"]
         subprocess.run(
@@ -110,9 +110,7 @@ def postgres(database_directories: list[Path]) -> Iterator[StoreServer]:
         command += [f"-c{name}={value}" for name, value in settings.items()]
 
         def ask(statement: str, name: str = "postgres") -> bool:
-            place = f"postgres://postgres@127.0.0.1:{port}/{name}"
-            asking = [psql, "--quiet", "--command", statement, place]
-            return subprocess.run(asking, capture_output=True).returncode == 0
+            return psql(f"postgres://postgres@127.0.0.1:{port}/{name}", statement)
 
         def empty(name: str) -> None:
             assert ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -221,6 +219,13 @@ def store(new_store: NewStore) -> Store:
 def init(store: Store, bounds: str) -> None:
     """What the program of the package does, without the time that its start takes."""
     assert _core.main(["init", "--db-location", f"{store.direct}?{bounds}"]) == 0
+
+
+def psql(place: str, statements: str) -> bool:
+    """Runs SQL directly in a database; whether it could."""
+    program = _program("postgresql", "psql", folders=_postgres_folders())
+    running = [program, "--quiet", "--set=ON_ERROR_STOP=1", "--command", statements, place]
+    return subprocess.run(running, capture_output=True).returncode == 0
 
 
 def in_parallel(make: Callable[[], str], times: int) -> list[str]:
