@@ -15,17 +15,20 @@ own for settings in code.
 
 from typing import TYPE_CHECKING, Any
 
-from fastapi_simple_security._access_log import mask_keys_in_access_log
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import __version__
 from fastapi_simple_security._errors import ConfigurationError, SecurityError, StoreUnavailable
+from fastapi_simple_security._log_filter import KeyFilter, filter_server_logs
+from fastapi_simple_security._mask import mask_keys
 from fastapi_simple_security._middleware import ApiKeyMiddleware
 from fastapi_simple_security._security import SimpleSecurity
+from fastapi_simple_security._traces import redact_keys_in_traces
 
 __all__ = [
     "ApiKey",
     "ApiKeyMiddleware",
     "ConfigurationError",
+    "KeyFilter",
     "SecurityError",
     "SimpleSecurity",
     "StoreUnavailable",
@@ -33,6 +36,7 @@ __all__ = [
     "api_key_admin_router",
     "api_key_router",
     "api_key_security",
+    "mask_keys",
 ]
 
 api_key_security = SimpleSecurity()
@@ -55,4 +59,5 @@ else:
         return sorted({*globals(), *__all__})
 
 
-mask_keys_in_access_log()
+filter_server_logs()
+redact_keys_in_traces()

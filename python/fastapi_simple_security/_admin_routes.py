@@ -35,13 +35,13 @@ def admin_operations(routes: Iterable[BaseRoute], engine: _core.Engine) -> set[t
     """The routes of an app that ask for this engine's secret: path and method, in small letters."""
     return {
         (each.path_format, method.lower())
-        for each in _with_included(routes)
+        for each in with_included(routes)
         if _secret_of(getattr(each, "original_route", each), engine) is not None
         for method in each.methods
     }
 
 
-def _with_included(routes: Iterable[BaseRoute]) -> Iterator[Any]:
+def with_included(routes: Iterable[BaseRoute]) -> Iterator[Any]:
     """Also those of included routers, which FastAPI keeps apart since 0.13x."""
     apart = getattr(routing, "iter_route_contexts", None)
     return iter(routes) if apart is None else apart(list(routes))

@@ -1,6 +1,8 @@
 """The secret that guards the routes of the administrator."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, MutableMapping
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.openapi.models import APIKey
@@ -8,7 +10,11 @@ from fastapi.security.base import SecurityBase
 
 from fastapi_simple_security import _answers, _core
 from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._mask import mask_keys
 from fastapi_simple_security._waiting import wait_for_store
+
+_logger = logging.getLogger("fastapi_simple_security")
+_rejections = _core.Seldom()
 
 
 class AdminSecret(SecurityBase):
@@ -35,6 +41,23 @@ class AdminSecret(SecurityBase):
         response.headers.update(_answers.NO_STORE)
         await self.check(request)
 
+    def rejection(self, scope: MutableMapping[str, Any], refusal: _core.Refusal) -> Exception:
+        """The response to a request without the admin secret, which is logged.
+
+        At most once a second: a client may guess thousands of secrets in one.
+        """
+        requests = _rejections.happened()
+        if requests is not None:
+            host, *_ = scope.get("client") or ("an unknown address",)
+            # A proxy may report any text as the address.
+            _logger.warning(
+                "%s admin secret from %s (requests rejected since the last such line: %d)",
+                "missing" if refusal == _core.Refusal.NotPresented else "wrong",
+                mask_keys(host if str(host).isprintable() else repr(host)),
+                requests,
+            )
+        return self.refused(refusal)
+
     async def check(self, request: Request) -> None:
         """Passes, or raises: by `refused`, or 503 when it cannot be told."""
         if self._passed in request.scope:
@@ -46,5 +69,5 @@ class AdminSecret(SecurityBase):
         except SecurityError as error:
             raise _answers.unavailable("http", error) from error
         if refusal is not None:
-            raise self.refused(refusal)
+            raise self.rejection(request.scope, refusal)
         request.scope[self._passed] = True

@@ -1,19 +1,22 @@
 """What the dependency yields."""
 
 from datetime import datetime, timedelta, timezone
+from typing import NoReturn
 
 from fastapi_simple_security._core import VerifiedKey
+from fastapi_simple_security._misuse import NotADependency
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-class ApiKey(str):
+class ApiKey(str, metaclass=NotADependency):
     """The key of a request that was let in: a `str`, as it was sent, that knows what it is.
 
     `repr` shows the id and never the key, so that a key does not end in a log by mistake.
     """
 
     __slots__ = ("_verified",)
+    _instead = "write `Depends(api_key_security)`, which returns an ApiKey"
     _verified: VerifiedKey
 
     def __new__(cls, *_arguments: object) -> "ApiKey":
@@ -40,6 +43,21 @@ class ApiKey(str):
         """The id, for logs."""
         return f"ApiKey(id={self.id!r})"
 
-    def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        """Copied or pickled it is a plain `str`: only the engine makes an `ApiKey`."""
-        return str, (str(self),)
+    def __copy__(self) -> "ApiKey":
+        """Itself: a plain `str` would show the key where this one hides it."""
+        return self
+
+    def __deepcopy__(self, _memo: object) -> "ApiKey":
+        """Itself, as `copy.copy`."""
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        """Not possible: the key would be readable in a queue or a cache, for example.
+
+        Raises:
+            TypeError: always; the text says what to pass on.
+        """
+        raise TypeError(
+            "an ApiKey cannot be pickled, because that would store the key in plain text: "
+            "pass on `key.id`, or `str(key)` if the other process needs the key itself"
+        )

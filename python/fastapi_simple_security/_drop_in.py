@@ -89,7 +89,9 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
     ) -> str:
         """Makes a key and returns it. It is shown this once, and cannot be read back."""
         (_, key), _ = await _changes.make(
-            lambda: _ask(lambda: keys.issue(name or "", never_expires=never_expires))
+            "issued",
+            lambda: _ask(lambda: keys.issue(name or "", never_expires=never_expires)),
+            lambda issued: issued[0][:2],
         )
         return str(key)
 
@@ -100,7 +102,9 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
         ],
     ) -> None:
         """Revokes a key. No request that begins after the answer is let in with it."""
-        await _changes.make(lambda: _ask(lambda: keys.revoke_named(api_key)))
+        await _changes.make(
+            "revoked", lambda: _ask(lambda: keys.revoke_named(api_key)), lambda revoked: revoked
+        )
 
     @router.get("/renew", responses=unknown)
     async def renew_api_key(
@@ -119,8 +123,10 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
     ) -> str:
         """Gives a key a new expiration date, and takes it back into use if it was revoked."""
         expires_at = _dates.parse_expiration_date(expiration_date) if expiration_date else None
-        (expires_at, was_revoked), _ = await _changes.make(
-            lambda: _ask(lambda: keys.renew_named(api_key, expires_at))
+        (expires_at, was_revoked, _), _ = await _changes.make(
+            "renewed",
+            lambda: _ask(lambda: keys.renew_named(api_key, expires_at)),
+            lambda renewed: renewed[2],
         )
         reactivated = "This API key was revoked and has been reactivated. " if was_revoked else ""
         date = _dates.show(expires_at)

@@ -13,9 +13,10 @@ from starlette.types import ASGIApp, Receive, Send
 from fastapi_simple_security import _answers, _middleware_docs
 from fastapi_simple_security._admin_routes import admin_secret_of
 from fastapi_simple_security._api_key import ApiKey
-from fastapi_simple_security._core import Question, Refusal
+from fastapi_simple_security._core import Engine, Question, Refusal
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
 from fastapi_simple_security._middleware_lifespan import run_lifespan
+from fastapi_simple_security._misuse import NotADependency
 from fastapi_simple_security._open_paths import OpenPaths
 from fastapi_simple_security._waiting import wait_for_store
 
@@ -26,7 +27,7 @@ Scope = MutableMapping[str, Any]
 Found = ApiKey | Refusal | Question | None
 
 
-class ApiKeyMiddleware:
+class ApiKeyMiddleware(metaclass=NotADependency):
     """Asks for a key at every door of an app of FastAPI, Starlette or Litestar.
 
     >>> app.add_middleware(ApiKeyMiddleware, open_paths=["/health"])
@@ -60,6 +61,8 @@ class ApiKeyMiddleware:
     no lifespan reaches it, as in Litestar, requests are answered 503 and the log says why.
     """
 
+    _instead = "write `app.add_middleware(ApiKeyMiddleware)`"
+
     def __init__(
         self,
         app: ASGIApp,
@@ -68,11 +71,12 @@ class ApiKeyMiddleware:
         open_paths: Collection[str] = (),
     ) -> None:
         self.app = app
-        self.security = security or _default_security()
-        self._engine = self.security._engine
+        self.security = _default_security()
         self._admit: Callable[..., Found] = _undecided
         self._wrong: ConfigurationError | None = None
         try:
+            self.security = _chosen(security)
+            self._engine = self.security._engine
             self._open_paths = OpenPaths(open_paths)
         except ConfigurationError as error:
             self._wrong = error
@@ -139,7 +143,7 @@ class ApiKeyMiddleware:
         secret = admin_secret_of(scope, self._engine)
         if secret is not None:
             refused = self._engine.check_admin(scope["headers"])
-            return None if refused is None else secret.refused(refused)
+            return None if refused is None else secret.rejection(scope, refused)
         if found is None:
             found = await self._admit_beside_secret(scope)
         if isinstance(found, ApiKey):
@@ -196,6 +200,17 @@ def _default_security() -> "SimpleSecurity":
     return api_key_security
 
 
+def _chosen(security: Optional["SimpleSecurity"]) -> "SimpleSecurity":
+    if security is None:
+        return _default_security()
+    if not isinstance(getattr(security, "_engine", None), Engine):
+        # Without its `repr`, which could be a secret that was meant for another argument.
+        raise ConfigurationError(
+            "security", "it is not an instance of SimpleSecurity: write `security=SimpleSecurity()`"
+        )
+    return security
+
+
 def _guards(app: FastAPI) -> list[_middleware_docs.Guard]:
     """The middleware of this kind that was added to an app, made or not."""
     added: list[tuple[Any, dict[str, Any]]] = [
@@ -204,7 +219,7 @@ def _guards(app: FastAPI) -> list[_middleware_docs.Guard]:
     return [
         (
             OpenPaths(arguments.get("open_paths", ())),
-            (arguments.get("security") or _default_security())._engine,
+            _chosen(arguments.get("security"))._engine,
         )
         for kind, arguments in added
         if isinstance(kind, type) and issubclass(kind, ApiKeyMiddleware)

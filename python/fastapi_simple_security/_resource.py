@@ -92,7 +92,11 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
         """
         new = new or NewKey()
         (row, plain), effective_by = await _change(
-            "body", lambda: keys.issue(new.name, key=new.key, **new.expiry()), wait
+            "issued" if new.key is None else "imported",
+            "body",
+            lambda: keys.issue(new.name, key=new.key, **new.expiry()),
+            wait,
+            lambda issued: issued[0][:2],
         )
         # Relative to `.../keys`, wherever an app has put that.
         response.headers["Location"] = f"keys/{row[0]}"
@@ -129,14 +133,14 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
         """Changes the name of a key, or when it expires. A revoked key stays revoked."""
         name = edit.name if "name" in edit.model_fields_set else None
         row, effective_by = await _change(
-            "body", lambda: keys.edit(key_id, name=name, **edit.expiry()), wait
+            "edited", "body", lambda: keys.edit(key_id, name=name, **edit.expiry()), wait
         )
         return ChangedKey(**details(row), effective_by=effective_by)
 
     @router.post("/keys/{id}/revoke", responses=unknown)
     async def revoke_key(key_id: _Id, wait: _Wait = False) -> ChangedKey:
         """Revokes a key. No request that begins after `effective_by` is let in with it."""
-        row, effective_by = await _change("path", lambda: keys.revoke(key_id), wait)
+        row, effective_by = await _change("revoked", "path", lambda: keys.revoke(key_id), wait)
         return ChangedKey(**details(row), effective_by=effective_by)
 
     @router.post("/keys/{id}/renew", responses=unknown)
@@ -148,7 +152,7 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
         """Gives a key a new date of expiry, and takes it back into use if it was revoked."""
         renewal = renewal or KeyRenewal()
         row, effective_by = await _change(
-            "body", lambda: keys.renew(key_id, **renewal.expiry()), wait
+            "renewed", "body", lambda: keys.renew(key_id, **renewal.expiry()), wait
         )
         return ChangedKey(**details(row), effective_by=effective_by)
 
@@ -158,7 +162,14 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
 
         No request that begins after `effective_by` is let in with it.
         """
-        _, effective_by = await _change("path", lambda: keys.delete(key_id), wait)
+
+        def delete() -> "_core._Changed[tuple[str, str]]":
+            # The log shows the name too, which is gone afterwards.
+            row = keys.find(key_id)
+            _, effective_by, left = keys.delete(key_id)
+            return row[:2], effective_by, left
+
+        _, effective_by = await _change("deleted", "path", delete, wait)
         return DeletedKey(id=key_id, effective_by=effective_by)
 
     return router
@@ -171,10 +182,14 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 async def _change(
-    location: str, change: "Callable[[], _core._Changed[Answer]]", wait: bool
+    verb: str,
+    location: str,
+    change: "Callable[[], _core._Changed[Answer]]",
+    wait: bool,
+    identity: Callable[[Any], tuple[str, str]] = lambda row: row[:2],
 ) -> tuple[Answer, str]:
     """Makes a change, as `_ask` asks; the outcome and `effective_by`."""
-    return await _changes.make(lambda: _ask(location, change), wait=wait)
+    return await _changes.make(verb, lambda: _ask(location, change), identity, wait=wait)
 
 
 def _ask(location: str, question: Callable[[], Answer]) -> Answer:

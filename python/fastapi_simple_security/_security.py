@@ -10,14 +10,17 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from fastapi_simple_security import _answers, _core
+from fastapi_simple_security._admin_routes import with_included
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import Question, Refusal
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._made_once import made_once
+from fastapi_simple_security._misuse import NeedsDepends, NotADependency, not_a_dependency
 from fastapi_simple_security._openapi import KeyHeader
 from fastapi_simple_security._waiting import wait_for_store
 
@@ -38,12 +41,16 @@ def _close_all() -> None:
         security.close()
 
 
-class SimpleSecurity(KeyHeader):
+class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
     """API keys for one app.
 
     It is a dependency: `Depends(security)` lets a request in when its header or its query
     parameter `api-key` is a good key, and yields the key as an `ApiKey`. Its `router` has the
     routes for the administrator.
+
+    FastAPI reads the whole body of a request before it calls a dependency, so a client without a
+    key can make it hold a large one in memory. `ApiKeyMiddleware` and the routes of `route_class`
+    reject such a request before any of its body is read.
 
     Nothing is opened before the first use, or before the lifespan of the router begins.
 
@@ -58,6 +65,8 @@ class SimpleSecurity(KeyHeader):
 
     What is not given is read from the environment, at first use; `hide_docs` is read now.
     """
+
+    _instead = "write `security = SimpleSecurity()` once, and `Depends(security)` in the routes"
 
     def __init__(
         self,
@@ -109,6 +118,20 @@ class SimpleSecurity(KeyHeader):
             self._engine, lifespan=self._lifespan, include_in_schema=not self._hide_docs
         )
 
+    @made_once
+    def route_class(self) -> type[APIRoute]:
+        """A class of routes that check the key before FastAPI reads the body.
+
+        >>> router = APIRouter(route_class=security.route_class, dependencies=[Depends(security)])
+
+        Each HTTP route of the router needs a key. `Depends` on the same instance returns that key,
+        and does not check or count it again. A router's WebSockets have no route class: the
+        dependency protects them.
+        """
+        from fastapi_simple_security._key_route import key_route
+
+        return key_route(self)
+
     async def __call__(self, connection: HTTPConnection, _query: None = None) -> ApiKey:
         """Lets a request in, or refuses it.
 
@@ -140,6 +163,7 @@ class SimpleSecurity(KeyHeader):
             scope[self._engine.mark] = found
         return found
 
+    @not_a_dependency
     def open(self) -> None:
         """Opens the database, if it is not open.
 
@@ -149,16 +173,22 @@ class SimpleSecurity(KeyHeader):
         """
         self._engine.open()
 
+    @not_a_dependency
     def close(self) -> None:
         """Writes what is counted and closes the database. The next use opens it again."""
         self._engine.close()
 
     @asynccontextmanager
-    async def _lifespan(self, _app: object) -> AsyncIterator[None]:
+    async def _lifespan(self, app: object) -> AsyncIterator[None]:
         """Opens at the start of an app, so that wrong settings stop it, and closes at its end.
+
+        A dependency that is not one stops it too: see `_misuse.py`.
 
         A router that is included twice runs it twice: opening twice is opening once.
         """
+        for _ in with_included(getattr(app, "routes", ())):
+            # FastAPI collects the dependencies of an included route when it is first used.
+            pass
         await run_in_threadpool(self.open)
         try:
             yield

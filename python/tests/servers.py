@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ EXAMPLES = TESTS.parents[1] / "examples"
 
 START_DEADLINE = 60.0
 STOP_DEADLINE = 30.0
-ADDRESS = re.compile(r"(?:running on|Listening at:|listening on) http://127\.0\.0\.1:(\d+)")
+ADDRESS = re.compile(r"(?:[Rr]unning on|Listening at:|listening on) http://127\.0\.0\.1:(\d+)")
 # What each worker of a server of Python says when it is ready; one in Rust only says where it is.
 STARTED = "Application startup complete."
 AXUM = TESTS.parents[1] / "target/debug/examples/axum"
@@ -38,11 +38,12 @@ def uvicorn(
     workers: int = 1,
     app: str = "served_app:app",
     port: int = 0,
+    options: Sequence[str] = ("--http=h11",),
     **settings: str,
 ) -> Iterator["Server"]:
     """An app under uvicorn, on a port of the kernel's choice unless one is named."""
     command = [sys.executable, "-m", "uvicorn", app, "--timeout-keep-alive", "120"]
-    command += [f"--port={port}", f"--workers={workers}"]
+    command += [f"--port={port}", f"--workers={workers}", *options]
     with _serve(command, database, workers, secret, settings) as server:
         yield server
 
@@ -63,6 +64,16 @@ def gunicorn(
     command += ["--worker-class=uvicorn.workers.UvicornWorker", f"--workers={workers}"]
     command += ["--access-logfile=-", "--keep-alive=120", "--no-control-socket"]
     with _serve(command, database, workers, secret, settings) as server:
+        yield server
+
+
+@contextmanager
+def hypercorn(
+    database: Path, *, secret: str | None, app: str, options: Sequence[str] = ()
+) -> Iterator["Server"]:
+    """An app under hypercorn."""
+    command = [sys.executable, "-m", "hypercorn", app, "--bind=127.0.0.1:0", *options]
+    with _serve(command, database, 0, secret, {}) as server:
         yield server
 
 

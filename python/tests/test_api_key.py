@@ -1,7 +1,11 @@
 """What the dependency yields: the key as a `str` that knows its record and hides in a `repr`."""
 
+import copy
+import dataclasses
 import json
 import logging
+import multiprocessing
+import pickle
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -9,9 +13,11 @@ from typing import Annotated
 
 import pytest
 from fastapi import Depends, FastAPI
+from fastapi.encoders import jsonable_encoder
 from fastapi.testclient import TestClient
 from guarded_app import GuardedApp
 from old_package import OldRow, write_old_file
+from pydantic import BaseModel, ConfigDict
 
 from fastapi_simple_security import ApiKey, SimpleSecurity
 
@@ -111,3 +117,52 @@ def test_the_security_object_shows_no_secret(guarded: GuardedApp) -> None:
     guarded.new()
     for security in (guarded.security, SimpleSecurity(secret=guarded.secret)):
         assert guarded.secret not in repr(security) + str(security)
+
+
+def test_copies_are_the_object_itself(guarded: GuardedApp) -> None:
+    """A plain `str` would show the key wherever a copy is printed."""
+
+    @dataclasses.dataclass
+    class Holder:
+        key: ApiKey
+
+    class Model(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True)
+        key: ApiKey
+
+    api_key = yielded(guarded.security, guarded.new())
+    model = Model(key=api_key)
+    copies = [
+        copy.copy(api_key),
+        copy.deepcopy(api_key),
+        copy.deepcopy({"nested": [api_key]})["nested"][0],
+        dataclasses.asdict(Holder(api_key))["key"],
+        dataclasses.replace(Holder(api_key)).key,
+        model.key,
+        model.model_copy(deep=True).key,
+        model.model_dump()["key"],
+        jsonable_encoder({"key": api_key})["key"],
+    ]
+    assert all(each is api_key for each in copies)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_it_cannot_be_pickled(guarded: GuardedApp, protocol: int) -> None:
+    """A queue, a cache or a process pool would store the key as plain text."""
+    key = guarded.new()
+    api_key = yielded(guarded.security, key)
+    with pytest.raises(TypeError, match=r"pass on `key\.id`, or `str\(key\)` if") as raised:
+        pickle.dumps({"key": api_key}, protocol)
+    assert key not in str(raised.value)
+    assert pickle.loads(pickle.dumps([api_key.id, str(api_key)], protocol)) == [key[4:15], key]
+    assert type(str(api_key)) is str
+
+
+def test_nor_passed_to_another_process(guarded: GuardedApp) -> None:
+    api_key = yielded(guarded.security, guarded.new())
+    queue = multiprocessing.get_context("spawn").SimpleQueue()
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        queue.put(api_key)
+    queue.put(api_key.id)
+    assert queue.get() == api_key.id
+    queue.close()

@@ -50,6 +50,15 @@ def test_fastapi(default: GuardedApp) -> None:
     assert default.log_of(key)["total_queries"] == 2
 
 
+def test_the_routes_of_a_router(default: GuardedApp) -> None:
+    app = run(*blocks("The routes of a router"))["app"]
+    client = TestClient(app)
+    key = new(client, default)
+    assert client.post("/orders", content="no JSON").json() == {"detail": NOT_PRESENTED}
+    assert client.post("/orders", json={"a": 1}, headers={"api-key": key}).json() == 1
+    assert default.log_of(key)["total_queries"] == 1
+
+
 def test_starlette(default: GuardedApp) -> None:
     app = run(*blocks("Starlette"))["app"]
     with TestClient(app) as client:

@@ -83,7 +83,9 @@ def test_it_waits_on_every_event_loop(backend: str) -> None:
     if backend == "trio":
         pytest.importorskip("trio")
 
-    async def make() -> tuple[str, str]:
-        return await _changes.make(lambda: ("outcome", "moment", 0.01))
+    async def make() -> Any:
+        return await _changes.make(
+            "issued", lambda: (("id", "name"), "moment", 0.01), lambda outcome: outcome
+        )
 
-    assert anyio.run(make, backend=backend) == ("outcome", "moment")
+    assert anyio.run(make, backend=backend) == (("id", "name"), "moment")

@@ -1,0 +1,44 @@
+"""Routes that check the key before FastAPI reads the body."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Depends, Request, Response, params
+from fastapi.routing import APIRoute
+
+if TYPE_CHECKING:
+    from fastapi_simple_security._security import SimpleSecurity
+
+
+def key_route(security: "SimpleSecurity") -> type[APIRoute]:
+    """The class of routes that accept the keys of an instance, and need one."""
+
+    class KeyRoute(APIRoute):
+        def __init__(
+            self,
+            path: str,
+            endpoint: Callable[..., Any],
+            *,
+            dependencies: Sequence[params.Depends] | None = None,
+            **settings: Any,
+        ) -> None:
+            # For the documentation, and for an override of the dependency.
+            declared = list(dependencies or ())
+            if not any(each.dependency is security for each in declared):
+                declared.append(Depends(security))
+            super().__init__(path, endpoint, dependencies=declared, **settings)
+
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handle_with_key(request: Request) -> Response:
+                # What replaces the dependency, in a test for example, decides alone.
+                app = request.scope.get("app")
+                if security not in getattr(app, "dependency_overrides", ()):
+                    # Leaves the key in the scope, where the dependency finds it.
+                    await security(request)
+                return await handle(request)
+
+            return handle_with_key
+
+    return KeyRoute
