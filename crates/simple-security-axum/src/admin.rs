@@ -14,6 +14,7 @@ mod ask;
 mod body;
 mod fields;
 mod guard;
+mod held;
 mod openapi;
 mod query;
 mod refused;
@@ -23,6 +24,7 @@ mod routes;
 pub use openapi::openapi;
 pub(crate) use refused::Wrong;
 
+use guard::Guard;
 use refused::Refused;
 
 /// The routes that make, show, change and delete the keys of this engine, all behind the admin
@@ -32,6 +34,10 @@ use refused::Refused;
 /// problem details (RFC 9457). Nest it: the prefix is the application's choice, and an unknown path
 /// under it is refused as the known ones are. Merged, it would refuse the unknown paths of the
 /// whole application.
+///
+/// It logs each change and, at most once a second, requests without the admin secret. 32 requests with
+/// the secret are worked on, or have an answer that is not sent to its end, at once; one more waits 5
+/// seconds and is answered 503.
 ///
 /// It runs on tokio. Each question to the engine is a blocking task there, which goes on to its end
 /// when the client goes away.
@@ -60,7 +66,7 @@ pub fn admin_router(keys: Arc<ApiKeys>) -> Router {
         .route("/keys/{id}/renew", only("POST", post(routes::renew_key)))
         .fallback(async || Refused::NoSuchPath)
         // After all routes and the fallback: nothing is answered without the secret.
-        .layer(from_fn_with_state(Arc::clone(&keys), guard::check))
+        .layer(from_fn_with_state(Guard::new(Arc::clone(&keys)), guard::check))
         .with_state(keys)
 }
 

@@ -1,7 +1,7 @@
 //! `serve`: answers proxies that ask whether a request may pass, and takes in the administrator.
 
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::keys::Flags;
 use crate::opening::{Absent, open_store};
 
 mod access;
+mod activity;
 mod answers;
 mod body;
 mod connections;
@@ -27,9 +28,11 @@ mod forwarded;
 mod health;
 mod identity;
 mod lines;
+mod listener;
 mod pace;
 mod percent;
 mod process;
+mod room;
 mod routes;
 mod secret;
 mod settings;
@@ -63,18 +66,32 @@ impl Serve {
     /// Serves until it is told to stop.
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
         process::guard();
+        // Before the first thread.
+        let inherited = listener::inherited()?;
         let serving = Serving::load(program.face(), self.serving)?;
         let lines = lines::start(serving.log_level, serving.log_format)?;
-        let served = serve(program, self.flags, &serving, lines.writer());
+        let served = serve(program, self.flags, &serving, inherited, lines.writer());
         lines.close();
         served
     }
 }
 
-fn serve(program: Program, flags: Flags, serving: &Serving, log: Writer) -> Result<(), Failure> {
+fn serve(
+    program: Program,
+    flags: Flags,
+    serving: &Serving,
+    inherited: Option<TcpListener>,
+    log: Writer,
+) -> Result<(), Failure> {
     let settings = secret::load(program.face(), flags.arguments(), serving)?;
     // Before the database is touched: who cannot be reached has nothing to do there.
-    let listener = listen(serving.listen)?;
+    let listener = match inherited {
+        Some(listener) => {
+            tracing::info!("the socket that systemd hands over is served; --listen does not count");
+            listener
+        }
+        None => listener::bind(serving.listen)?,
+    };
     let runtime = runtime().map_err(|error| {
         Failure::Refused(format!("the threads of the server cannot be started: {error}"))
     })?;
@@ -87,28 +104,6 @@ fn serve(program: Program, flags: Flags, serving: &Serving, log: Writer) -> Resu
     runtime.shutdown_timeout(LAST_CHANGES);
     keys.close();
     answered
-}
-
-/// Takes the address. Connections wait there until they are taken in.
-fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let refused = |error: io::Error| {
-        let problem = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "another program listens there; stop it, or choose another port".to_owned()
-            }
-            io::ErrorKind::PermissionDenied => {
-                "this user may not listen there; choose a port from 1024 on".to_owned()
-            }
-            io::ErrorKind::AddrNotAvailable => {
-                "this machine has no such address; 127.0.0.1 is always there".to_owned()
-            }
-            _ => error.to_string(),
-        };
-        Failure::Refused(format!("--listen: {address}: {problem}"))
-    };
-    let listener = TcpListener::bind(address).map_err(refused)?;
-    listener.set_nonblocking(true).map_err(refused)?;
-    Ok(listener)
 }
 
 /// Opens the engine. A database of the old package is not taken over: there is no way back, and the

@@ -42,6 +42,8 @@ impl<V> Fields<V> {
         let mut names: Vec<String> = self.left.drain(..).map(|(name, _)| name).collect();
         names.sort_unstable();
         names.dedup();
+        // A body has room for thousands, and each of them would be repeated in the answer.
+        names.truncate(MAX_UNKNOWN);
         for name in names {
             let detail = match self.location {
                 Location::Body => "there is no such member",
@@ -56,5 +58,8 @@ impl<V> Fields<V> {
         self.wrong.push(Wrong { location: self.location, name: Some(name), detail });
     }
 }
+
+/// How many names that nothing takes an answer shows.
+const MAX_UNKNOWN: usize = 20;
 
 const REPEATED: &str = "it was sent more than once";

@@ -1,4 +1,5 @@
-//! The guard before all routes: the admin secret, and that no answer may be stored.
+//! The guard before all routes: the admin secret, how many requests at once, and that no answer may be
+//! stored.
 
 use std::sync::Arc;
 
@@ -7,21 +8,34 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use simple_security::ApiKeys;
+use simple_security::{ApiKeys, Seldom};
+use tokio::sync::Semaphore;
 
+use super::held;
 use super::refused::Refused;
 
 static SECRET_KEY: HeaderName = HeaderName::from_static("secret-key");
 
+#[derive(Clone)]
+pub(super) struct Guard {
+    keys: Arc<ApiKeys>,
+    places: Arc<Semaphore>,
+}
+
+impl Guard {
+    pub(super) fn new(keys: Arc<ApiKeys>) -> Self {
+        Self { keys, places: held::places() }
+    }
+}
+
 /// Hands a request on that has the admin secret. Its body is not read before.
-pub(super) async fn check(
-    State(keys): State<Arc<ApiKeys>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut response = match require_secret(&keys, request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(refused) => refused.into_response(),
+pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let mut response = match require_secret(&guard.keys, request.headers()) {
+        Ok(()) => held::answer(&guard.places, request, next).await,
+        Err(refused) => {
+            log(&refused);
+            refused.into_response()
+        }
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -41,5 +55,19 @@ fn require_secret(keys: &ApiKeys, headers: &HeaderMap) -> Result<(), Refused> {
         Ok(secret) if secret.matches(sent) => Ok(()),
         Ok(_) => Err(Refused::Denied),
         Err(error) => Err(Refused::from(error)),
+    }
+}
+
+/// At most once a second: a client may guess thousands of secrets in one.
+fn log(refused: &Refused) {
+    static REJECTED: Seldom = Seldom::new();
+    let what = match refused {
+        Refused::NotPresented => "missing",
+        Refused::Denied | Refused::Repeated => "wrong",
+        // No word about the secret that was sent, and logged where it happens.
+        _ => return,
+    };
+    if let Some(requests) = REJECTED.happened() {
+        tracing::warn!(requests, "{what} admin secret");
     }
 }

@@ -34,6 +34,8 @@ pub(super) enum Refused {
     Invalid(Vec<Wrong>),
     /// It cannot be told or done now. Why has been logged: it is no business of a client.
     Unavailable,
+    /// Too many requests are worked on; nothing was done.
+    Busy,
     /// Nobody has set an admin secret. The text names the setting, for the one who forgot it.
     NoSecret(String),
 }
@@ -100,6 +102,12 @@ impl Refused {
                 "unavailable",
                 "The store of the API keys is unavailable".into(),
             ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Too many requests with the admin secret are in progress; nothing was changed"
+                    .into(),
+            ),
             Self::NoSecret(why) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", Cow::from(why.clone()))
             }
@@ -116,7 +124,7 @@ impl Refused {
                 Some((WWW_AUTHENTICATE, r#"APIKey realm="admin""#))
             }
             Self::NoSuchMethod(methods) => Some((ALLOW, methods)),
-            Self::Unavailable | Self::NoSecret(_) => Some((RETRY_AFTER, "1")),
+            Self::Unavailable | Self::Busy | Self::NoSecret(_) => Some((RETRY_AFTER, "1")),
             _ => None,
         }
     }

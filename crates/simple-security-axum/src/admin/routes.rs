@@ -52,10 +52,12 @@ pub(super) async fn issue_key(
     let ((record, key), effective_by) = change(keys, wait, async move |keys| match key {
         Some(key) => {
             let imported = keys.without_waiting().import(key.expose_secret(), new).await?;
+            log("imported", imported.outcome.id);
             Ok(imported.map(|record| (record, None)))
         }
         None => {
             let issued = keys.without_waiting().issue(new).await?;
+            log("issued", issued.outcome.record.id);
             Ok(issued.map(|issued| (issued.record, Some(issued.key))))
         }
     })
@@ -128,6 +130,7 @@ pub(super) async fn edit_key(
     let edit = engine::KeyEdit { name, expires_at, never_expires };
     let (details, effective_by) = change(keys, wait, async move |keys| {
         let edited = keys.without_waiting().edit(id, edit).await?;
+        log("edited", id);
         Ok(shown(keys, edited).await)
     })
     .await?;
@@ -151,8 +154,12 @@ pub(super) async fn delete_key(
 ) -> Result<Json<DeletedKey>, Refused> {
     let wait = query::wait(&uri)?;
     let id = id_in(path)?;
-    let ((), effective_by) =
-        change(keys, wait, async move |keys| keys.without_waiting().delete(id).await).await?;
+    let ((), effective_by) = change(keys, wait, async move |keys| {
+        let deleted = keys.without_waiting().delete(id).await?;
+        log("deleted", id);
+        Ok(deleted)
+    })
+    .await?;
     Ok(Json(DeletedKey::new(id, effective_by)))
 }
 
@@ -179,6 +186,7 @@ pub(super) async fn revoke_key(
     let id = id_in(path)?;
     let (details, effective_by) = change(keys, wait, async move |keys| {
         let revoked = keys.without_waiting().revoke(id).await?;
+        log("revoked", id);
         Ok(shown(keys, revoked).await)
     })
     .await?;
@@ -211,6 +219,7 @@ pub(super) async fn renew_key(
     let (details, effective_by) = change(keys, wait, async move |keys| {
         let renewed =
             keys.without_waiting().renew(id, expires_at.date(), expires_at.never()).await?;
+        log("renewed", id);
         Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
     })
     .await?;
@@ -221,6 +230,12 @@ pub(super) async fn renew_key(
 async fn shown(keys: &ApiKeys, changed: Committed<KeyRecord>) -> Committed<engine::KeyDetails> {
     let details = keys.details_after(changed.outcome.clone()).await;
     changed.map(|_| details)
+}
+
+/// Logs a change as soon as it is made, even if the client has gone by then. A name may be any text, a
+/// key too, and is left out.
+fn log(verb: &'static str, id: KeyId) {
+    tracing::info!(key = %id, "{verb} key");
 }
 
 /// The id of the path. An application may have parameters in its prefix: ours is the last.

@@ -21,6 +21,7 @@ mod described;
 mod down;
 mod effective;
 mod guarded;
+mod held;
 mod hiding;
 mod hostile;
 mod nested;

@@ -9,26 +9,32 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use simple_security::Seldom;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
 use super::answers::Answers;
-use super::pace::{Pace, Paced};
+use super::pace::Paced;
+use super::process;
+use super::room::{Place, Room};
 use super::settings::Serving;
 use super::stop::Stop;
 
 /// The longest block of headers, in bytes. A longer one is answered 431 (RFC 6585, section 5).
 const MAX_HEADERS: usize = 16 * 1024;
 
-/// How many requests one connection of HTTP/2 may have under way.
-const MAX_STREAMS: u32 = 128;
+/// How many requests one connection of HTTP/2 may have under way, also such whose answer is not read:
+/// each of them holds about 3.5 kB.
+const MAX_STREAMS: u32 = 32;
 
 /// How much of their bodies may wait to be read. No route takes more.
 const WINDOW: u32 = 65_535;
 
 /// How long to wait when the system has no more open files to give.
 const OUT_OF_FILES: Duration = Duration::from_millis(100);
+
+/// How long to wait where one is given back.
+const FILE_CLOSED: Duration = Duration::from_millis(10);
 
 /// Serves until it is time to stop, then finishes what is under way, for as long as is set. A second
 /// signal ends the wait.
@@ -38,11 +44,11 @@ pub(super) async fn serve(
     serving: &Serving,
     stop: &mut Stop,
 ) {
-    let places = Arc::new(Semaphore::new(serving.max_connections));
+    let room = Room::new(process::limit_connections(serving.max_connections));
     let connections = GracefulShutdown::new();
     let server = Arc::new(builder());
     tokio::select! {
-        () = accept(&listener, &places, &connections, &server, &answers) => {}
+        () = accept(&listener, room, &connections, &server, &answers) => {}
         () = stop.next() => {}
     }
     // From now on nobody is taken in.
@@ -57,16 +63,16 @@ pub(super) async fn serve(
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    mut room: Room,
     connections: &GracefulShutdown,
     server: &Arc<Builder<TokioExecutor>>,
     answers: &Arc<Answers>,
 ) {
     loop {
-        // First the place: who finds none waits in the queue of the operating system.
-        let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
+                // Only a client that is there makes another one lose its place.
+                let place = room.take().await;
                 let server = Arc::clone(server);
                 let answers = Arc::clone(answers);
                 tokio::spawn(connection(
@@ -80,8 +86,13 @@ async fn accept(
             }
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "no connection can be taken in");
-                sleep(OUT_OF_FILES).await;
+                static FAILED: Seldom = Seldom::new();
+                if let Some(times) = FAILED.happened() {
+                    tracing::error!(%error, times, "no connection can be accepted");
+                }
+                // The same as without a place: what an idle client holds is for one that waits.
+                let closed = room.close_oldest();
+                sleep(if closed { FILE_CLOSED } else { OUT_OF_FILES }).await;
             }
         }
     }
@@ -96,30 +107,38 @@ fn is_of_the_client(error: &io::Error) -> bool {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
+    mut place: Place,
     watcher: Watcher,
     server: Arc<Builder<TokioExecutor>>,
     answers: Arc<Answers>,
 ) {
     // An answer is small, and nothing follows it.
     let _ = stream.set_nodelay(true);
-    let pace = Arc::new(Pace::default());
-    let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
+    let activity = Arc::clone(&place.activity);
+    let io = TokioIo::new(Paced::new(stream, Arc::clone(&activity)));
     let address: IpAddr = peer.ip();
     let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let under_way = pace.begin(request.version());
+        let in_progress = activity.begin(request.version());
         let answers = Arc::clone(&answers);
         async move {
+            if in_progress.is_none() {
+                // It came while the connection was being closed, which ends this too.
+                std::future::pending::<()>().await;
+            }
             let response = answers.answer(request, address).await;
-            drop(under_way);
+            drop(in_progress);
             Ok::<_, std::convert::Infallible>(response)
         }
     });
-    let served = watcher.watch(server.serve_connection(io, service)).await;
+    let served = tokio::select! {
+        biased;
+        served = watcher.watch(server.serve_connection(io, service)) => served,
+        // Not where the room is gone: that is the end of the server, which waits for requests in progress.
+        Ok(()) = &mut place.ending => return,
+    };
     if let Err(error) = served {
         tracing::debug!(error = &*error, client = %address, "a connection has ended early");
     }
-    drop(place);
 }
 
 /// HTTP/1.1, and HTTP/2 in clear text for those who know that it is spoken here.

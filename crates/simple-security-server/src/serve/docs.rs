@@ -2,16 +2,18 @@
 //!
 //! All that the page needs is in this program. The browser is told to take nothing from elsewhere.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::response::{IntoResponse, Json, Redirect, Response};
-use axum::routing::get;
-use http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use http::{HeaderValue, StatusCode};
 use utoipa::openapi::{Info, OpenApi, Paths};
 use utoipa_swagger_ui::Config;
 
@@ -32,16 +34,19 @@ const BUNDLE: &str = "swagger-ui-bundle.js";
 
 /// The routes.
 pub(super) fn routes() -> Router {
-    let description = Arc::new(description());
+    // It has nothing but texts, lists and maps with texts as keys, so that writing it cannot fail.
+    let description = Bytes::from(serde_json::to_vec(&description()).unwrap_or_default());
     Router::new()
-        .route("/openapi.json", get(async move || Json(Arc::unwrap_or_clone(description))))
+        .route("/openapi.json", get(async move || (JSON, description)))
         // The page names its files relative to itself.
         .route("/docs", get(async || Redirect::permanent("docs/")))
         .route("/docs/", get(async || guarded("text/html; charset=utf-8", PAGE)))
         .route("/docs/page.js", get(async || guarded("text/javascript; charset=utf-8", SCRIPT)))
-        .route("/docs/swagger-ui.css", get(async || packed(STYLE)))
-        .route("/docs/swagger-ui-bundle.js", get(async || packed(BUNDLE)))
+        .route("/docs/swagger-ui.css", packed(STYLE))
+        .route("/docs/swagger-ui-bundle.js", packed(BUNDLE))
 }
+
+const JSON: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
 
 fn description() -> OpenApi {
     let info = Info::builder()
@@ -65,18 +70,24 @@ fn guarded(kind: &'static str, text: &'static str) -> Response {
     (GUARDS, [(CONTENT_TYPE, kind)], text).into_response()
 }
 
-/// A file of Swagger UI. It is kept compressed, as every browser takes it.
-fn packed(name: &str) -> Response {
-    match utoipa_swagger_ui::serve(name, Arc::new(Config::from("/openapi.json"))) {
-        Ok(Some(file)) => {
-            let kind = [(CONTENT_TYPE, file.content_type)];
-            let encoding = file.gzpipped.then_some([(CONTENT_ENCODING, "gzip")]);
-            let mut response = (GUARDS, kind, file.bytes.into_owned()).into_response();
-            for (header, value) in encoding.into_iter().flatten() {
-                response.headers_mut().insert(header, http::HeaderValue::from_static(value));
-            }
-            response
+/// A file of Swagger UI. It is kept compressed, as every browser takes it. All answers share its bytes:
+/// a client that reads none of them would otherwise have a copy held for each request.
+fn packed(name: &str) -> MethodRouter {
+    let Ok(Some(file)) = utoipa_swagger_ui::serve(name, Arc::new(Config::from("/openapi.json")))
+    else {
+        return get(async || StatusCode::NOT_FOUND);
+    };
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    let kind = file.content_type;
+    let encoding = file.gzpipped.then_some([(CONTENT_ENCODING, "gzip")]);
+    get(async move || {
+        let mut response = (GUARDS, [(CONTENT_TYPE, kind)], bytes).into_response();
+        for (header, value) in encoding.into_iter().flatten() {
+            response.headers_mut().insert(header, HeaderValue::from_static(value));
         }
-        _ => StatusCode::NOT_FOUND.into_response(),
-    }
+        response
+    })
 }

@@ -3,14 +3,14 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::Version;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use super::activity::Activity;
 
 /// From the first byte of a request to the last one of its headers; for the first request from when
 /// the connection was made.
@@ -23,42 +23,13 @@ const IDLE: Duration = Duration::from_secs(75);
 /// In which a client takes no byte of an answer.
 const STALLED: Duration = Duration::from_secs(10);
 
-/// What the requests of a connection are at.
-#[derive(Debug, Default)]
-pub(super) struct Pace {
-    under_way: AtomicU32,
-    answered: AtomicU64,
-    is_http2: AtomicBool,
-}
-
-/// A request under way, until it is dropped.
-pub(super) struct UnderWay(Arc<Pace>);
-
-impl Pace {
-    /// The headers of a request have come.
-    pub(super) fn begin(self: &Arc<Self>, version: Version) -> UnderWay {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        if version == Version::HTTP_2 {
-            self.is_http2.store(true, Ordering::Relaxed);
-        }
-        UnderWay(Arc::clone(self))
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.answered.fetch_add(1, Ordering::Relaxed);
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A connection that fails when its client is too slow.
 pub(super) struct Paced {
     stream: TcpStream,
-    pace: Arc<Pace>,
+    activity: Arc<Activity>,
     stage: Stage,
     /// How many requests were answered when this stage was entered.
-    answered: u64,
+    answered: u32,
     /// Wakes the reader. It may do so early, and is set anew then: most stages end long before, and
     /// setting it for each of them would cost more than all else here.
     alarm: Pin<Box<Sleep>>,
@@ -75,21 +46,22 @@ enum Stage {
 }
 
 impl Paced {
-    pub(super) fn new(stream: TcpStream, pace: Arc<Pace>) -> Self {
+    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
         let now = Instant::now();
         let alarm = Box::pin(sleep_until(now + HEADERS));
-        Self { stream, pace, stage: Stage::Headers(now), answered: 0, alarm, stalled: None }
+        Self { stream, activity, stage: Stage::Headers(now), answered: 0, alarm, stalled: None }
     }
 
-    /// Until when something must come; `None` while a request is under way.
+    /// Until when something must come; `None` while a request is under way. It also notes that the
+    /// connection rests after an answer, for which it is called whenever an answer may have been written:
+    /// hyper need not read again before more bytes arrive.
     fn deadline(&mut self) -> Option<Instant> {
-        if self.pace.under_way.load(Ordering::Relaxed) > 0 {
-            return None;
-        }
-        let answered = self.pace.answered.load(Ordering::Relaxed);
+        let answered = self.activity.answered()?;
         if answered != self.answered {
+            let now = Instant::now();
+            self.activity.rest(answered, now);
             self.answered = answered;
-            self.stage = Stage::Idle(Instant::now());
+            self.stage = Stage::Idle(now);
         }
         Some(match self.stage {
             Stage::Idle(since) => since + IDLE,
@@ -100,7 +72,7 @@ impl Paced {
     /// Bytes have come where nothing was under way. On HTTP/2 they need not be a request.
     fn received(&mut self) {
         if let Stage::Idle(_) = self.stage
-            && !self.pace.is_http2.load(Ordering::Relaxed)
+            && !self.activity.is_http2()
         {
             self.stage = Stage::Headers(Instant::now());
         }
@@ -133,6 +105,8 @@ impl Paced {
             self.stalled = None;
             return written;
         }
+        // A client that does not take its answer is idle, or it could keep its place that way.
+        self.deadline();
         let alarm = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
         alarm.as_mut().poll(context).map(|()| Err(late()))
     }
@@ -184,6 +158,7 @@ impl AsyncWrite for Paced {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.deadline();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

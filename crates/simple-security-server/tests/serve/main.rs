@@ -15,8 +15,10 @@ use simple_security::store::SqliteStore;
 use simple_security::{ApiKeys, KeyId, KeyName, NewKey};
 use tempfile::TempDir;
 
+mod activated;
 mod admin;
 mod browser;
+mod crowded;
 mod docs;
 mod forged;
 mod health;
@@ -24,6 +26,7 @@ mod hostile;
 mod http2;
 mod identity;
 mod logs;
+mod memory;
 mod page;
 mod raw;
 #[path = "../../../simple-security/tests/requests/mod.rs"]

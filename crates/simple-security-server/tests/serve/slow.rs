@@ -96,26 +96,3 @@ fn a_hundred_idle_connections_block_nobody() {
     drop(idle);
     server.stop();
 }
-
-#[test]
-fn more_connections_than_allowed_wait_and_are_served() {
-    let desk = Desk::new();
-    let server = desk.serve(&["--max-connections", "2"]);
-    let mut first = Connection::open(server.address);
-    let mut second = Connection::open(server.address);
-    for connection in [&mut first, &mut second] {
-        connection.send(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").expect("sent");
-        assert_eq!(connection.read().expect("an answer").status, 200);
-    }
-    let mut waiting = Connection::open(server.address);
-    waiting.send(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").expect("sent");
-    waiting.0.get_ref().set_read_timeout(Some(Duration::from_millis(500))).expect("a limit");
-    let mut byte = [0];
-    let early = waiting.0.get_mut().read(&mut byte).expect_err("an answer beyond the limit");
-    assert_eq!(early.kind(), ErrorKind::WouldBlock);
-    waiting.0.get_ref().set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
-    drop(first);
-    assert_eq!(waiting.read().expect("an answer").status, 200);
-    drop(second);
-    server.stop();
-}

@@ -58,18 +58,20 @@ async fn time(engine: &Engine, app: &Router, request: Request<Body>) -> (Answer,
 #[tokio::test]
 async fn the_answer_comes_at_once_and_says_when_all_know() {
     let engine = engine();
-    let app = app(&engine.keys);
+    let (app, other) = (app(&engine.keys), engine.another());
     for change in CHANGES {
         for query in ["", "?wait=false"] {
             let (id, key) = issue_cached(&engine, &app).await;
+            assert!(is_let_in(&other, &key).await);
             let expected = dates::show_moment(engine.clock.moment().plus(BOUND));
             let (answer, took) = time(&engine, &app, change(&id, query)).await;
             assert_eq!(took, Duration::ZERO);
             assert_eq!(text(&answer.body["id"]), id);
             assert_eq!(text(&answer.body["effective_by"]), expected);
-            assert!(is_let_in(&engine, &key).await, "what was read before may be used");
+            assert!(!is_let_in(&engine, &key).await, "this process knows of its own change");
+            assert!(is_let_in(&other, &key).await, "what another has cached may be used");
             engine.clock.advance(BOUND);
-            assert!(!is_let_in(&engine, &key).await);
+            assert!(!is_let_in(&other, &key).await);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use http::Method;
 use serde_json::json;
+use simple_security::clock::{Clock as _, SystemClock};
 
 use super::{SECRET, app, get, post, request, request_with, send, text};
 use crate::Engine;
@@ -66,6 +67,7 @@ async fn nothing_else_shows_a_key_or_the_secret() {
         request(Method::POST, &format!("{path}/revoke")),
         request(Method::POST, &format!("{path}/renew")),
         request(Method::PUT, &path),
+        request_with(Method::PATCH, &path, json!({"name": "another"}).to_string()),
     ];
     for sent in requests {
         let name = format!("{} {}", sent.method(), sent.uri().path());
@@ -73,6 +75,24 @@ async fn nothing_else_shows_a_key_or_the_secret() {
         writeln!(said, "{} {:?} {}", answer.status, answer.headers, answer.body).expect(&name);
     }
     engine.keys.verify(key.as_bytes()).await.expect("a good key");
+    assert_eq!(send(&app, request(Method::DELETE, &path)).await.status, 200);
+    // A line may have been logged for another test within the last second.
+    let began = SystemClock.uptime().nanoseconds();
+    let seconds = || (SystemClock.uptime().nanoseconds() - began) / 1_000_000_000;
+    let warned = || {
+        let logged = String::from_utf8_lossy(&log.0.lock().expect("the log")).into_owned();
+        logged.matches(" admin secret requests=").count() as u64
+    };
+    let mut number = 0;
+    while number < 300 || (warned() == 0 && seconds() < 30) {
+        let mut sent = request(Method::GET, "/keys");
+        let guess = format!("canary-of-a-guess-{number}");
+        sent.headers_mut().insert("secret-key", guess.parse().expect("a value"));
+        assert_eq!(send(&app, sent).await.status, 401);
+        number += 1;
+    }
+    let lines = warned();
+    assert!((1..=seconds() + 2).contains(&lines), "{lines} lines for {number} requests");
     engine.store.down.store(true, Ordering::SeqCst);
     for sent in [
         request_with(Method::POST, "/keys", json!({"key": format!("{own}x")}).to_string()),
@@ -89,8 +109,20 @@ async fn nothing_else_shows_a_key_or_the_secret() {
     let logged = String::from_utf8(log.0.lock().expect("the log").clone()).expect("text");
     assert!(logged.contains("the keys could not be read or written"), "{logged}");
     assert!(logged.contains("out of order"), "the log has the cause");
+    for (verb, key) in [
+        ("issued", id.as_str()),
+        ("imported", ""),
+        ("edited", &id),
+        ("revoked", &id),
+        ("renewed", &id),
+        ("deleted", &id),
+    ] {
+        let line = format!(" INFO simple_security_axum::admin::routes: {verb} key key={key}");
+        assert!(logged.contains(&line), "{line} in {logged}");
+    }
     for secret in [&key[key.len() - 20..], &own[7..27], &SECRET[9..]] {
         assert!(!said.contains(secret), "an answer shows {secret}");
         assert!(!logged.contains(secret), "the log shows {secret}");
     }
+    assert!(!logged.contains("canary"), "{logged}");
 }
