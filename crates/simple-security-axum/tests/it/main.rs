@@ -61,11 +61,6 @@ impl Engine {
         Self::of(store, Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000))))
     }
 
-    /// Another process on the same store.
-    fn another(&self) -> Self {
-        Self::of(Arc::clone(&self.store), Arc::clone(&self.clock))
-    }
-
     fn of(store: Arc<Tampered>, clock: Arc<FakeClock>) -> Self {
         let (store_of_keys, clock_of_keys) = (Arc::clone(&store), Arc::clone(&clock));
         let (keys, _) = ApiKeys::with_store(

@@ -256,15 +256,14 @@ impl Changes<'_> {
         }
     }
 
-    // What this process changes it forgets by itself, without the way through the change log.
-
+    /// Inserts a key, and forgets the cached answer that there is no such key.
     async fn insert(&self, digest: KeyDigest, record: &KeyRecord) -> Result<(), StoreError> {
         self.0.store.insert(digest, record).await?;
         self.0.verifier.cache.forget(&digest);
         Ok(())
     }
 
-    /// The record before and after.
+    /// Changes a key, and forgets what is cached of it. Returns the record before and after.
     async fn change(
         &self,
         id: KeyId,

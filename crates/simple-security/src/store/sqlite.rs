@@ -24,6 +24,7 @@ use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage}
 use crate::sync::{Mutex, lock};
 
 mod bulk;
+mod change_log;
 mod connections;
 mod database;
 mod errors;

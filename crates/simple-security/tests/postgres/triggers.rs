@@ -46,11 +46,36 @@ fn a_change_that_is_not_logged_is_an_error_and_changes_nothing() {
 }
 
 #[test]
+fn a_change_that_another_trigger_suppresses_is_an_error() {
+    let server = Postgres::shared();
+    let url = server.fresh_database();
+    let (keys, hand) = (Keys::open(&url), Hand::on(&url));
+    keys.insert(1);
+    hand.run(
+        "CREATE FUNCTION suppress() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE TRIGGER suppress BEFORE INSERT OR UPDATE OR DELETE ON simple_security.api_keys
+             FOR EACH ROW EXECUTE FUNCTION suppress()",
+    );
+    assert!(is_not_logged(keys.try_revoke(1)));
+    assert!(is_not_logged(wait(keys.0.delete(id(1)))));
+    assert!(is_not_logged(wait(keys.0.insert(digest(2), &record(2)))));
+    assert_eq!(wait(keys.0.list()).expect("a list").len(), 1);
+}
+
+#[test]
 fn triggers_are_restored_when_the_store_is_opened() {
     let server = Postgres::shared();
     for damage in [
         "DROP TRIGGER log_update ON simple_security.api_keys",
         "ALTER TABLE simple_security.api_keys DISABLE TRIGGER ALL",
+        "CREATE OR REPLACE TRIGGER log_update AFTER UPDATE OF name ON simple_security.api_keys
+             FOR EACH STATEMENT EXECUTE FUNCTION simple_security.log_update();
+         ALTER TABLE simple_security.api_keys ENABLE ALWAYS TRIGGER log_update",
+        "DROP TRIGGER log_update ON simple_security.api_keys;
+         CREATE TRIGGER log_update AFTER UPDATE ON simple_security.api_keys
+             REFERENCING OLD TABLE AS removed NEW TABLE AS added
+             FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION simple_security.log_update();
+         ALTER TABLE simple_security.api_keys ENABLE ALWAYS TRIGGER log_update",
         // It would not fire for a session in the role `replica`.
         "ALTER TABLE simple_security.api_keys ENABLE TRIGGER log_update; SET session_replication_role = replica",
     ] {

@@ -57,6 +57,26 @@ fn a_change_that_is_not_logged_is_an_error_and_changes_nothing() {
     }
 }
 
+/// SQLite reports no row as changed then, and no error.
+#[test]
+fn a_change_that_another_trigger_suppresses_is_an_error() {
+    let (folder, clock) = (Folder::new(), fake_clock());
+    let keys = engine(open(&folder.database()), &clock);
+    let issued = issue(&keys);
+    let hand = by_hand(&folder.database());
+    for verb in ["INSERT", "UPDATE", "DELETE"] {
+        let create = format!(
+            "CREATE TRIGGER suppress_{verb} BEFORE {verb} ON api_keys BEGIN SELECT RAISE(IGNORE); END"
+        );
+        hand.execute_batch(&create).expect("a trigger");
+    }
+    let before = wait(keys.list()).expect("a list");
+    assert!(is_not_logged(wait(keys.issue(NewKey::default()))));
+    assert!(is_not_logged(wait(keys.revoke(issued.record.id))));
+    assert!(is_not_logged(wait(keys.delete(issued.record.id))));
+    assert_eq!(wait(keys.list()).expect("a list"), before);
+}
+
 #[test]
 fn many_keys_that_are_not_logged_are_not_added() {
     let folder = Folder::new();

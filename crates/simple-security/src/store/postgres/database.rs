@@ -43,6 +43,15 @@ const BULK_LIMITS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET 
     SET LOCAL lock_timeout = 9000; SET LOCAL statement_timeout = 60000;
     SET LOCAL idle_in_transaction_session_timeout = 60000;";
 
+/// What a statement writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writes {
+    /// Keys: alone, and recorded in the change log.
+    Keys,
+    /// Counts.
+    Usage,
+}
+
 /// The first lock of all that changes keys: whoever holds it is the only one, and gets positions
 /// in the order of commits. The store's id is read with it, and the end of the change log.
 const LOCK_HEAD: &str = "SELECT s.store_id, h.position
@@ -160,12 +169,12 @@ impl Database {
     /// Changes keys by one statement, alone. It returns a row for each key that it changes, and as
     /// many must be in the log.
     pub(super) async fn change(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.write(doing, query, LOCK_HEAD, Some(LOG_END)).await
+        self.write(doing, query, Writes::Keys).await
     }
 
     /// Writes by one statement what is no change of a key.
     pub(super) async fn add(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.write(doing, query, NO_LOCK, None).await
+        self.write(doing, query, Writes::Usage).await
     }
 
     /// The turn of one that takes long.
@@ -227,13 +236,12 @@ impl Database {
         &self,
         doing: &str,
         query: &Query,
-        first: &str,
-        log_end: Option<&str>,
+        writes: Writes,
     ) -> Result<Vec<Row>, StoreError> {
         within(CHANGING, self.errors.place(), async {
             let mut attempt = 1;
             loop {
-                match self.try_to_write(doing, query, first, log_end).await {
+                match self.try_to_write(doing, query, writes).await {
                     Err(StoreError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
                     done => return done,
                 }
@@ -248,16 +256,18 @@ impl Database {
         &self,
         doing: &str,
         query: &Query,
-        first: &str,
-        log_end: Option<&str>,
+        writes: Writes,
     ) -> Result<Vec<Row>, StoreError> {
         let failed = |error| self.errors.translate(doing, error);
         let lent = self.others.lend(&self.errors).await?;
-        let begin = format!("{CHANGE_LIMITS} {first}");
-        let written = query.ask_between(&lent, &begin, log_end.unwrap_or_default()).await;
+        let (first, last) = match writes {
+            Writes::Keys => (LOCK_HEAD, Some(LOG_END)),
+            Writes::Usage => (NO_LOCK, None),
+        };
+        let written = query.ask_between(&lent, &format!("{CHANGE_LIMITS} {first}"), last).await;
         let written = written.map_err(failed).and_then(|(begun, rows, end)| {
             self.check_id(begun.column(0))?;
-            if log_end.is_some() {
+            if writes == Writes::Keys {
                 let (before, after) = (position(&begun, 1), position(&end, 0));
                 self.require_logged(before, after, rows.len() as u64)?;
             }

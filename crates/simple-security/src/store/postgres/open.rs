@@ -42,16 +42,19 @@ const IS_THERE: &str = "EXISTS (SELECT FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = 'simple_security' AND c.relname = 'settings')";
 
-/// Whether all triggers are there and always fire: not disabled, and also where
-/// `session_replication_role` is `replica`
-/// (<https://www.postgresql.org/docs/current/catalog-pg-trigger.html>, `tgenabled`).
+/// Whether all triggers are there and always fire: after each statement, without a condition, not
+/// disabled, and also where `session_replication_role` is `replica`
+/// (<https://www.postgresql.org/docs/current/catalog-pg-trigger.html>; the bits of `tgtype` are in
+/// `pg_trigger.h`).
 const HAS_TRIGGERS: &str = "4 = (SELECT count(*) FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid AND p.pronamespace = c.relnamespace
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = 'simple_security' AND c.relname = 'api_keys' AND t.tgenabled = 'A'
-        AND (t.tgname, p.proname) IN (('log_insert', 'log_each'), ('log_update', 'log_update'),
-            ('log_delete', 'log_each'), ('log_truncate', 'log_truncate')))";
+        AND t.tgqual IS NULL AND t.tgattr::text = ''
+        AND (t.tgname, p.proname, t.tgtype) IN (
+            ('log_insert', 'log_each', 4), ('log_update', 'log_update', 16),
+            ('log_delete', 'log_each', 8), ('log_truncate', 'log_truncate', 32)))";
 
 /// What the store keeps for all processes.
 pub(super) struct Settings {

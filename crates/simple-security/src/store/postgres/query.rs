@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use futures_util::future::join3;
+use futures_util::future::{OptionFuture, join3};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row, SimpleQueryMessage, SimpleQueryRow};
 
@@ -59,17 +59,17 @@ impl Query {
         Ok(rows)
     }
 
-    /// Runs it between `begin`, which begins a transaction, and `end`, which does not end it, in one
-    /// round trip. Returns the last row of `begin`, its own rows, and the last row of `end`.
+    /// Runs it after `begin`, which begins a transaction, and before `last`, if there is one, in one
+    /// round trip. Returns the last row of `begin`, its own rows, and the last row of `last`.
     pub(super) async fn ask_between(
         &self,
         client: &Client,
         begin: &str,
-        end: &str,
+        last: Option<&str>,
     ) -> Result<(LastRow, Vec<Row>, LastRow), Error> {
-        let (begun, rows, ended) =
-            join3(client.simple_query(begin), self.ask(client), client.simple_query(end)).await;
-        Ok((LastRow::of(begun?), rows?, LastRow::of(ended?)))
+        let last = OptionFuture::from(last.map(|last| client.simple_query(last)));
+        let (begun, rows, last) = join3(client.simple_query(begin), self.ask(client), last).await;
+        Ok((LastRow::of(begun?), rows?, LastRow::of(last.transpose()?.unwrap_or_default())))
     }
 }
 

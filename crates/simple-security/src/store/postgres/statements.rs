@@ -17,11 +17,16 @@ pub(super) const FIRST: usize = 2;
 /// The first column after those of a record there.
 pub(super) const AFTER_RECORD: usize = FIRST + 6;
 
+/// Adds a key. Returns a row also where a trigger of somebody else suppresses the write: then the log
+/// lacks it.
 pub(super) fn insert(digest: KeyDigest, record: &KeyRecord) -> Query {
     Query::new(
-        "INSERT INTO simple_security.api_keys
-             (id, digest, name, created_at, expires_at, never_expires, revoked_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        "WITH added AS (
+             INSERT INTO simple_security.api_keys
+                 (id, digest, name, created_at, expires_at, never_expires, revoked_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+         )
+         SELECT true",
     )
     .with(record.id.as_str().to_owned(), Type::TEXT)
     .with(digest.as_bytes().to_vec(), Type::BYTEA)
@@ -68,10 +73,17 @@ pub(super) fn change(id: KeyId, change: KeyChange) -> Query {
     }
 }
 
-/// Removes a key. Its usage goes with it, by the foreign key.
+/// Removes a key, and returns its digest. Its usage goes with it, by the foreign key.
 pub(super) fn delete(id: KeyId) -> Query {
-    Query::new("DELETE FROM simple_security.api_keys WHERE id = $1 RETURNING digest")
-        .with(id.as_str().to_owned(), Type::TEXT)
+    Query::new(
+        "WITH before AS MATERIALIZED (
+             SELECT k.id, k.digest FROM simple_security.api_keys AS k WHERE k.id = $1 FOR UPDATE
+         ), deleted AS (
+             DELETE FROM simple_security.api_keys AS k USING before WHERE k.id = before.id
+         )
+         SELECT digest FROM before",
+    )
+    .with(id.as_str().to_owned(), Type::TEXT)
 }
 
 /// A key, and whether the server has the row of the log that a reading has found last, or has

@@ -3,7 +3,8 @@
 use rusqlite::Transaction;
 
 use super::super::{Existing, Inserted, KeySource, StoreError};
-use super::statements::{self, KEPT_CHANGES};
+use super::change_log::{self, KEPT};
+use super::statements;
 use crate::record::{StoredKey, Timestamp, Usage};
 
 /// How much of the file is kept in memory while many keys are added, in KiB.
@@ -38,7 +39,7 @@ fn insert_each(
          WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE id = ?1)
              AND NOT EXISTS (SELECT 1 FROM api_keys WHERE digest = ?2)",
     )?;
-    let before = statements::last_position(transaction)?;
+    let before = change_log::end(transaction)?;
     let mut done = Inserted::default();
     for (position, key) in (0..).zip(keys) {
         let StoredKey { digest, record, usage } = key?;
@@ -63,11 +64,11 @@ fn insert_each(
             statements::insert_usage(transaction, record.id, usage)?;
         }
         // The log never becomes longer than twice what is kept of it, in the file neither.
-        if done.added.is_multiple_of(KEPT_CHANGES as u64) {
-            statements::prune_changes(transaction)?;
+        if done.added.is_multiple_of(KEPT as u64) {
+            change_log::prune(transaction)?;
         }
     }
-    statements::require_logged(transaction, before, done.added)?;
-    statements::prune_changes(transaction)?;
+    change_log::require(transaction, before, done.added)?;
+    change_log::prune(transaction)?;
     Ok(done)
 }

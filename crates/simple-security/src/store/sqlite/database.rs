@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use super::super::{ChangeMark, Changed, Reading, StoreError};
 use super::connections::{ATTEMPTS, BEGIN_TIMEOUT, Database, Files, Writer};
 use super::errors::translate;
-use super::{place, statements};
+use super::{change_log, place, statements};
 use crate::clock::{Clock, SystemClock};
 use crate::sync::{Mutex, lock};
 
@@ -181,7 +181,7 @@ impl File {
             return Ok(Reading { changed: Changed::Keys(Vec::new()), mark: after });
         }
         let mut reader = lock(&used.reader);
-        let reading = statements::read_changes(&mut reader, after).map_err(failed)?;
+        let reading = change_log::read(&mut reader, after).map_err(failed)?;
         if matches!(reading.changed, Changed::Anything) {
             self.require_same_lease(&reader)?;
         }

@@ -137,6 +137,7 @@ pub(super) fn open_writer(
             migrate_alone(&mut writer, 0).map_err(failed)?;
         }
         Contents::Ours { schema } => {
+            ownership::check_database(path)?;
             write_ahead(&writer).map_err(failed)?;
             if schema < newest() {
                 migrate_alone(&mut writer, schema).map_err(failed)?;
@@ -144,6 +145,7 @@ pub(super) fn open_writer(
             triggers::restore(&mut writer, path).map_err(failed)?;
         }
     }
+    ownership::warn_of_other_users(path);
     old_table::finish_cleaning(&writer, path);
     // Each statement that fires a trigger keeps a journal of its own, so that it can fail alone. In
     // files these cost more than all else of adding a key. (Only from here on: cleaning, above,

@@ -50,7 +50,7 @@ fn check_file_beside(path: &Path, trusted: &[u32]) -> Result<(), StoreError> {
     Err(StoreError::Untrusted { path: path.to_owned(), reason })
 }
 
-/// Checks the database and its folder, and warns of other users who could change it.
+/// Checks the database itself.
 ///
 /// # Errors
 /// [`StoreError::Untrusted`] where everybody can write to the database.
@@ -59,11 +59,14 @@ pub(super) fn check_database(database: &Path) -> Result<(), StoreError> {
     if found.mode() & WRITABLE_BY_ALL != 0 {
         return Err(StoreError::Untrusted { path: database.to_owned(), reason: writable(&found) });
     }
-    let me = rustix::process::geteuid().as_raw();
-    for warning in warnings(database, me) {
+    Ok(())
+}
+
+/// Warns of other users who could change or replace the database.
+pub(super) fn warn_of_other_users(database: &Path) {
+    for warning in warnings(database, rustix::process::geteuid().as_raw()) {
         tracing::warn!("{warning}");
     }
-    Ok(())
 }
 
 /// What lets others than the user `me` change or replace the database.

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use super::super::{ChangeMark, Changed, KeyChange, Reading, StoreError, UsageBatch};
+use super::super::{KeyChange, UsageBatch};
+use super::change_log::{self, prune};
 use crate::key::KeyDigest;
 use crate::page::PageRequest;
 use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyState, StoredKey, Timestamp, Usage};
 
-/// How many rows of the change log are kept. A process that has slept through more forgets all
-/// that it has cached.
-pub(super) const KEPT_CHANGES: i64 = 10_000;
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
 const KEPT_BATCHES: i64 = 86_400;
 
@@ -28,8 +26,8 @@ pub(super) fn insert(
     digest: KeyDigest,
     record: &KeyRecord,
 ) -> rusqlite::Result<()> {
-    let before = last_position(transaction)?;
-    let inserted = transaction
+    let before = change_log::end(transaction)?;
+    transaction
         .prepare_cached(
             "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires, revoked_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -43,8 +41,8 @@ pub(super) fn insert(
             record.never_expires,
             record.revoked_at.map(Timestamp::seconds),
         ))?;
-    require_logged(transaction, before, inserted as u64)?;
-    prune_changes(transaction)
+    change_log::require(transaction, before, 1)?;
+    prune(transaction)
 }
 
 /// Adds the usage of a key that has none yet.
@@ -69,12 +67,9 @@ pub(super) fn change(
     id: KeyId,
     change: KeyChange,
 ) -> rusqlite::Result<Option<(KeyDigest, KeyRecord)>> {
-    let Some(record) = record_by_id(transaction, id)? else { return Ok(None) };
-    let digest = transaction
-        .prepare_cached("SELECT digest FROM api_keys WHERE id = ?1")?
-        .query_row([id.as_str()], |row| row.get(0).map(KeyDigest::from_bytes))?;
-    let before = last_position(transaction)?;
-    let changed = match change {
+    let Some((digest, record)) = stored_by_id(transaction, id)? else { return Ok(None) };
+    let before = change_log::end(transaction)?;
+    match change {
         KeyChange::Revoke { at } => transaction
             .prepare_cached(
                 "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1",
@@ -101,8 +96,8 @@ pub(super) fn change(
                 never_expires,
             ))?,
     };
-    require_logged(transaction, before, changed as u64)?;
-    prune_changes(transaction)?;
+    change_log::require(transaction, before, 1)?;
+    prune(transaction)?;
     Ok(Some((digest, record)))
 }
 
@@ -111,35 +106,12 @@ pub(super) fn delete(
     transaction: &Transaction<'_>,
     id: KeyId,
 ) -> rusqlite::Result<Option<KeyDigest>> {
-    let before = last_position(transaction)?;
-    let deleted = transaction
-        .prepare_cached("DELETE FROM api_keys WHERE id = ?1 RETURNING digest")?
-        .query_row([id.as_str()], |row| row.get(0).map(KeyDigest::from_bytes))
-        .optional()?;
-    require_logged(transaction, before, u64::from(deleted.is_some()))?;
-    prune_changes(transaction)?;
-    Ok(deleted)
-}
-
-/// The end of the change log; 0 of an empty one.
-pub(super) fn last_position(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
-    transaction
-        .prepare_cached("SELECT coalesce(max(position), 0) FROM key_changes")?
-        .query_row([], |row| row.get(0))
-}
-
-/// Requires that the triggers have written a row of the log for each row that was changed since its
-/// end was `before`.
-pub(super) fn require_logged(
-    transaction: &Transaction<'_>,
-    before: i64,
-    changed: u64,
-) -> rusqlite::Result<()> {
-    if last_position(transaction)?.abs_diff(before) < changed {
-        let place = transaction.path().unwrap_or_default().to_owned();
-        return Err(StoreError::NotLogged { place }.into());
-    }
-    Ok(())
+    let Some((digest, _)) = stored_by_id(transaction, id)? else { return Ok(None) };
+    let before = change_log::end(transaction)?;
+    transaction.prepare_cached("DELETE FROM api_keys WHERE id = ?1")?.execute([id.as_str()])?;
+    change_log::require(transaction, before, 1)?;
+    prune(transaction)?;
+    Ok(Some(digest))
 }
 
 pub(super) fn record_by_digest(
@@ -257,6 +229,21 @@ pub(super) fn record_by_id(
         .optional()
 }
 
+/// The digest and the record of a key.
+fn stored_by_id(
+    connection: &Connection,
+    id: KeyId,
+) -> rusqlite::Result<Option<(KeyDigest, KeyRecord)>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            columns!(),
+            ", k.digest FROM api_keys AS k WHERE id = ?1"
+        ))?
+        .query_row([id.as_str()], |row| Ok((KeyDigest::from_bytes(row.get(6)?), record(row)?)))
+        .optional()
+}
+
 /// A record of the columns `columns!`.
 fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
     let time = |index| row.get(index).map(Timestamp::from_seconds);
@@ -278,48 +265,6 @@ fn usage_columns(row: &Row<'_>, first: usize) -> rusqlite::Result<Usage> {
         total: row.get::<_, i64>(first)?.try_into().unwrap_or(0),
         last_used_at: row.get::<_, Option<i64>>(first + 1)?.map(Timestamp::from_seconds),
     })
-}
-
-pub(super) fn read_changes(
-    reader: &mut Connection,
-    after: Option<ChangeMark>,
-) -> rusqlite::Result<Reading> {
-    // One transaction, so that the row that was read last and those after it are of one state.
-    let transaction = reader.transaction()?;
-    let row = |row: &Row<'_>| {
-        let mark = ChangeMark {
-            position: row.get::<_, i64>(0)?.try_into().unwrap_or(0),
-            mark: u64::from_ne_bytes(row.get(1)?),
-        };
-        Ok((mark, KeyDigest::from_bytes(row.get(2)?)))
-    };
-    let after = match after {
-        Some(after) => transaction
-            .prepare_cached("SELECT position, mark, digest FROM key_changes WHERE position = ?1")?
-            .query_row([after.position as i64], row)
-            .optional()?
-            .filter(|(there, _)| *there == after)
-            .map(|(there, _)| there),
-        None => None,
-    };
-    let Some(mut mark) = after else {
-        let (mark, _) = transaction
-            .prepare_cached(
-                "SELECT position, mark, digest FROM key_changes ORDER BY position DESC LIMIT 1",
-            )?
-            .query_row([], row)?;
-        return Ok(Reading { changed: Changed::Anything, mark });
-    };
-    let mut digests = Vec::new();
-    let mut statement = transaction.prepare_cached(
-        "SELECT position, mark, digest FROM key_changes WHERE position > ?1 ORDER BY position",
-    )?;
-    for found in statement.query_map([mark.position as i64], row)? {
-        let (there, digest) = found?;
-        mark = there;
-        digests.push(digest);
-    }
-    Ok(Reading { changed: Changed::Keys(digests), mark })
 }
 
 pub(super) fn add_usage(transaction: &Transaction<'_>, batch: &UsageBatch) -> rusqlite::Result<()> {
@@ -351,15 +296,6 @@ pub(super) fn add_usage(transaction: &Transaction<'_>, batch: &UsageBatch) -> ru
     for (id, count, last_used_at) in &batch.counts {
         add.execute((id.as_str(), *count as i64, last_used_at.seconds()))?;
     }
-    Ok(())
-}
-
-pub(super) fn prune_changes(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "DELETE FROM key_changes WHERE position <= (SELECT max(position) FROM key_changes) - ?1",
-        )?
-        .execute([KEPT_CHANGES])?;
     Ok(())
 }
 
