@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class ApiKey(str, metaclass=NotADependency):
-    """The key of a request that was let in: a `str`, as it was sent, that knows what it is.
+    """The key of an accepted request: a `str`, as it was sent, that knows what it is.
 
     `repr` shows the id and never the key, so that a key does not end in a log by mistake.
     """
@@ -44,7 +44,7 @@ class ApiKey(str, metaclass=NotADependency):
         return f"ApiKey(id={self.id!r})"
 
     def __copy__(self) -> "ApiKey":
-        """Itself: a plain `str` would show the key where this one hides it."""
+        """Returns itself: a plain `str` copy would show the key."""
         return self
 
     def __deepcopy__(self, _memo: object) -> "ApiKey":
@@ -52,7 +52,7 @@ class ApiKey(str, metaclass=NotADependency):
         return self
 
     def __reduce__(self) -> NoReturn:
-        """Not possible: the key would be readable in a queue or a cache, for example.
+        """Rejects pickling: the key would be stored in plain text, for example in a queue or a cache.
 
         Raises:
             TypeError: always; the text says what to pass on.

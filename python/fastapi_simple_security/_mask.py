@@ -19,8 +19,8 @@ def mask_keys(value: Value) -> Value:
     of version 1.x, and an admin secret are recognized by their name before them: `api-key`,
     `x-api-key`, `authorization` or `secret-key`, as a header or as a parameter of a URL.
 
-    Of a dictionary, a list or a tuple, such as the event of an error tracker, it returns a copy in
-    which all texts and headers are masked.
+    Of a dictionary, a list, a tuple or a set, such as the event of an error tracker, it returns a
+    copy in which all texts and headers are masked.
     """
     return cast("Value", _masked(value))
 
@@ -29,13 +29,16 @@ def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return _secrets().sub(_without_secret, value)
     if isinstance(value, dict):
-        return {name: _MASK if _is_name(name) else _masked(each) for name, each in value.items()}
+        return {
+            _masked(name): _MASK if _is_name(name) else _masked(each)
+            for name, each in value.items()
+        }
     if isinstance(value, bytes):
         return _masked(value.decode("latin-1")).encode("latin-1")
-    if type(value) in (list, tuple):
-        if len(value) == 2 and _is_name(value[0]):
-            # A header, as ASGI has it.
-            return type(value)((value[0], _MASK))
+    if type(value) in (list, tuple) and len(value) == 2 and _is_name(value[0]):
+        # A header, as ASGI has it.
+        return type(value)((value[0], _MASK))
+    if type(value) in (list, tuple, set, frozenset):
         return type(value)(map(_masked, value))
     return value
 

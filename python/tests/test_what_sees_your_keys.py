@@ -3,20 +3,23 @@
 import json
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import fastapi
 import pytest
 import servers
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, telemetry
 from fastapi.testclient import TestClient
 from guarded_app import GuardedApp
 from old_package import OldRow, write_old_file
 from test_zz_leaks import leaks
 
 from fastapi_simple_security import ApiKey, ApiKeyMiddleware, mask_keys
+from fastapi_simple_security._traces import redact_keys_in_traces
 
 sentry_sdk = pytest.importorskip("sentry_sdk")
 trace = pytest.importorskip("opentelemetry.sdk.trace")
@@ -87,6 +90,49 @@ def test_traces_of_fastapi_show_no_key(
     shown = exported(spans)
     assert not leaks(canaries, shown.encode())
     assert "api-key=REDACTED&other=shown" in shown
+
+
+def moved(patch: pytest.MonkeyPatch) -> None:
+    patch.delattr(telemetry, "_asgi")
+
+
+def renamed(patch: pytest.MonkeyPatch) -> None:
+    patch.delattr(telemetry._asgi, "_SENSITIVE_QUERY_PARAMETERS")
+
+
+def of_another_type(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(telemetry._asgi, "_SENSITIVE_QUERY_PARAMETERS", {"sig": "REDACTED"})
+
+
+@pytest.mark.parametrize("change", [moved, renamed, of_another_type])
+def test_another_list_of_fastapi_is_a_warning(
+    change: Callable[[pytest.MonkeyPatch], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    change(monkeypatch)
+    redact_keys_in_traces()
+    [(logger, level, line)] = caplog.record_tuples
+    assert (logger, level) == ("fastapi_simple_security", logging.WARNING)
+    assert line.startswith("traces of FastAPI may show keys")
+    assert f"see docs/{PAGE.name}" in line
+
+
+def absent(patch: pytest.MonkeyPatch) -> None:
+    """As in a FastAPI that makes no traces."""
+    patch.delattr(fastapi, "telemetry")
+    patch.setitem(sys.modules, "fastapi.telemetry", None)
+
+
+@pytest.mark.parametrize("change", [absent, lambda _: None])
+def test_the_known_list_and_none_are_no_warning(
+    change: Callable[[pytest.MonkeyPatch], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    change(monkeypatch)
+    redact_keys_in_traces()
+    assert not caplog.records
 
 
 def test_the_processor_masks_other_traces(
@@ -197,7 +243,7 @@ def test_the_log_shows_changes(guarded: GuardedApp, caplog: pytest.LogCaptureFix
         guarded.revoke(key)
     finally:
         logger.setLevel(level)
-    assert f"revoked key {key[4:15]}, named 'bob'" in caplog.messages
+    assert f"revoked key {key[4:15]}" in caplog.messages
 
 
 def test_the_documentation_page_loads_nothing_from_elsewhere(
@@ -226,6 +272,7 @@ def test_structures_are_masked_and_not_changed() -> None:
         "scope": [(b"api-key", OLD_KEY.encode()), ["b'secret-key'", "b'x'"], (b"host", b"a")],
         "query": f"api-key={OLD_KEY}&a=1".encode(),
         "other": [1, None, 2.5, {"nested": f"?x-api-key={OLD_KEY}"}],
+        f"api-key={OLD_KEY}": {f"?api-key={OLD_KEY}"},
     }
     masked = mask_keys(event)
     assert masked == {
@@ -233,5 +280,6 @@ def test_structures_are_masked_and_not_changed() -> None:
         "scope": [(b"api-key", "***"), ["b'secret-key'", "***"], (b"host", b"a")],
         "query": b"api-key=***&a=1",
         "other": [1, None, 2.5, {"nested": "?x-api-key=***"}],
+        "api-key=***": {"?api-key=***"},
     }
     assert event["headers"]["Api-Key"] == OLD_KEY  # type: ignore[index]

@@ -2,9 +2,9 @@
 //!
 //! An administrator, or a wrong time server, may set the clock back; a key that has expired must not
 //! be accepted again. So keys expire by the latest time of day that was seen. But a clock may be
-//! ahead, too, for a moment, and good keys must not stay rejected when it is right again. So the
-//! latest time rises no faster than the uptime of the machine, which nobody sets, with some seconds
-//! to spare.
+//! ahead, too, for a moment, and good keys must not stay rejected when it is right again. The
+//! latest time therefore rises no faster than the uptime of the machine, which cannot be set, plus a
+//! few seconds.
 
 use crate::clock::{Clock, Uptime};
 use crate::record::Timestamp;

@@ -38,7 +38,7 @@ pub const MAX_CONNECTIONS: Setting = Setting {
     faces: PROGRAM,
     argument: "max_connections",
     default: "1024",
-    meaning: "`serve`: how many connections are served at once, 1 to 100000; for one more, the one idle longest is closed",
+    meaning: "`serve`: how many connections are served at once, 1 to 100000; when all are in use, a new client replaces the connection that has been idle longest",
 };
 /// How long a stop may take.
 pub const GRACE: Setting = Setting {

@@ -110,7 +110,7 @@ pub enum StoreError {
     /// The change log did not record a change, so it was taken back: other processes would go on
     /// using what they have cached.
     #[error(
-        "the change log of {place} did not record the change, so nothing was changed: a trigger on api_keys is missing or disabled. Restart this process: opening the store restores the triggers. If it fails again, look for another trigger on api_keys, which suppresses changes"
+        "the change log of {place} did not record the change, so nothing was changed: a trigger on api_keys is missing or disabled. To restore the triggers, open the store again: run `simple-security keys list`, or restart this process. If the change fails again, look for another trigger on api_keys, which suppresses changes"
     )]
     NotLogged {
         /// The store.

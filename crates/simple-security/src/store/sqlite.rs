@@ -69,6 +69,8 @@ impl SqliteStore {
         if !resolved.exists() {
             return Err(StoreError::Missing { path: resolved });
         }
+        // Before anything is opened: as root SQLite would make a log that lies there the owner's.
+        ownership::check_files_beside(&resolved)?;
         if open::is_old(&resolved, WRITE_TIMEOUT) {
             return Err(StoreError::OldFile { path: resolved });
         }

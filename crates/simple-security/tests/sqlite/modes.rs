@@ -1,9 +1,9 @@
 //! Nobody else may read the files, whatever the umask.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use simple_security::store::StoreError;
+use simple_security::store::{SqliteStore, StoreError};
 
 use super::{
     Folder, beside, by_hand, child, issue, open, real_engine, refusal, settings, verify, wait,
@@ -107,6 +107,26 @@ fn a_link_beside_the_database_is_not_followed() {
         assert!(error.to_string().contains("symbolic link"), "{error}");
         assert!(!target.exists(), "{end}: nothing was made where it leads");
     }
+}
+
+/// The way of the command line. As root, SQLite would give the log to the owner of the database as soon
+/// as it opens one of them.
+#[test]
+fn a_log_of_another_user_is_not_trusted() {
+    let folder = Folder::new();
+    let keys = real_engine(&folder.database());
+    issue(&keys);
+    let log = beside(&folder.database(), "wal");
+    for (path, user) in [(folder.database(), 23_456), (log.clone(), 12_345)] {
+        if let Err(error) = chown(&path, Some(user), None) {
+            assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+            return eprintln!("not checked: only root can give files to others");
+        }
+    }
+    let refused = SqliteStore::open_existing(&folder.database()).err().expect("refused");
+    assert!(refused.to_string().contains("12345"), "{refused}");
+    chown(&log, Some(23_456), None).expect("the owner's");
+    SqliteStore::open_existing(&folder.database()).expect("it is trusted");
 }
 
 /// Its keys are in plain text there: the move makes the file private.

@@ -1,5 +1,5 @@
-//! Whose files are they? Anyone who can write to the database can make keys and undo revocations, and
-//! SQLite plays a log that lies beside it into it, whoever put it there.
+//! Checks who owns the database and the files beside it. Anyone who can write to them can add keys and
+//! undo revocations: SQLite replays any log that lies beside a database.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -39,7 +39,7 @@ fn check_file_beside(path: &Path, trusted: &[u32]) -> Result<(), StoreError> {
         "it is a symbolic link; remove it".to_owned()
     } else if !trusted.contains(&found.uid()) {
         format!(
-            "it belongs to the user {}, and the database to another; stop all processes and remove it",
+            "it belongs to the user {}, and the database to another. If that user may change keys, give the file to the owner of the database (chown): it may hold changes that are nowhere else, such as revocations. Otherwise stop all processes and remove it",
             found.uid()
         )
     } else if found.mode() & WRITABLE_BY_ALL != 0 {
@@ -79,7 +79,7 @@ fn warnings(database: &Path, me: u32) -> Vec<String> {
             && ![me, ROOT].contains(&found.uid())
         {
             warnings.push(format!(
-                "{} belongs to the user {}, who can change the keys in {}",
+                "{} belongs to the user {}, and that user can change the keys in {}",
                 path.display(),
                 found.uid(),
                 database.display()
@@ -101,14 +101,14 @@ fn warnings(database: &Path, me: u32) -> Vec<String> {
 
 fn writable(found: &std::fs::Metadata) -> String {
     format!(
-        "every user of this machine can write to it (mode {:04o}); take that away (chmod o-w), and look at which keys there are",
+        "every user of this machine can write to it (mode {:04o}); remove that permission (chmod o-w), and check the list of keys: any user could have added some",
         found.mode() & 0o7777
     )
 }
 
 fn unseen(path: &Path, error: io::Error) -> StoreError {
     StoreError::Failed {
-        reason: format!("{} cannot be seen", path.display()),
+        reason: format!("the owner and mode of {} cannot be read", path.display()),
         source: Some(error.into()),
     }
 }
