@@ -176,6 +176,19 @@ def test_what_the_auth_server_might_be_asked(behind: Behind) -> None:
         assert reply.status in (400, 401), reply.data
 
 
+def test_where_the_client_says_it_comes_from(behind: Behind) -> None:
+    """Applications log and trust the last address, the scheme, and `Forwarded`."""
+    _, (request,) = behind.get(
+        b"api-key: " + behind.good,
+        *(b"X-Forwarded-For: 8.8.8.8", b"X-Forwarded-Proto: https"),
+        b"Forwarded: for=8.8.8.8;proto=https",
+    )
+    (addresses,) = request.values(b"X-Forwarded-For")
+    assert addresses.rpartition(b",")[2].strip() != b"8.8.8.8"
+    assert request.values(b"X-Forwarded-Proto") == [b"http"]
+    assert not request.values(b"Forwarded")
+
+
 # --- More than one key.
 
 

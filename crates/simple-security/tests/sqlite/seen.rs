@@ -87,3 +87,25 @@ fn the_log_is_pruned_and_who_slept_through_it_forgets_everything() {
     assert!(matches!(reading(recent).changed, Changed::Keys(digests) if digests.len() == 1));
     verify(&keys, &issued).expect("verified");
 }
+
+#[test]
+fn a_log_that_was_emptied_makes_everybody_forget() {
+    let (folder, clock) = (Folder::new(), fake_clock());
+    let keys = engine(open(&folder.database()), &clock);
+    let (issued, other) = (issue(&keys), issue(&keys));
+    verify(&keys, &issued).expect("it is cached");
+    let connection = by_hand(&folder.database());
+    connection.execute_batch("DELETE FROM key_changes").expect("an empty log");
+    for _ in 0..2 {
+        clock.advance(LEASE);
+        verify(&keys, &issued).expect("it is read from the store");
+    }
+    change(
+        &connection,
+        &format!("UPDATE api_keys SET revoked_at = 5 WHERE id = '{}'", issued.record.id),
+    );
+    clock.advance(LEASE);
+    assert!(matches!(verify(&keys, &issued), Err(Denied::Revoked(_))));
+    wait(keys.revoke(other.record.id)).expect("revoked");
+    assert!(matches!(verify(&keys, &other), Err(Denied::Revoked(_))));
+}

@@ -56,11 +56,14 @@ pub(super) fn read(
         None => None,
     };
     let Some(mut mark) = after else {
-        let (mark, _) = transaction
+        let newest = transaction
             .prepare_cached(
                 "SELECT position, mark, digest FROM key_changes ORDER BY position DESC LIMIT 1",
             )?
-            .query_row([], row)?;
+            .query_row([], row)
+            .optional()?;
+        // A log that somebody has emptied has no row until the next change.
+        let mark = newest.map_or(ChangeMark { position: 0, mark: 0 }, |(mark, _)| mark);
         return Ok(Reading { changed: Changed::Anything, mark });
     };
     let mut digests = Vec::new();

@@ -11,7 +11,8 @@ use super::side_lock::beside;
 /// The files beside the database: those of SQLite (<https://sqlite.org/tempfiles.html>) and the locks.
 const BESIDE: [&str; 5] = ["wal", "shm", "journal", "write-lock", "secret-lock"];
 
-/// Permission to write for everybody, and the bit that lets only owners remove files from a folder.
+/// Permissions to write, and the bit that lets only owners remove files from a folder.
+const WRITABLE_BY_GROUP: u32 = 0o020;
 const WRITABLE_BY_ALL: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;
@@ -86,6 +87,16 @@ fn warnings(database: &Path, me: u32) -> Vec<String> {
             ));
         }
     }
+    if let Ok(found) = std::fs::metadata(database)
+        && found.mode() & WRITABLE_BY_GROUP != 0
+    {
+        warnings.push(format!(
+            "the group {} can write to {} (mode {:04o}): its members can change the keys",
+            found.gid(),
+            database.display(),
+            found.mode() & 0o7777
+        ));
+    }
     if let Ok(found) = std::fs::metadata(folder)
         && found.mode() & (WRITABLE_BY_ALL | STICKY) == WRITABLE_BY_ALL
     {
@@ -133,6 +144,10 @@ mod tests {
         assert!(said.len() == 1 && said[0].contains("0777"), "{said:?}");
         set_mode(0o1777).expect("the mode");
         assert_eq!(warnings(&database, owner), [""; 0]);
+        set_permissions(&database, Permissions::from_mode(0o660)).expect("the mode");
+        let said = warnings(&database, owner);
+        assert!(said.len() == 1 && said[0].contains("group"), "{said:?}");
+        set_permissions(&database, Permissions::from_mode(0o640)).expect("the mode");
         let other = owner + 1000;
         // What root owns is trusted, and the tests may run as root.
         assert_eq!(warnings(&database, other).len(), if owner == ROOT { 0 } else { 2 });
