@@ -11,10 +11,10 @@ use simple_security::ApiKeys;
 
 mod answers;
 mod ask;
+mod authenticate;
 mod body;
 mod fields;
-mod guard;
-mod held;
+mod in_flight;
 mod openapi;
 mod query;
 mod refused;
@@ -24,7 +24,7 @@ mod routes;
 pub use openapi::openapi;
 pub(crate) use refused::Wrong;
 
-use guard::Guard;
+use authenticate::Authenticator;
 use refused::Refused;
 
 /// The routes that make, show, change and delete the keys of this engine, all behind the admin
@@ -35,9 +35,9 @@ use refused::Refused;
 /// under it is refused as the known ones are. Merged, it would refuse the unknown paths of the
 /// whole application.
 ///
-/// It logs each change and, at most once a second, requests without the admin secret. 32 requests with
-/// the secret are worked on, or have an answer that is not sent to its end, at once; one more waits 5
-/// seconds and is answered 503.
+/// Logs each change and, at most once a second, requests without the admin secret. At most 32 requests
+/// with the secret are in progress; one whose answer the client has not read counts, unless the answer is
+/// at most 1 kB. One more request waits 5 seconds, and is then rejected with 503.
 ///
 /// It runs on tokio. Each question to the engine is a blocking task there, which goes on to its end
 /// when the client goes away.
@@ -66,7 +66,7 @@ pub fn admin_router(keys: Arc<ApiKeys>) -> Router {
         .route("/keys/{id}/renew", only("POST", post(routes::renew_key)))
         .fallback(async || Refused::NoSuchPath)
         // After all routes and the fallback: nothing is answered without the secret.
-        .layer(from_fn_with_state(Guard::new(Arc::clone(&keys)), guard::check))
+        .layer(from_fn_with_state(Authenticator::new(Arc::clone(&keys)), authenticate::check))
         .with_state(keys)
 }
 

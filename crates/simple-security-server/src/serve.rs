@@ -22,6 +22,7 @@ mod access;
 mod activity;
 mod answers;
 mod body;
+mod connection_limit;
 mod connections;
 mod docs;
 mod forwarded;
@@ -32,7 +33,6 @@ mod listener;
 mod pace;
 mod percent;
 mod process;
-mod room;
 mod routes;
 mod secret;
 mod settings;
@@ -66,7 +66,7 @@ impl Serve {
     /// Serves until it is told to stop.
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
         process::guard();
-        // Before the first thread.
+        // Before any thread starts, because it changes the environment.
         let inherited = listener::inherited()?;
         let serving = Serving::load(program.face(), self.serving)?;
         let lines = lines::start(serving.log_level, serving.log_format)?;
@@ -87,7 +87,7 @@ fn serve(
     // Before the database is touched: who cannot be reached has nothing to do there.
     let listener = match inherited {
         Some(listener) => {
-            tracing::info!("the socket that systemd hands over is served; --listen does not count");
+            tracing::info!("serving the socket that systemd passed; --listen is ignored");
             listener
         }
         None => listener::bind(serving.listen)?,

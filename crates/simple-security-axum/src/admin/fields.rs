@@ -42,7 +42,7 @@ impl<V> Fields<V> {
         let mut names: Vec<String> = self.left.drain(..).map(|(name, _)| name).collect();
         names.sort_unstable();
         names.dedup();
-        // A body has room for thousands, and each of them would be repeated in the answer.
+        // A body may have thousands, and the answer repeats each name.
         names.truncate(MAX_UNKNOWN);
         for name in names {
             let detail = match self.location {
@@ -59,7 +59,7 @@ impl<V> Fields<V> {
     }
 }
 
-/// How many names that nothing takes an answer shows.
+/// The maximum number of unknown names in an answer.
 const MAX_UNKNOWN: usize = 20;
 
 const REPEATED: &str = "it was sent more than once";

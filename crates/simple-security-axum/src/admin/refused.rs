@@ -34,7 +34,7 @@ pub(super) enum Refused {
     Invalid(Vec<Wrong>),
     /// It cannot be told or done now. Why has been logged: it is no business of a client.
     Unavailable,
-    /// Too many requests are worked on; nothing was done.
+    /// Too many requests are in progress. Nothing was changed.
     Busy,
     /// Nobody has set an admin secret. The text names the setting, for the one who forgot it.
     NoSecret(String),

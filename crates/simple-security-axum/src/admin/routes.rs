@@ -232,8 +232,8 @@ async fn shown(keys: &ApiKeys, changed: Committed<KeyRecord>) -> Committed<engin
     changed.map(|_| details)
 }
 
-/// Logs a change as soon as it is made, even if the client has gone by then. A name may be any text, a
-/// key too, and is left out.
+/// Logs a change when it is made, even if the client has disconnected. Omits the name: it may be any text,
+/// even a key.
 fn log(verb: &'static str, id: KeyId) {
     tracing::info!(key = %id, "{verb} key");
 }

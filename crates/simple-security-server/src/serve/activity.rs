@@ -1,8 +1,8 @@
-//! What a connection is at: how many requests are in progress, and since when it waits for one.
+//! The state of a connection: how many requests are in progress, and since when it is idle.
 //!
-//! A connection is closed to make room for another (`room.rs`) only while it is idle. One atomic word
-//! holds all that decides this, so that no request begins at the same instant: it costs a request two
-//! atomic additions and no lock.
+//! A new connection closes another one (`connection_limit.rs`) only while that one is idle. A single atomic
+//! word holds everything that decides this, so that no request begins at the same instant. This costs a
+//! request two atomic additions and no lock.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -12,18 +12,18 @@ use tokio::time::Instant;
 
 /// Bit 0: the connection is being closed.
 const CLOSED: u64 = 1;
-/// Bits 1 to 31: how many requests are in progress.
+/// Bits 1 to 31: the number of requests in progress.
 const REQUEST: u64 = 1 << 1;
-/// Bits 32 to 63: how many were answered, modulo 2^32.
+/// Bits 32 to 63: the number of answers, modulo 2^32.
 const ANSWER: u64 = 1 << 32;
 
 #[derive(Debug)]
 pub(super) struct Activity {
     requests: AtomicU64,
-    /// Up to which answer the connection has come back for the next request.
-    rested: AtomicU32,
-    /// When it did; at first, when it was accepted. Bytes that are not a whole request do not count, so
-    /// that a client which trickles them is not the youngest.
+    /// The number of answers when the connection last became idle.
+    idle_after: AtomicU32,
+    /// When it last became idle; at first, when it was accepted. Bytes that are not yet a whole request do
+    /// not change it, so that a client cannot stay young by sending a byte now and then.
     idle_since: AtomicU64,
     is_http2: AtomicBool,
 }
@@ -43,14 +43,14 @@ impl Activity {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             requests: AtomicU64::new(0),
-            rested: AtomicU32::new(0),
+            idle_after: AtomicU32::new(0),
             idle_since: AtomicU64::new(nanoseconds(now)),
             is_http2: AtomicBool::new(false),
         }
     }
 
-    /// The headers of a request have come. `None`: the connection is being closed, and the request must
-    /// not be verified.
+    /// Begins a request, once its headers are complete. Returns `None` if the connection is closing: the
+    /// request must not be verified then.
     pub(super) fn begin(self: &Arc<Self>, version: Version) -> Option<InProgress> {
         let before = self.requests.fetch_add(REQUEST, Ordering::AcqRel);
         if before & CLOSED != 0 {
@@ -62,32 +62,33 @@ impl Activity {
         Some(InProgress(Arc::clone(self)))
     }
 
-    /// How many requests were answered, modulo 2^32; `None` while one is in progress.
+    /// Returns the number of answers, modulo 2^32, or `None` while a request is in progress.
     pub(super) fn answered(&self) -> Option<u32> {
         let requests = self.requests.load(Ordering::Acquire);
         is_quiet(requests).then_some(answers(requests))
     }
 
-    /// The connection waits for its next request, so many being answered.
-    pub(super) fn rest(&self, answered: u32, now: Instant) {
+    /// Marks the connection as idle after this number of answers.
+    pub(super) fn become_idle(&self, answered: u32, now: Instant) {
         self.idle_since.store(nanoseconds(now), Ordering::Relaxed);
-        self.rested.store(answered, Ordering::Release);
+        self.idle_after.store(answered, Ordering::Release);
     }
 
     pub(super) fn is_http2(&self) -> bool {
         self.is_http2.load(Ordering::Relaxed)
     }
 
-    /// Since when it has been idle, if it is. It is not before the last answer has been handed over.
+    /// Returns since when the connection has been idle, if it is. It is not idle before its last answer has
+    /// been written, or the client has stopped reading it.
     pub(super) fn idle(&self) -> Option<Idle> {
         let requests = self.requests.load(Ordering::Acquire);
         let is_idle = requests & CLOSED == 0
             && is_quiet(requests)
-            && self.rested.load(Ordering::Acquire) == answers(requests);
+            && self.idle_after.load(Ordering::Acquire) == answers(requests);
         is_idle.then(|| Idle { since: self.idle_since.load(Ordering::Relaxed), requests })
     }
 
-    /// Closes the connection to requests, if none has begun since it was found idle.
+    /// Closes the connection to further requests. Returns `false` if one has begun since `idle` was taken.
     pub(super) fn close(&self, idle: Idle) -> bool {
         let (before, after) = (idle.requests, idle.requests | CLOSED);
         self.requests.compare_exchange(before, after, Ordering::AcqRel, Ordering::Relaxed).is_ok()
@@ -128,9 +129,9 @@ mod tests {
         assert!(activity.answered().is_none(), "one of two is in progress");
         drop(other);
         assert_eq!(activity.answered(), Some(2));
-        assert!(activity.idle().is_none(), "the answers are not handed over yet");
-        assert!(!activity.close(fresh), "requests have come and gone");
-        activity.rest(2, Instant::now());
+        assert!(activity.idle().is_none(), "the answers have not been written yet");
+        assert!(!activity.close(fresh), "requests were answered since");
+        activity.become_idle(2, Instant::now());
         let idle = activity.idle().expect("idle after them");
         assert!(idle.since >= fresh.since);
         assert!(activity.close(idle));
@@ -147,9 +148,9 @@ mod tests {
         assert!(activity.idle().is_some() && activity.begin(Version::HTTP_11).is_some());
     }
 
-    /// Of a request and the end of its connection, one comes first.
+    /// Either the request begins or its connection closes, never both.
     #[test]
-    fn a_request_and_the_end_exclude_each_other() {
+    fn a_request_and_a_close_exclude_each_other() {
         for _ in 0..2_000 {
             let activity = Arc::new(Activity::new(Instant::now()));
             let idle = activity.idle().expect("idle");

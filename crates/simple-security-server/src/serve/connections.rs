@@ -14,26 +14,26 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use super::answers::Answers;
+use super::connection_limit::{ConnectionLimit, Slot};
 use super::pace::Paced;
 use super::process;
-use super::room::{Place, Room};
 use super::settings::Serving;
 use super::stop::Stop;
 
 /// The longest block of headers, in bytes. A longer one is answered 431 (RFC 6585, section 5).
 const MAX_HEADERS: usize = 16 * 1024;
 
-/// How many requests one connection of HTTP/2 may have under way, also such whose answer is not read:
-/// each of them holds about 3.5 kB.
+/// The maximum number of requests in progress on an HTTP/2 connection. A request whose answer the client
+/// does not read counts, because it holds memory.
 const MAX_STREAMS: u32 = 32;
 
 /// How much of their bodies may wait to be read. No route takes more.
 const WINDOW: u32 = 65_535;
 
-/// How long to wait when the system has no more open files to give.
+/// How long to wait if the process is out of files.
 const OUT_OF_FILES: Duration = Duration::from_millis(100);
 
-/// How long to wait where one is given back.
+/// How long to wait if an idle connection is being closed, which frees a file.
 const FILE_CLOSED: Duration = Duration::from_millis(10);
 
 /// Serves until it is time to stop, then finishes what is under way, for as long as is set. A second
@@ -44,14 +44,14 @@ pub(super) async fn serve(
     serving: &Serving,
     stop: &mut Stop,
 ) {
-    let room = Room::new(process::limit_connections(serving.max_connections));
+    let limit = ConnectionLimit::new(process::limit_connections(serving.max_connections));
     let connections = GracefulShutdown::new();
     let server = Arc::new(builder());
     tokio::select! {
-        () = accept(&listener, room, &connections, &server, &answers) => {}
+        () = accept(&listener, limit, &connections, &server, &answers) => {}
         () = stop.next() => {}
     }
-    // From now on nobody is taken in.
+    // Rejects new connections from here on.
     drop(listener);
     tracing::info!("stopping: finishing what is under way");
     tokio::select! {
@@ -63,7 +63,7 @@ pub(super) async fn serve(
 
 async fn accept(
     listener: &TcpListener,
-    mut room: Room,
+    mut limit: ConnectionLimit,
     connections: &GracefulShutdown,
     server: &Arc<Builder<TokioExecutor>>,
     answers: &Arc<Answers>,
@@ -71,14 +71,14 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Only a client that is there makes another one lose its place.
-                let place = room.take().await;
+                // After `accept`, so that only a client that has connected closes another connection.
+                let slot = limit.acquire().await;
                 let server = Arc::clone(server);
                 let answers = Arc::clone(answers);
                 tokio::spawn(connection(
                     stream,
                     peer,
-                    place,
+                    slot,
                     connections.watcher(),
                     server,
                     answers,
@@ -90,8 +90,8 @@ async fn accept(
                 if let Some(times) = FAILED.happened() {
                     tracing::error!(%error, times, "no connection can be accepted");
                 }
-                // The same as without a place: what an idle client holds is for one that waits.
-                let closed = room.close_oldest();
+                // An idle connection holds a file that a new client needs.
+                let closed = limit.close_oldest();
                 sleep(if closed { FILE_CLOSED } else { OUT_OF_FILES }).await;
             }
         }
@@ -107,14 +107,14 @@ fn is_of_the_client(error: &io::Error) -> bool {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    mut place: Place,
+    mut slot: Slot,
     watcher: Watcher,
     server: Arc<Builder<TokioExecutor>>,
     answers: Arc<Answers>,
 ) {
     // An answer is small, and nothing follows it.
     let _ = stream.set_nodelay(true);
-    let activity = Arc::clone(&place.activity);
+    let activity = Arc::clone(&slot.activity);
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&activity)));
     let address: IpAddr = peer.ip();
     let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
@@ -122,7 +122,7 @@ async fn connection(
         let answers = Arc::clone(&answers);
         async move {
             if in_progress.is_none() {
-                // It came while the connection was being closed, which ends this too.
+                // The connection is closing, which cancels this future.
                 std::future::pending::<()>().await;
             }
             let response = answers.answer(request, address).await;
@@ -133,8 +133,8 @@ async fn connection(
     let served = tokio::select! {
         biased;
         served = watcher.watch(server.serve_connection(io, service)) => served,
-        // Not where the room is gone: that is the end of the server, which waits for requests in progress.
-        Ok(()) = &mut place.ending => return,
+        // An error means that the server is stopping: `watcher` then finishes the requests in progress.
+        Ok(()) = &mut slot.closing => return,
     };
     if let Err(error) = served {
         tracing::debug!(error = &*error, client = %address, "a connection has ended early");

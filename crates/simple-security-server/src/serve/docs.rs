@@ -34,7 +34,7 @@ const BUNDLE: &str = "swagger-ui-bundle.js";
 
 /// The routes.
 pub(super) fn routes() -> Router {
-    // It has nothing but texts, lists and maps with texts as keys, so that writing it cannot fail.
+    // Cannot fail: it has only strings, lists, and maps with strings as keys.
     let description = Bytes::from(serde_json::to_vec(&description()).unwrap_or_default());
     Router::new()
         .route("/openapi.json", get(async move || (JSON, description)))
@@ -71,7 +71,7 @@ fn guarded(kind: &'static str, text: &'static str) -> Response {
 }
 
 /// A file of Swagger UI. It is kept compressed, as every browser takes it. All answers share its bytes:
-/// a client that reads none of them would otherwise have a copy held for each request.
+/// otherwise a client that does not read them would make the server hold a copy for each request.
 fn packed(name: &str) -> MethodRouter {
     let Ok(Some(file)) = utoipa_swagger_ui::serve(name, Arc::new(Config::from("/openapi.json")))
     else {

@@ -1,4 +1,4 @@
-//! The socket that the server accepts connections on: one that systemd holds and hands over, else its own.
+//! The listening socket: the one that systemd passes (socket activation), or one that the server binds.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,17 +12,17 @@ use crate::failure::Failure;
 const SOCKETS: &str = "LISTEN_FDS";
 const PROCESS: &str = "LISTEN_PID";
 
-/// Takes the socket that systemd hands over, if it hands one to this process. Call it before there are
-/// other threads: it removes the variables, so that no child takes the socket for its own.
+/// Returns the socket that systemd passes to this process, if any. Removes the variables, so that no child
+/// process uses the socket; call it before other threads start.
 ///
 /// # Errors
-/// When it is not exactly one listening TCP socket. Listening elsewhere instead would leave the clients of
-/// the socket without answers.
+/// If systemd passes anything but one listening TCP socket. Listening elsewhere instead would leave the
+/// clients of that socket without answers.
 pub(super) fn inherited() -> Result<Option<TcpListener>, Failure> {
     let is_meant = variable(PROCESS).is_some_and(|id| id == std::process::id().to_string());
     let number = variable(SOCKETS).filter(|_| is_meant);
     let Some(number) = number else {
-        // Meant for another process, such as the one that has started this one.
+        // The variables are for another process, such as the parent.
         return Ok(None);
     };
     let refused = |problem: String| {
@@ -45,13 +45,13 @@ pub(super) fn inherited() -> Result<Option<TcpListener>, Failure> {
     Ok(Some(listener))
 }
 
-/// It is part of the protocol of systemd, and no setting.
-#[allow(clippy::disallowed_methods, reason = "settings are read in config.rs; this is none")]
+/// Reads a variable of systemd's protocol.
+#[allow(clippy::disallowed_methods, reason = "config.rs reads settings; this is not one")]
 fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// Takes the address. Connections wait there until they are accepted.
+/// Binds the address. Connections queue there until they are accepted.
 pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     let refused = |error: io::Error| {
         let problem = match error.kind() {

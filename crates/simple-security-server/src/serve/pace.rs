@@ -52,14 +52,14 @@ impl Paced {
         Self { stream, activity, stage: Stage::Headers(now), answered: 0, alarm, stalled: None }
     }
 
-    /// Until when something must come; `None` while a request is under way. It also notes that the
-    /// connection rests after an answer, for which it is called whenever an answer may have been written:
-    /// hyper need not read again before more bytes arrive.
+    /// Returns when the client must have sent more, or `None` while a request is in progress. Also marks the
+    /// connection as idle after an answer, so call it whenever an answer may have been written: hyper may not
+    /// read again before more bytes arrive.
     fn deadline(&mut self) -> Option<Instant> {
         let answered = self.activity.answered()?;
         if answered != self.answered {
             let now = Instant::now();
-            self.activity.rest(answered, now);
+            self.activity.become_idle(answered, now);
             self.answered = answered;
             self.stage = Stage::Idle(now);
         }
@@ -105,7 +105,7 @@ impl Paced {
             self.stalled = None;
             return written;
         }
-        // A client that does not take its answer is idle, or it could keep its place that way.
+        // A client that does not read its answer is idle. Otherwise it could keep its slot that way.
         self.deadline();
         let alarm = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
         alarm.as_mut().poll(context).map(|()| Err(late()))

@@ -16,19 +16,19 @@ pub(crate) fn guard() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files });
 }
 
-/// How many files the process opens beside its connections: the store, the log, libraries.
+/// The number of files to leave for everything but connections: the store, the log, libraries.
 const OTHER_FILES: usize = 64;
 
-/// As many of so many connections as the system grants files for. Without files the store could not be
-/// read either.
+/// Lowers the number of connections to what the limit of open files allows. With every file in use, the
+/// store could not be read either.
 pub(crate) fn limit_connections(wanted: usize) -> usize {
     let granted = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
     let Some(granted) = granted else { return wanted };
     let possible = granted.saturating_sub(OTHER_FILES).max(1);
     if possible < wanted {
         tracing::warn!(
-            "{wanted} connections are set, and this process may open {granted} files: {possible} are \
-             served at once; raise its limit of open files (ulimit -Hn, LimitNOFILE=)"
+            "the limit of {granted} open files allows {possible} connections instead of {wanted}; raise it \
+             (ulimit -Hn, LimitNOFILE=)"
         );
     }
     wanted.min(possible)

@@ -16,8 +16,8 @@ use tracing::Level;
 /// The flags that only the server has.
 #[derive(Args, Default)]
 pub(crate) struct ServingFlags {
-    /// The address and port to listen on, 127.0.0.1:8080 unless set; port 0 is a free one. A socket that systemd
-    /// hands over is served instead.
+    /// The address and port to listen on, 127.0.0.1:8080 unless set; port 0 is a free one. Ignored if
+    /// systemd passes a socket.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
     /// A file with the admin secret. There is no flag for the secret itself: others would see it.
@@ -26,7 +26,7 @@ pub(crate) struct ServingFlags {
     /// A network whose X-Forwarded-For is taken for the client's address in the log; may be repeated.
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<String>,
-    /// How many connections are served at once, 1024 unless set; for one more, the one idle longest is closed.
+    /// The maximum number of connections, 1024 unless set. At the limit, a new one closes the one idle longest.
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<String>,
     /// For how many seconds a stop waits for requests under way, 10 unless set.

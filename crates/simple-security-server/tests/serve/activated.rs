@@ -1,4 +1,4 @@
-//! A socket that systemd hands over: `deploy/simple-security.socket` has one.
+//! Socket activation: systemd passes the socket of `deploy/simple-security.socket`.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -28,34 +28,35 @@ fn activated(desk: &Desk, socket: OwnedFd, variables: &str) -> Command {
     command
 }
 
-const MEANT: &str = "LISTEN_PID=$$ LISTEN_FDS=1";
+const FOR_THIS_PROCESS: &str = "LISTEN_PID=$$ LISTEN_FDS=1";
 
-/// While the server is down nobody else can take the port, and what is sent is answered after the restart.
+/// While the server is down, no other program can bind the port. Requests sent then are answered after
+/// the restart.
 #[test]
-fn a_held_socket_keeps_the_port_and_its_requests_over_a_restart() {
+fn a_passed_socket_keeps_the_port_and_its_requests_over_a_restart() {
     let desk = Desk::new();
     let held = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = held.local_addr().expect("an address");
     let socket = || held.try_clone().expect("the same socket").into();
-    let mut server = desk.start(activated(&desk, socket(), MEANT));
-    assert_eq!(server.address, address, "the socket counts, not --listen");
+    let mut server = desk.start(activated(&desk, socket(), FOR_THIS_PROCESS));
+    assert_eq!(server.address, address, "--listen is ignored");
     assert_eq!(server.get("/healthz", &[]).status, 200);
     server.signal(Signal::KILL);
     ended(&mut server.process).expect("its end");
 
     let mut waiting = Connection::open(address);
     waiting.send(GET).expect("sent to a server that is down");
-    let taken = TcpListener::bind(address).expect_err("the port of the server");
-    assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
-    let server = desk.start(activated(&desk, socket(), MEANT));
+    let bound = TcpListener::bind(address).expect_err("the port of the server");
+    assert_eq!(bound.kind(), std::io::ErrorKind::AddrInUse);
+    let server = desk.start(activated(&desk, socket(), FOR_THIS_PROCESS));
     assert_eq!(waiting.read().expect("an answer").status, 200);
     let log = server.stop();
-    assert!(log.contains("--listen does not count"), "{log}");
+    assert!(log.contains("--listen is ignored"), "{log}");
 }
 
-/// Variables that a process has from the one that started it say nothing about its own descriptors.
+/// A process inherits the variables of its parent. They say nothing about its own descriptors.
 #[test]
-fn a_socket_for_another_process_is_not_touched() {
+fn a_socket_for_another_process_is_ignored() {
     for variables in ["LISTEN_FDS=1", "LISTEN_PID=1 LISTEN_FDS=1", "LISTEN_PID= LISTEN_FDS=1"] {
         let desk = Desk::new();
         let held = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -78,9 +79,9 @@ fn a_wrong_socket_is_named_and_the_database_not_touched() {
         (listener().into(), "LISTEN_PID=$$ LISTEN_FDS=2", "\"2\" sockets are handed over"),
         (listener().into(), "LISTEN_PID=$$ LISTEN_FDS=0", "\"0\" sockets are handed over"),
         (listener().into(), "LISTEN_PID=$$ LISTEN_FDS=x", "\"x\" sockets are handed over"),
-        (connected.into(), MEANT, "the socket does not listen"),
-        (unix.into(), MEANT, "fd 3 is not a valid tcp socket"),
-        (OwnedFd::from(file), MEANT, "fd 3 is not a socket"),
+        (connected.into(), FOR_THIS_PROCESS, "the socket does not listen"),
+        (unix.into(), FOR_THIS_PROCESS, "fd 3 is not a valid tcp socket"),
+        (OwnedFd::from(file), FOR_THIS_PROCESS, "fd 3 is not a socket"),
     ] {
         let (code, text) = refused(&mut activated(&desk, socket, variables));
         assert_eq!(code, Some(1), "{text}");

@@ -1,4 +1,4 @@
-//! What clients that never read their answers make the server hold in memory.
+//! The memory that clients which do not read their answers can make the server hold.
 
 use std::fs;
 use std::process::Command;
@@ -11,15 +11,15 @@ use tokio::task::JoinHandle;
 
 use crate::{Desk, SECRET, Server};
 
-/// How many connections a hostile client opens.
+/// The number of connections that a hostile client opens.
 const CONNECTIONS: usize = 10;
 
-/// What they may cost together, in kilobytes. Where each request has an answer of its own, that is 37 MB
-/// for the smallest file and 530 MB for the largest.
+/// The memory that they may cost together, in kilobytes. With a copy of the answer for each of 128 requests,
+/// they cost 37 MB for the smallest file and 530 MB for the largest.
 const MAX_GROWTH: u64 = 24 * 1024;
 
-/// A connection of HTTP/2 whose client grants no window: the head of an answer arrives, and the body
-/// stays with the server.
+/// An HTTP/2 connection whose client grants no window: the headers of an answer arrive, and the body stays
+/// in the server.
 pub struct Withheld {
     sender: SendRequest<Bytes>,
     pub answers: Vec<Response<h2::RecvStream>>,
@@ -31,7 +31,7 @@ impl Withheld {
         let stream = TcpStream::connect(server.address).await.expect("a connection");
         let (sender, connection) = Builder::new()
             .initial_window_size(0)
-            // Until the server has told how many it takes.
+            // Until the server's settings arrive.
             .initial_max_send_streams(1)
             .handshake(stream)
             .await
@@ -46,14 +46,14 @@ impl Withheld {
 
     /// Sends a request.
     async fn begin(&mut self, path: &str) -> Answer {
-        let mut sender = self.sender.clone().ready().await.expect("room for a request");
+        let mut sender = self.sender.clone().ready().await.expect("a free stream");
         let request = Request::get(format!("http://test{path}")).header("secret-key", SECRET);
         let request = request.body(()).expect("a request");
         let (answer, _) = sender.send_request(request, true).expect("sent");
         answer
     }
 
-    /// Sends as many requests as the server takes.
+    /// Sends as many requests as the server accepts.
     pub async fn fill(&mut self, path: &str) -> Vec<Answer> {
         let mut begun = Vec::new();
         for _ in self.answers.len()..self.sender.current_max_send_streams() {
@@ -63,7 +63,7 @@ impl Withheld {
     }
 }
 
-/// The memory that a process has, in kilobytes.
+/// Returns the resident memory of the server, in kilobytes.
 fn resident(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.process.id()));
     let status = status.expect("the status of a process");
@@ -83,7 +83,7 @@ fn answers_that_are_not_read_hold_little_memory() {
     server.stop();
 }
 
-/// What is made for each request: a page of a thousand keys has 250 kB.
+/// Pages are made for each request; one of a thousand keys has about 250 kB.
 #[test]
 fn pages_that_are_not_read_hold_little_memory() {
     let desk = Desk::new();
@@ -105,11 +105,12 @@ fn pages_that_are_not_read_hold_little_memory() {
     server.stop();
 }
 
-/// By how many kilobytes the server grows when [`CONNECTIONS`] ask for this path as often as they may.
+/// Returns by how many kilobytes the server grows when [`CONNECTIONS`] request this path as often as the
+/// server accepts.
 fn growth(server: &Server, path: &str) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        // What is made at the first request does not count.
+        // Does not count what the first request allocates.
         let first = Withheld::open(server).await;
         let before = resident(server);
         let (mut connections, mut begun) = (Vec::new(), Vec::new());

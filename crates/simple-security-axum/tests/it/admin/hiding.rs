@@ -76,7 +76,7 @@ async fn nothing_else_shows_a_key_or_the_secret() {
     }
     engine.keys.verify(key.as_bytes()).await.expect("a good key");
     assert_eq!(send(&app, request(Method::DELETE, &path)).await.status, 200);
-    // A line may have been logged for another test within the last second.
+    // Another test may have logged a line within the last second, which suppresses this one.
     let began = SystemClock.uptime().nanoseconds();
     let seconds = || (SystemClock.uptime().nanoseconds() - began) / 1_000_000_000;
     let warned = || {

@@ -1,5 +1,5 @@
-//! The guard before all routes: the admin secret, how many requests at once, and that no answer may be
-//! stored.
+//! Checks the admin secret before all routes, bounds the requests in progress, and forbids caches to store
+//! answers.
 
 use std::sync::Arc;
 
@@ -11,27 +11,31 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use simple_security::{ApiKeys, Seldom};
 use tokio::sync::Semaphore;
 
-use super::held;
+use super::in_flight;
 use super::refused::Refused;
 
 static SECRET_KEY: HeaderName = HeaderName::from_static("secret-key");
 
 #[derive(Clone)]
-pub(super) struct Guard {
+pub(super) struct Authenticator {
     keys: Arc<ApiKeys>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
-impl Guard {
+impl Authenticator {
     pub(super) fn new(keys: Arc<ApiKeys>) -> Self {
-        Self { keys, places: held::places() }
+        Self { keys, permits: in_flight::permits() }
     }
 }
 
-/// Hands a request on that has the admin secret. Its body is not read before.
-pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let mut response = match require_secret(&guard.keys, request.headers()) {
-        Ok(()) => held::answer(&guard.places, request, next).await,
+/// Accepts a request with the admin secret. Reads nothing of its body before.
+pub(super) async fn check(
+    State(authenticator): State<Authenticator>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match require_secret(&authenticator.keys, request.headers()) {
+        Ok(()) => in_flight::run(&authenticator.permits, request, next).await,
         Err(refused) => {
             log(&refused);
             refused.into_response()
@@ -58,13 +62,13 @@ fn require_secret(keys: &ApiKeys, headers: &HeaderMap) -> Result<(), Refused> {
     }
 }
 
-/// At most once a second: a client may guess thousands of secrets in one.
+/// Logs a rejection, at most once a second: a client may send thousands of guesses.
 fn log(refused: &Refused) {
     static REJECTED: Seldom = Seldom::new();
     let what = match refused {
         Refused::NotPresented => "missing",
         Refused::Denied | Refused::Repeated => "wrong",
-        // No word about the secret that was sent, and logged where it happens.
+        // Not about the secret that was sent. Logged where the error occurs.
         _ => return,
     };
     if let Some(requests) = REJECTED.happened() {
