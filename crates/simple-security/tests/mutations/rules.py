@@ -448,8 +448,8 @@ let older = lock(&self.flush).unconfirmed.clone().map(|batch| {
         "keys/changes.rs",
         [
             (
-                "changed.ok_or(KeyError::NotFound)?;\n        self.0.verifier.cache.forget(&digest);",
-                "changed.ok_or(KeyError::NotFound)?;\n        let _ = digest;",
+                "NotFound)?;\n        self.0.verifier.cache.forget(&digest);\n        let mut",
+                "NotFound)?;\n        let _ = digest;\n        let mut",
             ),
         ],
         "far::the_process_that_changes_a_key_forgets_it_at_the_commit",
