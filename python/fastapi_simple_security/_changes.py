@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 from starlette.concurrency import run_in_threadpool
 
-from fastapi_simple_security._mask import mask_keys
-
 if TYPE_CHECKING:
     from fastapi_simple_security import _core
 
@@ -20,7 +18,7 @@ _logger = logging.getLogger("fastapi_simple_security")
 async def make(
     verb: str,
     change: "Callable[[], _core._Changed[Outcome]]",
-    identity: Callable[[Outcome], tuple[str, str]],
+    identity: Callable[[Outcome], str],
     *,
     wait: bool = True,
 ) -> tuple[Outcome, str]:
@@ -29,7 +27,7 @@ async def make(
     Args:
         verb: what is done to the key, in the past tense, for the log.
         change: calls the engine.
-        identity: the id and the name of the key, of the outcome.
+        identity: the id of the key, from the outcome.
         wait: until the change holds everywhere. That can take seconds, and holds no thread: the
             pool of an app has few.
     """
@@ -37,9 +35,8 @@ async def make(
     def make_and_log() -> "_core._Changed[Outcome]":
         # On the thread: a change is logged even if its request is cancelled by then.
         changed = change()
-        key_id, name = identity(changed[0])
-        # An administrator may paste anything into a name, a key too.
-        _logger.info("%s key %s, named %s", verb, key_id, mask_keys(repr(name)))
+        # Without the name: an administrator may paste anything into it, even a key.
+        _logger.info("%s key %s", verb, identity(changed[0]))
         return changed
 
     outcome, effective_by, left = await run_in_threadpool(make_and_log)

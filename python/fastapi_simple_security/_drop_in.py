@@ -91,7 +91,7 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
         (_, key), _ = await _changes.make(
             "issued",
             lambda: _ask(lambda: keys.issue(name or "", never_expires=never_expires)),
-            lambda issued: issued[0][:2],
+            lambda issued: issued[0][0],
         )
         return str(key)
 
@@ -103,7 +103,7 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
     ) -> None:
         """Revokes a key. No request that begins after the answer is let in with it."""
         await _changes.make(
-            "revoked", lambda: _ask(lambda: keys.revoke_named(api_key)), lambda revoked: revoked
+            "revoked", lambda: _ask(lambda: keys.revoke_named(api_key)), lambda key_id: key_id
         )
 
     @router.get("/renew", responses=unknown)

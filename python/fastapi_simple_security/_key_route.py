@@ -14,6 +14,8 @@ def key_route(security: "SimpleSecurity") -> type[APIRoute]:
     """The class of routes that accept the keys of an instance, and need one."""
 
     class KeyRoute(APIRoute):
+        """A route that rejects a request without a key before any of its body is read."""
+
         def __init__(
             self,
             path: str,
@@ -22,7 +24,7 @@ def key_route(security: "SimpleSecurity") -> type[APIRoute]:
             dependencies: Sequence[params.Depends] | None = None,
             **settings: Any,
         ) -> None:
-            # For the documentation, and for an override of the dependency.
+            # Declared, so that OpenAPI shows it and `dependency_overrides` finds it.
             declared = list(dependencies or ())
             if not any(each.dependency is security for each in declared):
                 declared.append(Depends(security))

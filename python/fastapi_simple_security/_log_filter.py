@@ -1,7 +1,9 @@
 """Keeps keys and admin secrets out of logs."""
 
 import logging
+from contextlib import suppress
 
+from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._mask import mask_keys
 
 # The loggers of uvicorn, and the one that its WebSockets had in older versions. A filter of a
@@ -20,11 +22,11 @@ class KeyFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Masks a record in place. It stays as it is where there is nothing to mask."""
-        _mask_arguments(record)
-        # Its formatter takes the arguments apart, and each is a whole value.
-        if record.name != "uvicorn.access":
-            _mask_message(record)
-        _mask_traceback(record)
+        for mask in (_mask_arguments, _mask_message, _mask_traceback):
+            # Logging handles a record that cannot be formatted. An error here would reach the code
+            # that logs.
+            with suppress(Exception):
+                mask(record)
         return True
 
 
@@ -36,16 +38,24 @@ def filter_server_logs() -> None:
 
 def _mask_arguments(record: logging.LogRecord) -> None:
     if isinstance(record.args, tuple):
-        masked = tuple(
-            mask_keys(argument) if isinstance(argument, str) else argument
-            for argument in record.args
-        )
-        if masked != record.args:
+        masked = tuple(map(_mask_argument, record.args))
+        if any(new is not old for new, old in zip(masked, record.args, strict=True)):
             record.args = masked
+
+
+def _mask_argument(argument: object) -> object:
+    # An ApiKey hides itself where it is formatted by `%r`, and the message shows the rest.
+    if not isinstance(argument, str) or isinstance(argument, ApiKey):
+        return argument
+    masked = mask_keys(argument)
+    return argument if masked == argument else masked
 
 
 def _mask_message(record: logging.LogRecord) -> None:
     """Masks what only the whole line shows: a name and its value apart, or within an object."""
+    if record.name == "uvicorn.access" and record.args:
+        # Its formatter takes the arguments apart, and each is a whole value.
+        return
     try:
         message = record.getMessage()
     except Exception:  # noqa: BLE001 (the arguments do not fit; logging would print them)

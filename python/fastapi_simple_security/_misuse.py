@@ -2,6 +2,9 @@
 
 FastAPI takes any callable for a dependency. It would make an instance of a class for each request
 and never ask it for a key, so one missing pair of brackets would make a route public.
+
+Everything here raises while a route is defined. What FastAPI sees only in a finished route is in
+`_route_check.py`.
 """
 
 from collections.abc import Callable
@@ -14,26 +17,38 @@ from fastapi import params
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class NotADependency(type):
+class NotADependency(type, params.Depends):
     """The type of a class that is not a dependency. Its attribute `_instead` says what to write.
 
     FastAPI reads `__globals__` of every dependency when it collects the parameters. Classes have no
     such attribute, and neither `help` nor `inspect.signature` look for it in one.
+
+    FastAPI takes the class itself for a `Depends`, because this type is one, and reads its
+    `dependency`. Otherwise it would take the class for the default value of a query parameter.
     """
 
     _instead: str
 
+    # `type` has none of its own, and those of a dataclass would read the properties below.
+    __eq__ = type.__eq__
+    __hash__ = type.__hash__
+
+    @property
+    def problem(cls) -> str:
+        """What is wrong where the class is a dependency, and what to write."""
+        return f"{cls.__name__} is a class and checks no key: {cls._instead}"
+
     @property
     def __globals__(cls) -> NoReturn:
-        raise TypeError(f"{cls.__name__} is a class and checks no key: {cls._instead}")
+        raise TypeError(cls.problem)
 
     @property
     def dependency(cls) -> NoReturn:
         """What FastAPI reads where a class stands in place of `Depends(...)`."""
-        raise AttributeError(f"{cls.__name__} is a class and checks no key: {cls._instead}")
+        raise AttributeError(cls.problem)
 
     @property
-    def __dataclass_fields__(cls) -> NoReturn:
+    def __dataclass_fields__(cls) -> NoReturn:  # type: ignore[override]
         """Hides that `Depends` is a dataclass, of which Pydantic would read the fields."""
         raise AttributeError("__dataclass_fields__")
 

@@ -96,7 +96,7 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
             "body",
             lambda: keys.issue(new.name, key=new.key, **new.expiry()),
             wait,
-            lambda issued: issued[0][:2],
+            lambda issued: issued[0][0],
         )
         # Relative to `.../keys`, wherever an app has put that.
         response.headers["Location"] = f"keys/{row[0]}"
@@ -162,14 +162,9 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
 
         No request that begins after `effective_by` is let in with it.
         """
-
-        def delete() -> "_core._Changed[tuple[str, str]]":
-            # The log shows the name too, which is gone afterwards.
-            row = keys.find(key_id)
-            _, effective_by, left = keys.delete(key_id)
-            return row[:2], effective_by, left
-
-        _, effective_by = await _change("deleted", "path", delete, wait)
+        _, effective_by = await _change(
+            "deleted", "path", lambda: keys.delete(key_id), wait, lambda _: key_id
+        )
         return DeletedKey(id=key_id, effective_by=effective_by)
 
     return router
@@ -186,7 +181,7 @@ async def _change(
     location: str,
     change: "Callable[[], _core._Changed[Answer]]",
     wait: bool,
-    identity: Callable[[Any], tuple[str, str]] = lambda row: row[:2],
+    identity: Callable[[Any], str] = lambda row: row[0],
 ) -> tuple[Answer, str]:
     """Makes a change, as `_ask` asks; the outcome and `effective_by`."""
     return await _changes.make(verb, lambda: _ask(location, change), identity, wait=wait)

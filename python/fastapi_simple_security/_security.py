@@ -15,13 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from fastapi_simple_security import _answers, _core
-from fastapi_simple_security._admin_routes import with_included
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import Question, Refusal
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._made_once import made_once
 from fastapi_simple_security._misuse import NeedsDepends, NotADependency, not_a_dependency
 from fastapi_simple_security._openapi import KeyHeader
+from fastapi_simple_security._route_check import check_routes
 from fastapi_simple_security._waiting import wait_for_store
 
 os.register_at_fork(
@@ -182,13 +182,12 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
     async def _lifespan(self, app: object) -> AsyncIterator[None]:
         """Opens at the start of an app, so that wrong settings stop it, and closes at its end.
 
-        A dependency that is not one stops it too: see `_misuse.py`.
+        A dependency that is not one stops it too: see `_misuse.py`, some of which FastAPI comes to
+        only here, because it collects the dependencies of an included route at its first use.
 
         A router that is included twice runs it twice: opening twice is opening once.
         """
-        for _ in with_included(getattr(app, "routes", ())):
-            # FastAPI collects the dependencies of an included route when it is first used.
-            pass
+        check_routes(getattr(app, "routes", ()))
         await run_in_threadpool(self.open)
         try:
             yield

@@ -4,16 +4,27 @@ They carry the query of a request. FastAPI redacts the parameters on a list, whi
 but a name inside of it: another version may have it elsewhere, and then shows keys.
 """
 
+import logging
+from typing import Any
+
 from fastapi_simple_security._mask import NAMES
+
+_logger = logging.getLogger("fastapi_simple_security")
 
 
 def redact_keys_in_traces() -> None:
-    """Adds the names of keys and admin secrets to FastAPI's list."""
+    """Adds the names of keys and admin secrets to FastAPI's list, or warns that it has none."""
     try:
-        from fastapi.telemetry import _asgi
+        from fastapi import telemetry
     except ImportError:
         # Older FastAPI makes no traces.
         return
-    listed = getattr(_asgi, "_SENSITIVE_QUERY_PARAMETERS", None)
+    module: Any = getattr(telemetry, "_asgi", None)
+    listed = getattr(module, "_SENSITIVE_QUERY_PARAMETERS", None)
     if isinstance(listed, frozenset):
-        _asgi._SENSITIVE_QUERY_PARAMETERS = listed | NAMES
+        module._SENSITIVE_QUERY_PARAMETERS = listed | NAMES
+        return
+    _logger.warning(
+        "traces of FastAPI may show keys that are sent in the query: this version redacts no list "
+        "of parameters that is known here; see docs/what-sees-your-keys.md"
+    )

@@ -24,9 +24,6 @@ type Details = (String, String, &'static str, i64, Option<i64>, Option<i64>, u64
 /// A change: what was done, from when on it holds everywhere, and in how many seconds that is.
 type Changed<T> = (T, String, f64);
 
-/// The id and the name of a key.
-type Named = (String, String);
-
 /// One row of `logs`: id, name, created, expires, never expires, revoked, total, last used.
 type LogRow = (String, String, i64, i64, bool, Option<i64>, u64, Option<i64>);
 
@@ -154,31 +151,33 @@ impl Keys {
         })
     }
 
-    /// Revokes the key with this id, or this whole key.
-    fn revoke_named(&self, py: Python<'_>, key: &str) -> PyResult<Changed<Named>> {
+    /// Revokes the key with this id, or this whole key. Returns its id.
+    fn revoke_named(&self, py: Python<'_>, key: &str) -> PyResult<Changed<String>> {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
-                Ok(keys.without_waiting().revoke(id).await?.map(|record| named(&record)))
+                Ok(keys.without_waiting().revoke(id).await?.map(|record| record.id.to_string()))
             })
         })
     }
 
     /// Renews the key with this id, or this whole key: until `expires_at`, in Unix seconds.
-    /// Returns the new date, whether the key was revoked, and which key it is.
+    /// Returns the new date, whether the key was revoked, and its id.
     fn renew_named(
         &self,
         py: Python<'_>,
         key: &str,
         expires_at: Option<i64>,
-    ) -> PyResult<Changed<(i64, bool, Named)>> {
+    ) -> PyResult<Changed<(i64, bool, String)>> {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
                 let expires_at = expires_at.map(Timestamp::from_seconds);
                 let renewed = keys.without_waiting().renew(id, expires_at, None).await?;
-                Ok(renewed
-                    .map(|it| (it.record.expires_at.seconds(), it.was_revoked, named(&it.record))))
+                Ok(renewed.map(|it| {
+                    let record = it.record;
+                    (record.expires_at.seconds(), it.was_revoked, record.id.to_string())
+                }))
             })
         })
     }
@@ -248,10 +247,6 @@ fn details(key: KeyDetails) -> Details {
 fn new_details(record: KeyRecord) -> Details {
     let state = record.state(record.created_at);
     details(KeyDetails { record, state, usage: Usage::default() })
-}
-
-fn named(record: &KeyRecord) -> Named {
-    (record.id.to_string(), record.name.as_str().to_owned())
 }
 
 fn log_row((record, usage): (KeyRecord, Usage)) -> LogRow {

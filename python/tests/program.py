@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,3 +113,27 @@ def serve(database: Path, secret: str, canaries: set[str]) -> Iterator[Program]:
             process.wait(DEADLINE)
         finally:
             process.kill()
+
+
+@contextmanager
+def running(
+    command: list[str], environment: dict[str, str], folder: Path, first: Callable[[], None] | None
+) -> Iterator[Path]:
+    """A process of any command, which `first` prepares; its log lies in the folder."""
+    log_file = folder / "run.log"
+    with log_file.open("xb") as log:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            preexec_fn=first,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield log_file
+        process.terminate()
+        assert process.wait(DEADLINE) in (0, -15), log_file.read_text()
+    finally:
+        process.kill()
+        process.wait(DEADLINE)

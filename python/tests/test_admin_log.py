@@ -16,8 +16,8 @@ from fastapi_simple_security import ApiKeyMiddleware, SimpleSecurity
 
 LOGGER = "fastapi_simple_security"
 OLD_KEY = "0d9f3f4e-7a9c-4f43-8d2a-2f6d2b6a9f10"
-# A key in a name, where the database shows it.
-PASTED = "fss_Id123456789_" + "S" * 33 + "c" * 6
+# A key of 1.x in a name, where the database shows it: nothing in its form says that it is a key.
+PASTED = "7b1e0c52-3d84-4a6f-9c10-5e2d8f7a4b36"
 HEADERS = {"secret-key": ADMIN_SECRET}
 
 
@@ -54,15 +54,15 @@ def test_changes_by_the_routes_of_the_old_package(
     key = admin.get("/auth/new", params={"name": "bob"}).json()
     canaries |= {key, OLD_KEY}
     key_id = key[4:15]
-    assert log()[-1] == ("INFO", f"issued key {key_id}, named 'bob'")
+    assert log()[-1] == ("INFO", f"issued key {key_id}")
     for named in (key_id, key):
         admin.get("/auth/renew", params={"api-key": named})
-        assert log() == [("INFO", f"renewed key {key_id}, named 'bob'")]
+        assert log() == [("INFO", f"renewed key {key_id}")]
         admin.get("/auth/revoke", params={"api-key": named})
-        assert log() == [("INFO", f"revoked key {key_id}, named 'bob'")]
+        assert log() == [("INFO", f"revoked key {key_id}")]
     old_id = admin.get("/auth/keys", params={"name": "from before"}).json()["keys"][0]["id"]
     admin.get("/auth/revoke", params={"api-key": OLD_KEY})
-    assert log() == [("INFO", f"revoked key {old_id}, named 'from before'")]
+    assert log() == [("INFO", f"revoked key {old_id}")]
     admin.get("/auth/logs")
     assert log() == []
 
@@ -70,21 +70,21 @@ def test_changes_by_the_routes_of_the_old_package(
 def test_changes_by_the_resource_api(admin: TestClient, log: Any, canaries: set[str]) -> None:
     issued = admin.post("/auth/keys", json={"name": "alice"}).json()
     canaries.add(issued["key"])
-    key = f"key {issued['id']}, named"
+    key = f"key {issued['id']}"
     path = f"/auth/keys/{issued['id']}"
-    assert log()[-1] == ("INFO", f"issued {key} 'alice'")
+    assert log()[-1] == ("INFO", f"issued {key}")
     admin.patch(path, json={"name": "carol"})
-    assert log() == [("INFO", f"edited {key} 'carol'")]
+    assert log() == [("INFO", f"edited {key}")]
     admin.post(f"{path}/revoke")
-    assert log() == [("INFO", f"revoked {key} 'carol'")]
+    assert log() == [("INFO", f"revoked {key}")]
     admin.post(f"{path}/renew")
-    assert log() == [("INFO", f"renewed {key} 'carol'")]
+    assert log() == [("INFO", f"renewed {key}")]
     assert admin.delete(path).status_code == 200
-    assert log() == [("INFO", f"deleted {key} 'carol'")]
+    assert log() == [("INFO", f"deleted {key}")]
     text = "an-imported-key-0123456789-0123456789"
     canaries.add(text)
     imported = admin.post("/auth/keys", json={"key": text}).json()
-    assert log() == [("INFO", f"imported key {imported['id']}, named ''")]
+    assert log() == [("INFO", f"imported key {imported['id']}")]
 
 
 def test_what_changes_nothing_is_not_logged(admin: TestClient, log: Any) -> None:
@@ -98,12 +98,21 @@ def test_what_changes_nothing_is_not_logged(admin: TestClient, log: Any) -> None
     assert log() == []
 
 
-def test_a_name_cannot_forge_a_line_or_show_a_key(admin: TestClient, log: Any) -> None:
-    admin.post("/auth/keys", json={"name": f"the one with {PASTED}"})
-    admin.post("/auth/keys", json={"name": "', named 'root"})
+def test_no_name_is_logged(admin: TestClient, log: Any) -> None:
+    admin.get("/auth/logs")
+    log()
+    name = {"name": f"the one with {PASTED}"}
+    admin.post("/auth/keys", json={**name, "key": "another-imported-key-0123456789-0123"})
+    admin.get("/auth/new", params=name)
+    key_id = admin.post("/auth/keys", json=name).json()["id"]
+    for route in ("revoke", "renew"):
+        admin.get(f"/auth/{route}", params={"api-key": key_id})
+        admin.post(f"/auth/keys/{key_id}/{route}")
+    admin.patch(f"/auth/keys/{key_id}", json=name)
+    admin.delete(f"/auth/keys/{key_id}")
     lines = [line for _, line in log()]
-    assert lines[-2].endswith(", named 'the one with fss_Id123456789_***'")
-    assert lines[-1].endswith(""", named "', named 'root\"""")
+    assert len(lines) == 9
+    assert not [line for line in lines if PASTED in line]
 
 
 def client_from(app: FastAPI, address: tuple[str, int] | None) -> TestClient:
@@ -148,13 +157,12 @@ def test_at_most_a_line_a_second_counts_all(guarded: GuardedApp, log: Any) -> No
     guarded.logs()
     log()
     unknown = client_from(guarded.app, None)
+    begun = time.monotonic()
     line, _ = rejected(lambda: unknown.get("/auth/logs"), log)
     assert line.startswith("missing admin secret from an unknown address (")
     # As a server reports it that believes a header of the client.
     forged = client_from(guarded.app, ("1.2.3.4\nINFO issued key", 5000))
-    begun = time.monotonic()
     line, sent = rejected(lambda: forged.get("/auth/logs", headers={"secret-key": "wr0ng"}), log)
-    assert time.monotonic() - begun > 0.9
-    assert sent > 5
+    assert time.monotonic() - begun >= 1.0
     assert "\n" not in line
     assert line.endswith(f"(requests rejected since the last such line: {sent})")

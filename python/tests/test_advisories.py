@@ -18,8 +18,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import advisories
+import pins
 import pytest
-from supply_chain import (
+from pinned_files import (
     PROJECT,
     REQUIREMENTS,
     all_pins,
@@ -29,9 +31,6 @@ from supply_chain import (
     pin_files,
     without_make,
 )
-
-import advisories
-import pins
 
 # A package and what to answer about it.
 Answers = dict[tuple[str, str, str], list[str]]
@@ -109,19 +108,28 @@ def test_an_advisory_on_a_pin_of_any_file(
         assert line in capsys.readouterr().err
 
 
-def test_an_accepted_pin_is_shown_and_accepted_in_its_file_alone(
+def test_an_accepted_advisory_is_shown_and_accepted_in_its_file_alone(
     osv: Osv, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pinned = all_pins()
-    for (file, name, version), reason in advisories.ACCEPTED.items():
+    for (file, name, version), (reason, accepted) in advisories.ACCEPTED.items():
         (pin,) = (
             pin for pin in pinned if (pin.file.name, pin.name, pin.version) == (file, name, version)
         )
-        osv.answers[pin.ecosystem, name, version] = ["PLANTED-1"]
+        known = sorted(accepted)
+        assert known
+        osv.answers[pin.ecosystem, name, version] = known
         assert advisories.packages(osv.url, pinned) == advisories.CLEAN
-        assert f"{name} {version}: PLANTED-1 (accepted: {reason})" in capsys.readouterr().err
+        shown = f"{name} {version}: {', '.join(known)} (accepted: {reason})\n"
+        assert shown in capsys.readouterr().err
         elsewhere = pins.Pin(REQUIREMENTS, pin.ecosystem, name, version)
         assert advisories.packages(osv.url, [*pinned, elsewhere]) == advisories.ADVISORY
+        capsys.readouterr()
+        osv.answers[pin.ecosystem, name, version] = [*known, "PLANTED-1"]
+        assert advisories.packages(osv.url, pinned) == advisories.ADVISORY
+        output = capsys.readouterr().err
+        assert shown in output
+        assert f"{name} {version}: PLANTED-1\n" in output
 
 
 def always(status: int, answer: bytes) -> Respond:

@@ -84,7 +84,7 @@ class Team:
         if case in REJECTED:
             assert self.try_to_revoke(key) == 503
             assert "did not record the change, so nothing was changed" in self.log()
-            assert self.statuses(key) == {200}, "the error says so"
+            assert self.statuses(key) == {200}, "the error says that nothing was changed"
         else:
             # Connections that were cut are an outage of a moment.
             servers.wait_until(lambda: self.try_to_revoke(key) == 200, 10, "revoked")

@@ -3,6 +3,7 @@
 import logging
 import re
 import site
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,48 @@ def test_arguments_of_every_kind_are_masked(
     assert "***" in line or "host" in line
     assert shown is None or shown in line
     assert_shows_none(line, {OLD_KEY, SECRET, KEY})
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise ValueError("broken on purpose")
+
+    __repr__ = __str__
+
+
+class Unnamed(Broken):
+    """Which logging could still print by its `repr`."""
+
+    def __repr__(self) -> str:
+        return f"api-key={OLD_KEY}"
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("%s", (Broken(),)),
+        (Broken(), ()),
+        ("%d %s", (Broken(), f"api-key={OLD_KEY}")),
+        (f"api-key={OLD_KEY} %s", (Broken(),)),
+        ("%s", (Unnamed(),)),
+        ("%(a)s", ({"a": Unnamed()},)),
+    ],
+)
+def test_a_record_that_cannot_be_formatted_is_left_to_logging(
+    message: Any,
+    arguments: tuple[Any, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The filter raises nothing, and what logging says about the record shows no secret."""
+    # pytest's own handlers raise.
+    monkeypatch.setattr(error, "propagate", False)
+    handler = logging.StreamHandler(sys.stderr)
+    monkeypatch.setattr(error, "handlers", [handler])
+    error.error(message, *arguments)
+    shown = capsys.readouterr().err
+    assert "broken on purpose" in shown or "not Broken" in shown or "api-key=***" in shown
+    assert_shows_none(shown, {OLD_KEY})
 
 
 def test_a_traceback_is_masked(lines: list[str]) -> None:

@@ -169,6 +169,16 @@ def test_nor_can_it_at_a_parameter(annotation: Any, default: Any) -> None:
     assert "write `Depends(security)` in place of `security`" in error
 
 
+@pytest.mark.parametrize("kind", [SimpleSecurity, Own, ApiKey, ApiKeyMiddleware])
+@pytest.mark.parametrize("annotation", [str, type, inspect.Parameter.empty, Annotated[str, "text"]])
+def test_depends_and_brackets_cannot_both_be_forgotten(kind: type, annotation: Any) -> None:
+    """Without the admin routes too. FastAPI would take the class for the default of a parameter."""
+    with pytest.raises(AttributeError, match=f"{kind.__name__} is a class and checks no key: "):
+        as_parameter(annotation, kind)
+    with pytest.raises(AttributeError, match=f"{kind.__name__} is a class and checks no key: "):
+        as_parameter(Annotated[str, kind], "default")
+
+
 @pytest.mark.parametrize(
     ("dependency", "advice"),
     [
@@ -184,7 +194,7 @@ def test_other_names_of_the_package_are_not_dependencies(dependency: Any, advice
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_router_as_a_dependency_lets_no_request_in() -> None:
+def test_a_router_as_a_dependency_accepts_no_request() -> None:
     client = TestClient(on_the_route(Depends(api_key_router)), raise_server_exceptions=False)
     query = {"scope": "{}", "receive": "x", "send": "x"}
     assert client.get("/", params=query).status_code in (422, 500)

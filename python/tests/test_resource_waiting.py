@@ -85,7 +85,7 @@ def test_it_waits_on_every_event_loop(backend: str) -> None:
 
     async def make() -> Any:
         return await _changes.make(
-            "issued", lambda: (("id", "name"), "moment", 0.01), lambda outcome: outcome
+            "issued", lambda: ("id", "moment", 0.01), lambda outcome: outcome
         )
 
-    assert anyio.run(make, backend=backend) == (("id", "name"), "moment")
+    assert anyio.run(make, backend=backend) == ("id", "moment")

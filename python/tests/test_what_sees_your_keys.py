@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import fastapi
 import pytest
 import servers
-from fastapi import Depends, FastAPI, telemetry
+from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 from guarded_app import GuardedApp
 from old_package import OldRow, write_old_file
@@ -22,6 +22,7 @@ from fastapi_simple_security import ApiKey, ApiKeyMiddleware, mask_keys
 from fastapi_simple_security._traces import redact_keys_in_traces
 
 sentry_sdk = pytest.importorskip("sentry_sdk")
+telemetry = pytest.importorskip("fastapi.telemetry")
 trace = pytest.importorskip("opentelemetry.sdk.trace")
 exporters = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
 

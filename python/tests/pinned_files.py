@@ -8,10 +8,9 @@ import re
 import subprocess
 from pathlib import Path
 
+import pins
 from program import DEADLINE
 from servers import TESTS
-
-import pins
 
 PROJECT = TESTS.parents[1]
 PACKAGE_LOCK = TESTS / "browser" / "package-lock.json"

@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,7 +31,20 @@ else:
     import tomli as tomllib
 
 PYPI = "https://pypi.org/simple"
-NPM = "https://registry.npmjs.org/"
+PYPI_FILES = "https://files.pythonhosted.org/"
+NPM = "https://registry.npmjs.org"
+
+# The locks of tools that the project does not use, and npm-shrinkwrap.json, which npm prefers to
+# package-lock.json.
+OTHER_LOCKS = {
+    "npm-shrinkwrap.json",
+    "pdm.lock",
+    "Pipfile.lock",
+    "pnpm-lock.yaml",
+    "poetry.lock",
+    "pylock.toml",
+    "yarn.lock",
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +68,9 @@ class Fault:
 
 def read(file: Path) -> Iterator[Pin | Fault]:
     """The pins of one file, and what is wrong with it."""
+    if file.name in OTHER_LOCKS:
+        yield Fault(file, "is the lock of a tool that the project does not use; remove it")
+        return
     readers = {"uv.lock": _uv_lock, "package-lock.json": _package_lock}
     reader = readers.get(file.name, _requirements)
     found = list(reader(file))
@@ -69,7 +91,7 @@ def _requirements(file: Path) -> Iterator[Pin | Fault]:
             yield Fault(file, f"`{wanted}` is not a package; write `name==version`")
             continue
         version = str(requirement.specifier).removeprefix("==")
-        if requirement.url or not re.fullmatch(r"[0-9][0-9a-z.!+]*", version):
+        if requirement.url or not re.fullmatch(r"[0-9][0-9a-z.!]*", version):
             yield Fault(file, f"`{wanted}` is not an exact version; write `name==version`")
             continue
         if not hashes or not all(re.fullmatch("sha256:[0-9a-f]{64}", each) for each in hashes):
@@ -90,12 +112,32 @@ def _uv_lock(file: Path) -> Iterator[Pin | Fault]:
         files = package.get("wheels", []) + ([package["sdist"]] if "sdist" in package else [])
         if not files or not all(each.get("hash", "").startswith("sha256:") for each in files):
             yield Fault(file, f"{name} has a file without a hash; run `uv lock`")
+        for each in files:
+            # uv installs what is at this address, whatever the source says.
+            url = each.get("url", "")
+            if not url.startswith(PYPI_FILES) or _file_of(url) != (name, package["version"]):
+                yield Fault(
+                    file, f"{name} {package['version']} has the file `{url}`; run `uv lock`"
+                )
         yield Pin(file, "PyPI", name, package["version"])
 
 
+def _file_of(url: str) -> tuple[str, str] | None:
+    """The name and the version in the name of a file of PyPI."""
+    parse = parse_wheel_filename if url.endswith(".whl") else parse_sdist_filename
+    try:
+        name, version, *_ = parse(url.rpartition("/")[2])
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
+    return name, str(version)
+
+
 def _package_lock(file: Path) -> Iterator[Pin | Fault]:
-    packages: dict[str, dict[str, Any]] = json.loads(file.read_text())["packages"]
+    lock = json.loads(file.read_text())
+    packages: dict[str, dict[str, Any]] = lock["packages"]
     manifest = json.loads(file.with_name("package.json").read_text())
+    if lock["lockfileVersion"] != 3 or "dependencies" in lock:
+        yield Fault(file, "is not of version 3, which lists each package once; run `npm install`")
     for kind in ("dependencies", "devDependencies", "optionalDependencies"):
         if packages[""].get(kind) != manifest.get(kind):
             yield Fault(file, f"differs from package.json in {kind}; run `npm install`")
@@ -103,9 +145,15 @@ def _package_lock(file: Path) -> Iterator[Pin | Fault]:
         name = place.rpartition("node_modules/")[2]
         if not name:
             continue
+        url = f"{NPM}/{name}/-/{name.rpartition('/')[2]}-{package.get('version')}.tgz"
         # npm omits `resolved` if it is configured to; the package then comes from the registry.
-        if package.get("link") or not package.get("resolved", NPM).startswith(NPM):
-            yield Fault(file, f"{name} comes from elsewhere; take it from {NPM}")
+        # It writes `name` where a package is installed under another one.
+        if (
+            package.get("link")
+            or package.get("resolved", url) != url
+            or package.get("name", name) != name
+        ):
+            yield Fault(file, f"{name} comes from elsewhere; take it from {url}")
             continue
         if not package.get("integrity", "").startswith("sha512-"):
             yield Fault(file, f"{name} has no hash; run `npm install`")
