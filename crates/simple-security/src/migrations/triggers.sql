@@ -35,7 +35,7 @@ WHEN new.id IS NOT old.id OR new.digest IS NOT old.digest OR new.rowid IS NOT ol
     WHERE (id = new.id OR digest = new.digest OR rowid = new.rowid) AND rowid IS NOT old.rowid;
 END;
 
--- What was changed without a trigger is in no log, so the log begins anew: a process that does not
+-- What was changed without a trigger is in no log, so the log starts again: a process that does not
 -- find the row that it has read last drops everything that it has cached.
 DELETE FROM key_changes;
 INSERT INTO key_changes (digest) VALUES (zeroblob(32));

@@ -71,12 +71,12 @@ pub enum StoreError {
         /// What the operating system or SQLite said.
         source: Option<BoxedError>,
     },
-    /// Others than its owner could have changed the file.
+    /// Users other than its owner could have changed the file.
     #[error("{} cannot be trusted: {reason}", path.display())]
     Untrusted {
         /// The database, or a file beside it.
         path: PathBuf,
-        /// Who can change it, and what to do.
+        /// Which users can change it, and what to do.
         reason: String,
     },
     /// The path is a folder.

@@ -104,7 +104,7 @@ pub(super) async fn within<T>(
     })
 }
 
-/// Refreshes for ever: when `hint` comes, at most once in 10 ms, and twice in a lease.
+/// Refreshes until the engine is gone: when `hint` comes, at most once in 10 ms, and twice in a lease.
 pub(super) async fn keep_fresh(refresh: Refresh, hint: &Notify, lease: Duration) {
     loop {
         let (hinted, earliest) = (hint.notified(), sleep(HINTED));

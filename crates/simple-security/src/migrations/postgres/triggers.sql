@@ -18,7 +18,7 @@ ALTER TABLE simple_security.api_keys
     ENABLE ALWAYS TRIGGER log_insert, ENABLE ALWAYS TRIGGER log_update,
     ENABLE ALWAYS TRIGGER log_delete, ENABLE ALWAYS TRIGGER log_truncate;
 
--- What was changed without a trigger is in no log, so the log begins anew: a process that does not
+-- What was changed without a trigger is in no log, so the log starts again: a process that does not
 -- find the row that it has read last drops everything that it has cached.
 DELETE FROM simple_security.key_changes;
 SELECT simple_security.write_log(ARRAY[decode(repeat('00', 32), 'hex')]);

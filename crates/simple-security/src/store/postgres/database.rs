@@ -56,7 +56,7 @@ enum Writes {
 /// in the order of commits. The store's id is read with it, and the end of the change log.
 const LOCK_HEAD: &str = "SELECT s.store_id, h.position
     FROM simple_security.settings AS s, simple_security.change_head AS h FOR UPDATE OF h";
-/// The end of the change log, for the one who holds that lock.
+/// The end of the change log, for the holder of that lock.
 const LOG_END: &str = "SELECT position FROM simple_security.change_head";
 /// Without that lock, for what is in no log.
 const NO_LOCK: &str = "SELECT store_id FROM simple_security.settings";

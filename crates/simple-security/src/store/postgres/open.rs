@@ -63,7 +63,7 @@ pub(super) struct Settings {
 }
 
 /// Looks at the server, and at the store where its tables are those that we know or newer ones.
-/// `None`: tables or triggers are to be made. Nothing is written and nobody is held up.
+/// `None`: tables or triggers are to be made. Nothing is written, and no process has to wait.
 pub(super) async fn look(
     client: &Client,
     errors: &Translator,

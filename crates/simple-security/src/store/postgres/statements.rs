@@ -17,8 +17,7 @@ pub(super) const FIRST: usize = 2;
 /// The first column after those of a record there.
 pub(super) const AFTER_RECORD: usize = FIRST + 6;
 
-/// Adds a key. Returns a row also where a trigger of somebody else suppresses the write: then the log
-/// lacks it.
+/// Adds a key. Returns a row even if another trigger suppresses the write: the log lacks it then.
 pub(super) fn insert(digest: KeyDigest, record: &KeyRecord) -> Query {
     Query::new(
         "WITH added AS (

@@ -17,8 +17,8 @@ pub(super) fn end(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
 }
 
 /// Requires that the triggers have written a row of the log for each key that was changed since its
-/// end was `before`. How many rows SQLite says to have changed is no measure: a trigger of somebody
-/// else may suppress a write (`RAISE(IGNORE)`).
+/// end was `before`. How many rows SQLite says to have changed is no measure: another
+/// trigger may suppress a write (`RAISE(IGNORE)`).
 pub(super) fn require(
     transaction: &Transaction<'_>,
     before: i64,
@@ -62,7 +62,7 @@ pub(super) fn read(
             )?
             .query_row([], row)
             .optional()?;
-        // A log that somebody has emptied has no row until the next change.
+        // A log that was emptied has no row until the next change.
         let mark = newest.map_or(ChangeMark { position: 0, mark: 0 }, |(mark, _)| mark);
         return Ok(Reading { changed: Changed::Anything, mark });
     };

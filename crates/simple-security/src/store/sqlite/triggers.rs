@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::open::migrate;
 
-/// Creates all triggers, and begins the log anew.
+/// Creates all triggers, and starts the log again.
 const TRIGGERS: &str = include_str!("../../migrations/triggers.sql");
 
 /// Creates the triggers, in the caller's transaction.
