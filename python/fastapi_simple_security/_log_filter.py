@@ -58,12 +58,12 @@ def _mask_message(record: logging.LogRecord) -> None:
         return
     try:
         message = record.getMessage()
-    except Exception:  # noqa: BLE001 (the arguments do not fit; logging would print them)
-        message = f"{record.msg} {record.args!r}"
-    else:
-        if mask_keys(message) == message:
+        masked = mask_keys(message)
+        if masked == message:
             return
-    record.msg, record.args = mask_keys(message), ()
+    except Exception:  # noqa: BLE001 (the arguments do not fit; logging would print them)
+        masked = mask_keys(f"{record.msg} {record.args!r}")
+    record.msg, record.args = masked, ()
     # uvicorn's formatter prefers this one, and fills in the arguments.
     record.__dict__.pop("color_message", None)
 

@@ -29,7 +29,7 @@ class NotADependency(type, params.Depends):
 
     _instead: str
 
-    # `type` has none of its own, and those of a dataclass would read the properties below.
+    # Not those of the dataclass, which would read the properties below.
     __eq__ = type.__eq__
     __hash__ = type.__hash__
 

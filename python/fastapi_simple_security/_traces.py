@@ -13,7 +13,7 @@ _logger = logging.getLogger("fastapi_simple_security")
 
 
 def redact_keys_in_traces() -> None:
-    """Adds the names of keys and admin secrets to FastAPI's list, or warns that it has none."""
+    """Adds the names of keys and admin secrets to FastAPI's list; warns if there is none."""
     try:
         from fastapi import telemetry
     except ImportError:

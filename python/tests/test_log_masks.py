@@ -107,7 +107,7 @@ def assert_shows_none(log: str, secrets: set[str]) -> None:
 
 
 def test_every_logger_of_uvicorn_has_the_filter() -> None:
-    """One with a new name would have none: a filter does not see the records of children."""
+    """A logger with a new name would have no filter: filters do not see records of children."""
     [package] = [Path(place) / "uvicorn" for place in site.getsitepackages()]
     sources = "".join(path.read_text() for path in package.rglob("*.py"))
     names = set(re.findall(r"getLogger\(\"([\w.]+)\"\)", sources))

@@ -1,4 +1,4 @@
-"""What looks like protection and is none stops the app, and the error says what to write."""
+"""Code that looks like protection and checks no key stops the app; the error says what to write."""
 
 import asyncio
 import inspect

@@ -37,7 +37,7 @@ def test_the_units_are_well_formed_and_tight(tmp_path: Path) -> None:
     said = systemd_analyze("verify", str(unit), str(shutil.copy(SOCKET, tmp_path)))
     assert UNIT.name not in said, said
     assert SOCKET.name not in said, said
-    # In tenths, of ten: 1.5 is better than nearly all that a distribution ships.
+    # In tenths, of ten: 1.5 is better than nearly every unit that a distribution ships.
     systemd_analyze("security", "--offline=true", "--threshold=15", str(UNIT))
 
 
