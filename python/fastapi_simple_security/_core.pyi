@@ -1,13 +1,15 @@
 """The engine, written in Rust. Importing it opens nothing and starts no thread."""
 
 from collections.abc import Callable, MutableMapping
-from typing import Any, TypeAlias, TypeVar, final
+from typing import Any, final
 
 from fastapi_simple_security._api_key import ApiKey
 
 __all__ = [
     "CURSOR_PATTERN",
+    "Change",
     "Engine",
+    "KeyDetails",
     "Keys",
     "Question",
     "Refusal",
@@ -20,6 +22,7 @@ __all__ = [
     "hide_docs",
     "main",
     "parameters",
+    "parse_timestamp",
     "settings",
 ]
 
@@ -27,17 +30,6 @@ __version__: str
 
 #: The regular expression of a cursor, as JSON Schema has it.
 CURSOR_PATTERN: str
-
-#: Id, name, state, created, expires (or never), revoked, total, last used. Times in Unix seconds.
-_Details: TypeAlias = tuple[str, str, str, int, int | None, int | None, int, int | None]
-
-_Outcome = TypeVar("_Outcome")
-
-#: What was done, from when on it holds everywhere, and in how many seconds that is.
-_Changed: TypeAlias = tuple[_Outcome, str, float]
-
-#: Id, name, created, expires, never expires, revoked, total, last used. Times in Unix seconds.
-_LogRow: TypeAlias = tuple[str, str, int, int, bool, int | None, int, int | None]
 
 @final
 class Engine:
@@ -76,8 +68,8 @@ class Keys:
         expires_at: int | None = None,
         never_expires: bool = False,
         key: str | None = None,
-    ) -> _Changed[tuple[_Details, str | None]]: ...
-    def find(self, key_id: str) -> _Details: ...
+    ) -> Change: ...
+    def find(self, key_id: str) -> KeyDetails: ...
     def page(
         self,
         limit: int,
@@ -85,23 +77,72 @@ class Keys:
         cursor: str | None = None,
         state: str | None = None,
         name: str | None = None,
-    ) -> tuple[list[_Details], str | None]: ...
+    ) -> tuple[list[KeyDetails], str | None]: ...
     def edit(
         self,
         key_id: str,
         *,
         name: str | None = None,
         expires_at: int | None = None,
-        never_expires: bool | None = None,
-    ) -> _Changed[_Details]: ...
-    def revoke(self, key_id: str) -> _Changed[_Details]: ...
+        never_expires: bool = False,
+    ) -> Change: ...
+    def revoke(self, key_id: str) -> Change: ...
     def renew(
-        self, key_id: str, *, expires_at: int | None = None, never_expires: bool | None = None
-    ) -> _Changed[_Details]: ...
-    def delete(self, key_id: str) -> _Changed[None]: ...
-    def revoke_named(self, key: str) -> _Changed[str]: ...
-    def renew_named(self, key: str, expires_at: int | None) -> _Changed[tuple[int, bool, str]]: ...
-    def logs(self) -> list[_LogRow]: ...
+        self, key_id: str, *, expires_at: int | None = None, never_expires: bool = False
+    ) -> Change: ...
+    def delete(self, key_id: str) -> Change: ...
+    def revoke_named(self, key: str) -> Change: ...
+    def renew_named(self, key: str, expires_at: int | None) -> Change: ...
+    def logs(self) -> list[KeyDetails]: ...
+
+#: What is known of a key. Times are in Unix seconds.
+@final
+class KeyDetails:
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def created_at(self) -> int: ...
+    #: `None`: it never expires.
+    @property
+    def expires_at(self) -> int | None: ...
+    #: The date that the routes of 1.x show, for a key that never expires too.
+    @property
+    def expiration_date(self) -> int: ...
+    @property
+    def revoked_at(self) -> int | None: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def last_used_at(self) -> int | None: ...
+
+#: A change that is committed.
+@final
+class Change:
+    #: The id of the key.
+    @property
+    def id(self) -> str: ...
+    #: The key as it is now; `None` where it was deleted, or is not asked for.
+    @property
+    def key(self) -> KeyDetails | None: ...
+    #: The key in plain text, where it was issued.
+    @property
+    def plain_key(self) -> str | None: ...
+    #: The date that the routes of 1.x show, where the key was renewed.
+    @property
+    def expiration_date(self) -> int | None: ...
+    #: Whether it was revoked before, where it was renewed.
+    @property
+    def was_revoked(self) -> bool: ...
+    #: The instant from which the change holds everywhere, in RFC 3339.
+    @property
+    def effective_by(self) -> str: ...
+    #: How many seconds that is from now.
+    @property
+    def remaining(self) -> float: ...
 
 @final
 class VerifiedKey:
@@ -134,6 +175,7 @@ class Seldom:
 def hide_docs() -> bool: ...
 def main(arguments: list[str]) -> int: ...
 def parameters() -> list[tuple[str, str, str]]: ...
+def parse_timestamp(text: str) -> int: ...
 def settings() -> list[tuple[str | None, str | None, str | None, str, str, str]]: ...
 def before_fork() -> None: ...
 def after_fork_in_parent() -> None: ...

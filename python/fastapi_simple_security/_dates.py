@@ -1,4 +1,4 @@
-"""Dates of expiry, as people write them and as the answers show them."""
+"""Dates of expiry, as the routes of 1.x read and show them."""
 
 import re
 from datetime import date, datetime, time, timedelta, timezone
@@ -13,13 +13,6 @@ _ISO_8601 = re.compile(
     r"(?:." + _TIME.format(11) + r"(?:(Z)|([+-])" + _TIME.format(18) + r")?)?",
     re.ASCII | re.DOTALL,
 )
-
-
-# `Z` and `T` may be small letters (RFC 3339, section 5.6). A leap second is none that we keep.
-_RFC_3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d(?:\.\d+)?)([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-NO_DATE_TIME = "a date is a text in RFC 3339, such as 2030-01-31T12:00:00Z"
 
 
 def parse_expiration_date(text: str) -> int:
@@ -42,28 +35,6 @@ def parse_expiration_date(text: str) -> int:
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{_UNREADABLE} ({error})") from error
     return (moment - _EPOCH) // timedelta(seconds=1)
-
-
-def parse_date_time(text: str) -> int:
-    """Reads a date and time as the resource API has them.
-
-    Args:
-        text: in RFC 3339, section 5.6, such as `2030-01-31T12:00:00Z` or
-            `2030-01-31T12:00:00.5+02:00`.
-
-    Returns:
-        Unix seconds; what is less than a second is cut off.
-
-    Raises:
-        ValueError: it is none, or one before the year 1 or after 9999.
-    """
-    found = _RFC_3339.fullmatch(text)
-    if found is None:
-        raise ValueError(NO_DATE_TIME)
-    try:
-        return parse_expiration_date(f"{found[1]}T{found[2]}{found[3].upper()}")
-    except ValueError as error:
-        raise ValueError(NO_DATE_TIME) from error
 
 
 def show(seconds: int) -> str:

@@ -88,12 +88,10 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
         ] = False,
     ) -> str:
         """Makes a key and returns it. It is shown this once, and cannot be read back."""
-        (_, key), _ = await _changes.make(
-            "issued",
-            lambda: _ask(lambda: keys.issue(name or "", never_expires=never_expires)),
-            lambda issued: issued[0][0],
+        issued = await _changes.make(
+            "issued", lambda: _ask(lambda: keys.issue(name or "", never_expires=never_expires))
         )
-        return str(key)
+        return str(issued.plain_key)
 
     @router.get("/revoke", responses=unknown)
     async def revoke_api_key(
@@ -102,9 +100,7 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
         ],
     ) -> None:
         """Revokes a key. No request that begins after the answer is let in with it."""
-        await _changes.make(
-            "revoked", lambda: _ask(lambda: keys.revoke_named(api_key)), lambda key_id: key_id
-        )
+        await _changes.make("revoked", lambda: _ask(lambda: keys.revoke_named(api_key)))
 
     @router.get("/renew", responses=unknown)
     async def renew_api_key(
@@ -123,19 +119,18 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
     ) -> str:
         """Gives a key a new expiration date, and takes it back into use if it was revoked."""
         expires_at = _dates.parse_expiration_date(expiration_date) if expiration_date else None
-        (expires_at, was_revoked, _), _ = await _changes.make(
-            "renewed",
-            lambda: _ask(lambda: keys.renew_named(api_key, expires_at)),
-            lambda renewed: renewed[2],
+        renewed = await _changes.make(
+            "renewed", lambda: _ask(lambda: keys.renew_named(api_key, expires_at))
         )
-        reactivated = "This API key was revoked and has been reactivated. " if was_revoked else ""
-        date = _dates.show(expires_at)
+        reactivated = "This API key was revoked and has been reactivated. "
+        reactivated = reactivated if renewed.was_revoked else ""
+        date = _dates.show(renewed.expiration_date or 0)
         return f"{reactivated}The new expiration date for the API key is {date}"
 
     @router.get("/logs")
     def get_api_key_usage_logs() -> UsageLogs:
         """Returns all keys, by their ids, and how they were used."""
-        return UsageLogs(logs=[_usage_log(row) for row in _ask(keys.logs)])
+        return UsageLogs(logs=[_usage_log(key) for key in _ask(keys.logs)])
 
     return router
 
@@ -171,14 +166,13 @@ def _check_date(text: str | None) -> str | None:
     return text
 
 
-def _usage_log(row: "_core._LogRow") -> UsageLog:
-    key_id, name, _, expires_at, never_expires, revoked_at, total, last_used_at = row
+def _usage_log(key: _core.KeyDetails) -> UsageLog:
     return UsageLog(
-        api_key=key_id,
-        name=name or None,
-        is_active=revoked_at is None,
-        never_expire=never_expires,
-        expiration_date=_dates.show(expires_at),
-        latest_query_date=None if last_used_at is None else _dates.show(last_used_at),
-        total_queries=total,
+        api_key=key.id,
+        name=key.name or None,
+        is_active=key.revoked_at is None,
+        never_expire=key.expires_at is None,
+        expiration_date=_dates.show(key.expiration_date),
+        latest_query_date=None if key.last_used_at is None else _dates.show(key.last_used_at),
+        total_queries=key.total,
     )

@@ -28,6 +28,7 @@ from fastapi_simple_security._resource_models import (
     KeyRenewal,
     KeyState,
     NewKey,
+    changed,
     details,
 )
 
@@ -91,16 +92,15 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
         Every process accepts it from `effective_by` on.
         """
         new = new or NewKey()
-        (row, plain), effective_by = await _change(
+        issued = await _change(
             "issued" if new.key is None else "imported",
             "body",
             lambda: keys.issue(new.name, key=new.key, **new.expiry()),
             wait,
-            lambda issued: issued[0][0],
         )
         # Relative to `.../keys`, wherever an app has put that.
-        response.headers["Location"] = f"keys/{row[0]}"
-        return IssuedKey(**details(row), effective_by=effective_by, key=plain)
+        response.headers["Location"] = f"keys/{issued.id}"
+        return IssuedKey(**changed(issued), key=issued.plain_key)
 
     @router.get("/keys")
     def list_keys(
@@ -120,8 +120,10 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
         Who follows `next` to the end meets every key that is there all the time, and none twice,
         whatever is added and deleted meanwhile.
         """
-        rows, after = _ask("query", lambda: keys.page(limit, cursor=cursor, state=state, name=name))
-        return KeyPage(keys=[KeyDetails(**details(row)) for row in rows], next=after)
+        found, after = _ask(
+            "query", lambda: keys.page(limit, cursor=cursor, state=state, name=name)
+        )
+        return KeyPage(keys=[KeyDetails(**details(key)) for key in found], next=after)
 
     @router.get("/keys/{id}", responses=unknown)
     def show_key(key_id: _Id) -> KeyDetails:
@@ -132,16 +134,16 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
     async def edit_key(key_id: _Id, edit: KeyEdit, wait: _Wait = False) -> ChangedKey:
         """Changes the name of a key, or when it expires. A revoked key stays revoked."""
         name = edit.name if "name" in edit.model_fields_set else None
-        row, effective_by = await _change(
+        edited = await _change(
             "edited", "body", lambda: keys.edit(key_id, name=name, **edit.expiry()), wait
         )
-        return ChangedKey(**details(row), effective_by=effective_by)
+        return ChangedKey(**changed(edited))
 
     @router.post("/keys/{id}/revoke", responses=unknown)
     async def revoke_key(key_id: _Id, wait: _Wait = False) -> ChangedKey:
         """Revokes a key. No request that begins after `effective_by` is let in with it."""
-        row, effective_by = await _change("revoked", "path", lambda: keys.revoke(key_id), wait)
-        return ChangedKey(**details(row), effective_by=effective_by)
+        revoked = await _change("revoked", "path", lambda: keys.revoke(key_id), wait)
+        return ChangedKey(**changed(revoked))
 
     @router.post("/keys/{id}/renew", responses=unknown)
     async def renew_key(
@@ -151,10 +153,10 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
     ) -> ChangedKey:
         """Gives a key a new date of expiry, and takes it back into use if it was revoked."""
         renewal = renewal or KeyRenewal()
-        row, effective_by = await _change(
+        renewed = await _change(
             "renewed", "body", lambda: keys.renew(key_id, **renewal.expiry()), wait
         )
-        return ChangedKey(**details(row), effective_by=effective_by)
+        return ChangedKey(**changed(renewed))
 
     @router.delete("/keys/{id}", responses=unknown)
     async def delete_key(key_id: _Id, wait: _Wait = False) -> DeletedKey:
@@ -162,10 +164,8 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
 
         No request that begins after `effective_by` is let in with it.
         """
-        _, effective_by = await _change(
-            "deleted", "path", lambda: keys.delete(key_id), wait, lambda _: key_id
-        )
-        return DeletedKey(id=key_id, effective_by=effective_by)
+        deleted = await _change("deleted", "path", lambda: keys.delete(key_id), wait)
+        return DeletedKey(id=deleted.id, effective_by=deleted.effective_by)
 
     return router
 
@@ -177,14 +177,10 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 async def _change(
-    verb: str,
-    location: str,
-    change: "Callable[[], _core._Changed[Answer]]",
-    wait: bool,
-    identity: Callable[[Any], str] = lambda row: row[0],
-) -> tuple[Answer, str]:
-    """Makes a change, as `_ask` asks; the outcome and `effective_by`."""
-    return await _changes.make(verb, lambda: _ask(location, change), identity, wait=wait)
+    verb: str, location: str, change: Callable[[], _core.Change], wait: bool
+) -> _core.Change:
+    """Makes a change, as `_ask` asks."""
+    return await _changes.make(verb, lambda: _ask(location, change), wait=wait)
 
 
 def _ask(location: str, question: Callable[[], Answer]) -> Answer:

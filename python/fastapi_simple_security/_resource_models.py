@@ -1,6 +1,6 @@
 """What the resource API reads and answers. `docs/openapi.json` describes it for all faces."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -16,9 +16,8 @@ DateTime = Annotated[str, WithJsonSchema(_DATE_TIME)]
 
 
 def _read(value: object) -> int:
-    if not isinstance(value, str):
-        raise ValueError(_dates.NO_DATE_TIME)  # noqa: TRY004 (pydantic asks for this one)
-    return _dates.parse_date_time(value)
+    # A value of another type is reported as a text of another form is.
+    return _core.parse_timestamp(value if isinstance(value, str) else "")
 
 
 # As it is read from requests: text outside, Unix seconds inside.
@@ -58,7 +57,7 @@ class _Request(BaseModel):
             return {}
         if self.expires_at is None:
             return {"never_expires": True}
-        return {"expires_at": self.expires_at, "never_expires": False}
+        return {"expires_at": self.expires_at}
 
 
 class NewKey(_Request):
@@ -151,18 +150,24 @@ class KeyPage(BaseModel):
     )
 
 
-def details(row: "_core._Details") -> dict[str, Any]:
+def details(key: _core.KeyDetails) -> dict[str, Any]:
     """The members of `KeyDetails`."""
-    key_id, name, state, created_at, expires_at, revoked_at, total, last_used_at = row
     return {
-        "id": key_id,
-        "name": name,
-        "state": state,
-        "created_at": _show(created_at),
-        "expires_at": _show(expires_at),
-        "revoked_at": _show(revoked_at),
-        "usage": {"total": total, "last_used_at": _show(last_used_at)},
+        "id": key.id,
+        "name": key.name,
+        "state": key.state,
+        "created_at": _show(key.created_at),
+        "expires_at": _show(key.expires_at),
+        "revoked_at": _show(key.revoked_at),
+        "usage": {"total": key.total, "last_used_at": _show(key.last_used_at)},
     }
+
+
+def changed(change: _core.Change) -> dict[str, Any]:
+    """The members of `ChangedKey`."""
+    # Only the change of a key that is gone has none.
+    key = cast(_core.KeyDetails, change.key)
+    return {**details(key), "effective_by": change.effective_by}
 
 
 def _show(seconds: int | None) -> str | None:

@@ -2,14 +2,14 @@
 
 use pyo3::prelude::*;
 use simple_security::{
-    ApiKeys, Committed, Cursor, KeyDetails, KeyEdit, KeyError, KeyFilter, KeyId, KeyName,
-    KeyRecord, KeyState, NewKey, PageRequest, Timestamp, Usage, dates,
+    ApiKeys, Committed, Cursor, Expiry, KeyEdit, KeyError, KeyFilter, KeyId, KeyName, KeyRecord,
+    KeyState, NewKey, PageRequest, Renewal, Timestamp, Usage,
 };
 
 use crate::engine::Engine;
 use crate::errors::invalid;
 
-/// The keys of one engine. All that is asked here may take long: the GIL is let go meanwhile.
+/// The keys of one engine. All that is asked here may take long: the GIL is released meanwhile.
 ///
 /// What changes keys returns when the change is committed. Where others may not know of it yet, the
 /// caller waits: a thread of its pool is too dear for that.
@@ -18,14 +18,48 @@ pub struct Keys {
     engine: Py<Engine>,
 }
 
-/// A key as it is shown: id, name, state, created, expires (or never), revoked, total, last used.
-type Details = (String, String, &'static str, i64, Option<i64>, Option<i64>, u64, Option<i64>);
+/// What is known of a key. Times are in Unix seconds.
+#[pyclass(frozen, get_all, module = "fastapi_simple_security._core")]
+pub struct KeyDetails {
+    id: String,
+    name: String,
+    state: &'static str,
+    created_at: i64,
+    /// `None`: it never expires.
+    expires_at: Option<i64>,
+    /// The date that the routes of 1.x show, for a key that never expires too.
+    expiration_date: i64,
+    revoked_at: Option<i64>,
+    total: u64,
+    last_used_at: Option<i64>,
+}
 
-/// A change: what was done, from when on it holds everywhere, and in how many seconds that is.
-type Changed<T> = (T, String, f64);
+/// A change that is committed.
+#[pyclass(frozen, get_all, module = "fastapi_simple_security._core")]
+pub struct Change {
+    /// The id of the key.
+    id: String,
+    /// The key as it is now; `None` where it was deleted, or is not asked for.
+    key: Option<Py<KeyDetails>>,
+    /// The key in plain text, where it was issued.
+    plain_key: Option<String>,
+    /// The date that the routes of 1.x show, where the key was renewed.
+    expiration_date: Option<i64>,
+    /// Whether it was revoked before, where it was renewed.
+    was_revoked: bool,
+    /// The instant from which the change holds everywhere, in RFC 3339.
+    effective_by: String,
+    /// How many seconds that is from now.
+    remaining: f64,
+}
 
-/// One row of `logs`: id, name, created, expires, never expires, revoked, total, last used.
-type LogRow = (String, String, i64, i64, bool, Option<i64>, u64, Option<i64>);
+/// What a verb returns of a key, before it becomes objects of Python.
+struct Changed {
+    id: KeyId,
+    key: Option<simple_security::KeyDetails>,
+    plain_key: Option<String>,
+    renewed: Option<(Timestamp, bool)>,
+}
 
 #[pymethods]
 impl Keys {
@@ -34,8 +68,7 @@ impl Keys {
         Self { engine }
     }
 
-    /// Makes a key, or takes in the caller's own. Gives back what is known of it, and the key in
-    /// plain text where it was made here. `expires_at` is in Unix seconds.
+    /// Issues a key, or imports the caller's own. `expires_at` is in Unix seconds.
     #[pyo3(signature = (name, *, expires_at=None, never_expires=false, key=None))]
     fn issue(
         &self,
@@ -44,28 +77,35 @@ impl Keys {
         expires_at: Option<i64>,
         never_expires: bool,
         key: Option<&str>,
-    ) -> PyResult<Changed<(Details, Option<String>)>> {
-        let name = read_name(name)?;
-        let expires_at = expires_at.map(Timestamp::from_seconds);
-        let new = NewKey { name, expires_at, never_expires };
+    ) -> PyResult<Change> {
+        let expiry = read_expiry(expires_at, never_expires);
+        let new = NewKey::named(read_name(name)?).with_expiry(expiry);
+        let of_new = |record: KeyRecord, plain_key: Option<String>| Changed {
+            id: record.id,
+            key: Some(simple_security::KeyDetails::of_new(record)),
+            plain_key,
+            renewed: None,
+        };
         self.change(py, |keys| {
             pollster::block_on(async {
                 Ok(match key {
                     Some(key) => {
                         let imported = keys.without_waiting().import(key, new).await?;
-                        imported.map(|record| (new_details(record), None))
+                        imported.map(|record| of_new(record, None))
                     }
-                    None => keys.without_waiting().issue(new).await?.map(|issued| {
-                        (new_details(issued.record), Some(issued.key.expose().to_owned()))
-                    }),
+                    None => {
+                        keys.without_waiting().issue(new).await?.map(|issued| {
+                            of_new(issued.record, Some(issued.key.expose().to_owned()))
+                        })
+                    }
                 })
             })
         })
     }
 
     /// The key with this id.
-    fn find(&self, py: Python<'_>, key_id: &str) -> PyResult<Details> {
-        self.ask(py, |keys| pollster::block_on(keys.find(read_id(key_id)?)).map(details))
+    fn find(&self, py: Python<'_>, key_id: &str) -> PyResult<KeyDetails> {
+        self.ask(py, |keys| pollster::block_on(keys.find(read_id(key_id)?)).map(Into::into))
     }
 
     /// Some keys, the newest first, and the cursor of the next page, if there is one.
@@ -77,34 +117,34 @@ impl Keys {
         cursor: Option<&str>,
         state: Option<&str>,
         name: Option<String>,
-    ) -> PyResult<(Vec<Details>, Option<String>)> {
+    ) -> PyResult<(Vec<KeyDetails>, Option<String>)> {
         let after = cursor.map(str::parse::<Cursor>).transpose();
         let state = state.map(str::parse::<KeyState>).transpose();
-        let request = PageRequest {
-            after: after.map_err(|error| invalid("cursor", &error))?,
-            filter: KeyFilter { state: state.map_err(|error| invalid("state", &error))?, name },
-            limit,
-        };
+        let filter = KeyFilter::new(state.map_err(|error| invalid("state", &error))?, name);
+        let request = PageRequest::default()
+            .with_filter(filter)
+            .after(after.map_err(|error| invalid("cursor", &error))?)
+            .with_limit(limit);
         self.ask(py, |keys| {
             let page = pollster::block_on(keys.page(request))?;
             let next = page.next.map(|next| next.to_string());
-            Ok((page.keys.into_iter().map(details).collect(), next))
+            Ok((page.keys.into_iter().map(Into::into).collect(), next))
         })
     }
 
     /// Changes what is given of the key with this id. `expires_at` is in Unix seconds.
-    #[pyo3(signature = (key_id, *, name=None, expires_at=None, never_expires=None))]
+    #[pyo3(signature = (key_id, *, name=None, expires_at=None, never_expires=false))]
     fn edit(
         &self,
         py: Python<'_>,
         key_id: &str,
         name: Option<&str>,
         expires_at: Option<i64>,
-        never_expires: Option<bool>,
-    ) -> PyResult<Changed<Details>> {
-        let name = name.map(read_name).transpose()?;
-        let expires_at = expires_at.map(Timestamp::from_seconds);
-        let edit = KeyEdit { name, expires_at, never_expires };
+        never_expires: bool,
+    ) -> PyResult<Change> {
+        let edit = KeyEdit::default()
+            .with_name(name.map(read_name).transpose()?)
+            .with_expiry(read_expiry(expires_at, never_expires));
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
@@ -115,7 +155,7 @@ impl Keys {
     }
 
     /// Revokes the key with this id.
-    fn revoke(&self, py: Python<'_>, key_id: &str) -> PyResult<Changed<Details>> {
+    fn revoke(&self, py: Python<'_>, key_id: &str) -> PyResult<Change> {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
@@ -126,67 +166,71 @@ impl Keys {
     }
 
     /// Renews the key with this id: until `expires_at`, in Unix seconds.
-    #[pyo3(signature = (key_id, *, expires_at=None, never_expires=None))]
+    #[pyo3(signature = (key_id, *, expires_at=None, never_expires=false))]
     fn renew(
         &self,
         py: Python<'_>,
         key_id: &str,
         expires_at: Option<i64>,
-        never_expires: Option<bool>,
-    ) -> PyResult<Changed<Details>> {
-        let expires_at = expires_at.map(Timestamp::from_seconds);
+        never_expires: bool,
+    ) -> PyResult<Change> {
+        let renewal = read_expiry(expires_at, never_expires).into();
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
-                let renewed = keys.without_waiting().renew(id, expires_at, never_expires).await?;
+                let renewed = keys.without_waiting().renew(id, renewal).await?;
                 Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
             })
         })
     }
 
     /// Removes the key with this id.
-    fn delete(&self, py: Python<'_>, key_id: &str) -> PyResult<Changed<()>> {
-        self.change(py, |keys| {
-            pollster::block_on(async { keys.without_waiting().delete(read_id(key_id)?).await })
-        })
-    }
-
-    /// Revokes the key with this id, or this whole key. Returns its id.
-    fn revoke_named(&self, py: Python<'_>, key: &str) -> PyResult<Changed<String>> {
+    fn delete(&self, py: Python<'_>, key_id: &str) -> PyResult<Change> {
         self.change(py, |keys| {
             pollster::block_on(async {
-                let id = keys.identify(key).await?;
-                Ok(keys.without_waiting().revoke(id).await?.map(|record| record.id.to_string()))
+                let id = read_id(key_id)?;
+                Ok(keys.without_waiting().delete(id).await?.map(|()| Changed::of(id)))
             })
         })
     }
 
-    /// Renews the key with this id, or this whole key: until `expires_at`, in Unix seconds.
-    /// Returns the new date, whether the key was revoked, and its id.
-    fn renew_named(
-        &self,
-        py: Python<'_>,
-        key: &str,
-        expires_at: Option<i64>,
-    ) -> PyResult<Changed<(i64, bool, String)>> {
+    /// Revokes the key with this id, or this whole key.
+    fn revoke_named(&self, py: Python<'_>, key: &str) -> PyResult<Change> {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
-                let expires_at = expires_at.map(Timestamp::from_seconds);
-                let renewed = keys.without_waiting().renew(id, expires_at, None).await?;
-                Ok(renewed.map(|it| {
-                    let record = it.record;
-                    (record.expires_at.seconds(), it.was_revoked, record.id.to_string())
+                Ok(keys.without_waiting().revoke(id).await?.map(|record| Changed::of(record.id)))
+            })
+        })
+    }
+
+    /// Renews the key with this id, or this whole key: until `expires_at`, in Unix seconds. A key that
+    /// never expires stays so, as in 1.x.
+    fn renew_named(&self, py: Python<'_>, key: &str, expires_at: Option<i64>) -> PyResult<Change> {
+        let date = expires_at.map(Timestamp::from_seconds);
+        let renewal = date.map_or(Renewal::DefaultLifetime, Renewal::Date);
+        self.change(py, |keys| {
+            pollster::block_on(async {
+                let id = keys.identify(key).await?;
+                let renewed = keys.without_waiting().renew(id, renewal).await?;
+                Ok(renewed.map(|it| Changed {
+                    renewed: Some((it.record.expires_at, it.was_revoked)),
+                    ..Changed::of(it.record.id)
                 }))
             })
         })
     }
 
     /// All keys with their usage, last used first.
-    fn logs(&self, py: Python<'_>) -> PyResult<Vec<LogRow>> {
+    fn logs(&self, py: Python<'_>) -> PyResult<Vec<KeyDetails>> {
         self.ask(py, |keys| {
             let rows = pollster::block_on(keys.list())?;
-            Ok(rows.into_iter().map(log_row).collect())
+            let details = |(record, usage): (KeyRecord, Usage)| {
+                // The routes of 1.x show no state.
+                let state = record.state(Timestamp::MIN);
+                simple_security::KeyDetails::new(record, state, usage).into()
+            };
+            Ok(rows.into_iter().map(details).collect())
         })
     }
 }
@@ -200,27 +244,60 @@ impl Keys {
         self.engine.get().with(py, ask)
     }
 
-    fn change<T: Send>(
+    fn change(
         &self,
         py: Python<'_>,
-        change: impl FnOnce(&ApiKeys) -> Result<Committed<T>, KeyError> + Send,
-    ) -> PyResult<Changed<T>> {
-        self.ask(py, |keys| {
+        change: impl FnOnce(&ApiKeys) -> Result<Committed<Changed>, KeyError> + Send,
+    ) -> PyResult<Change> {
+        let (changed, effective_by, remaining) = self.ask(py, |keys| {
             let committed = change(keys)?;
-            let effective_by = dates::show_moment(committed.effective_by);
-            let left = keys.time_left(&committed).as_secs_f64();
-            Ok((committed.outcome, effective_by, left))
+            let effective_by = committed.effective_by.to_string();
+            let remaining = keys.time_left(&committed).as_secs_f64();
+            Ok((committed.outcome, effective_by, remaining))
+        })?;
+        let Changed { id, key, plain_key, renewed } = changed;
+        Ok(Change {
+            id: id.to_string(),
+            key: key.map(|key| Py::new(py, KeyDetails::from(key))).transpose()?,
+            plain_key,
+            expiration_date: renewed.map(|(date, _)| date.seconds()),
+            was_revoked: renewed.is_some_and(|(_, was_revoked)| was_revoked),
+            effective_by,
+            remaining,
         })
     }
 }
 
-/// The key as it is after a change.
-async fn shown(keys: &ApiKeys, changed: Committed<KeyRecord>) -> Committed<Details> {
-    let shown = details(keys.details_after(changed.outcome.clone()).await);
-    changed.map(|_| shown)
+impl Changed {
+    fn of(id: KeyId) -> Self {
+        Self { id, key: None, plain_key: None, renewed: None }
+    }
 }
 
-/// A text that is no id is the id of no key.
+impl From<simple_security::KeyDetails> for KeyDetails {
+    fn from(key: simple_security::KeyDetails) -> Self {
+        let simple_security::KeyDetails { record, state, usage, .. } = key;
+        Self {
+            id: record.id.to_string(),
+            name: record.name.as_str().to_owned(),
+            state: state.as_str(),
+            created_at: record.created_at.seconds(),
+            expires_at: record.expiry().date().map(Timestamp::seconds),
+            expiration_date: record.expires_at.seconds(),
+            revoked_at: record.revoked_at.map(Timestamp::seconds),
+            total: usage.total,
+            last_used_at: usage.last_used_at.map(Timestamp::seconds),
+        }
+    }
+}
+
+/// The key as it is after a change.
+async fn shown(keys: &ApiKeys, changed: Committed<KeyRecord>) -> Committed<Changed> {
+    let details = keys.details_after(changed.outcome.clone()).await;
+    changed.map(|record| Changed { key: Some(details), ..Changed::of(record.id) })
+}
+
+/// A text that has not the form of an id is the id of no key.
 fn read_id(text: &str) -> Result<KeyId, KeyError> {
     text.parse().map_err(|_| KeyError::NotFound)
 }
@@ -229,35 +306,8 @@ fn read_name(name: &str) -> PyResult<KeyName> {
     KeyName::new(name).map_err(|error| invalid("name", &error))
 }
 
-fn details(key: KeyDetails) -> Details {
-    let KeyDetails { record, state, usage } = key;
-    (
-        record.id.to_string(),
-        record.name.as_str().to_owned(),
-        state.as_str(),
-        record.created_at.seconds(),
-        record.expiry().map(Timestamp::seconds),
-        record.revoked_at.map(Timestamp::seconds),
-        usage.total,
-        usage.last_used_at.map(Timestamp::seconds),
-    )
-}
-
-/// A key that was just made. It is not looked up: if that failed, the plain key would be lost.
-fn new_details(record: KeyRecord) -> Details {
-    let state = record.state(record.created_at);
-    details(KeyDetails { record, state, usage: Usage::default() })
-}
-
-fn log_row((record, usage): (KeyRecord, Usage)) -> LogRow {
-    (
-        record.id.to_string(),
-        record.name.as_str().to_owned(),
-        record.created_at.seconds(),
-        record.expires_at.seconds(),
-        record.never_expires,
-        record.revoked_at.map(Timestamp::seconds),
-        usage.total,
-        usage.last_used_at.map(Timestamp::seconds),
-    )
+/// `None`: neither was given.
+fn read_expiry(expires_at: Option<i64>, never_expires: bool) -> Option<Expiry> {
+    let date = || expires_at.map(|date| Expiry::At(Timestamp::from_seconds(date)));
+    if never_expires { Some(Expiry::Never) } else { date() }
 }

@@ -4,7 +4,9 @@
 
 use std::ffi::OsString;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use simple_security::Timestamp;
 use simple_security::config::{Face, PARAMETERS, Parameter, SETTINGS, Setting};
 use simple_security_server::{Program, run};
 
@@ -24,13 +26,13 @@ mod _core {
     #[pymodule_export]
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
     #[pymodule_export]
-    use super::keys::Keys;
+    use super::keys::{Change, KeyDetails, Keys};
     #[pymodule_export]
     use super::seldom::Seldom;
     #[pymodule_export]
     use super::verdict::{Question, Refusal, VerifiedKey};
     #[pymodule_export]
-    use super::{hide_docs, main, parameters, settings};
+    use super::{hide_docs, main, parameters, parse_timestamp, settings};
 
     use pyo3::prelude::*;
 
@@ -67,6 +69,13 @@ type SettingRow = (
     &'static str,
     &'static str,
 );
+
+/// Reads a date and time in RFC 3339; in Unix seconds.
+#[pyfunction]
+fn parse_timestamp(text: &str) -> PyResult<i64> {
+    let read = text.parse::<Timestamp>();
+    read.map(Timestamp::seconds).map_err(|error| PyValueError::new_err(error.to_string()))
+}
 
 /// All settings.
 #[pyfunction]

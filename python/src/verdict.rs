@@ -73,7 +73,7 @@ impl VerifiedKey {
     /// From when on it is refused, in Unix seconds; `None` when it never expires.
     #[getter]
     fn expires_at(&self) -> Option<i64> {
-        self.0.record().expiry().map(Timestamp::seconds)
+        self.0.record().expiry().date().map(Timestamp::seconds)
     }
 
     fn __repr__(&self) -> String {

@@ -1,6 +1,7 @@
 """Waiting until a change holds everywhere, as if the store were for many machines."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -26,9 +27,11 @@ class FarKeys:
 
     def _late(self, verb: Callable[..., Any]) -> Callable[..., Any]:
         def change(*args: Any, **more: Any) -> Any:
-            outcome, effective_by, left = verb(*args, **more)
-            assert left == 0, "SQLite waits by itself"
-            return outcome, effective_by, LEFT
+            made = verb(*args, **more)
+            assert made.remaining == 0, "SQLite waits by itself"
+            names = [name for name in dir(made) if not name.startswith("_")]
+            members = {name: getattr(made, name) for name in names}
+            return SimpleNamespace(**{**members, "remaining": LEFT})
 
         return change
 
@@ -83,9 +86,9 @@ def test_it_waits_on_every_event_loop(backend: str) -> None:
     if backend == "trio":
         pytest.importorskip("trio")
 
-    async def make() -> Any:
-        return await _changes.make(
-            "issued", lambda: ("id", "moment", 0.01), lambda outcome: outcome
-        )
+    change: Any = SimpleNamespace(id="id", remaining=0.01)
 
-    assert anyio.run(make, backend=backend) == ("id", "moment")
+    async def make() -> Any:
+        return await _changes.make("issued", lambda: change)
+
+    assert anyio.run(make, backend=backend) is change

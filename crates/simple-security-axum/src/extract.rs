@@ -44,7 +44,7 @@ impl ApiKey {
 
     /// From when on it is refused; `None` when it never expires.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        self.record().expiry()
+        self.record().expiry().date()
     }
 
     /// All that is known of the key, as it was when the request came.

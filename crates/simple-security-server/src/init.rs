@@ -36,7 +36,7 @@ impl Init {
         let settings = Settings::load_for(program.face(), &arguments)?;
         let failed = |error| refused(program, &flag_of(&settings.location_setting), &error);
         let (store, new) = make(&settings.location).map_err(failed)?;
-        let one = PageRequest { limit: 1, ..PageRequest::default() };
+        let one = PageRequest::default().with_limit(1);
         let keys = wait(store.page(&one, SystemClock.now())).map_err(failed)?;
         let place = &settings.location;
         let there = match (new, keys.is_empty()) {

@@ -13,7 +13,10 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::random::{self, BASE62};
-use crate::record::KeyId;
+
+mod id;
+
+pub use id::{InvalidKeyId, KeyId};
 
 /// The longest key that is looked up, in bytes. Longer ones are refused unread.
 pub const MAX_KEY_LENGTH: usize = 255;

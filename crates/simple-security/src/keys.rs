@@ -24,7 +24,7 @@ mod moving;
 mod showing;
 
 pub use changes::{Changes, Committed, IssuedKey, RenewedKey};
-pub use moving::{UsedKey, UsedKeyText};
+pub use moving::{ImportedKey, KeyMaterial};
 
 /// The keys of one deployment: the engine that all faces ask.
 ///

@@ -7,7 +7,6 @@ mod budget;
 mod cache;
 pub mod clock;
 pub mod config;
-pub mod dates;
 mod expiry_clock;
 mod key;
 mod keys;
@@ -26,16 +25,18 @@ mod verify;
 
 pub use admin::AdminSecret;
 pub use key::{
-    InvalidImport, InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, MAX_KEY_LENGTH, Malformed,
-    PlainKey, holds_a_key,
+    InvalidImport, InvalidKeyId, InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, KeyId,
+    MAX_KEY_LENGTH, Malformed, PlainKey, holds_a_key,
 };
 pub use keys::{
-    ApiKeys, Changes, Committed, IssuedKey, KeyError, OpenError, RenewedKey, UsedKey, UsedKeyText,
+    ApiKeys, Changes, Committed, ImportedKey, IssuedKey, KeyError, KeyMaterial, OpenError,
+    RenewedKey,
 };
 pub use page::{Cursor, InvalidCursor, KeyDetails, KeyFilter, Page, PageRequest};
 pub use record::{
-    InvalidKeyId, InvalidKeyName, InvalidKeyState, KeyEdit, KeyId, KeyName, KeyRecord,
-    KeyReference, KeyState, Moment, NewKey, StoredKey, Timestamp, Usage,
+    Expiry, InvalidKeyName, InvalidKeyState, InvalidTimestamp, KeyChange, KeyEdit, KeyName,
+    KeyRecord, KeyReference, KeyState, Moment, NewKey, Renewal, Revocation, StoredKey, Timestamp,
+    Usage,
 };
 pub use seldom::Seldom;
 pub use verify::{Denied, VerifiedKey};

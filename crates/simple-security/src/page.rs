@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::record::{KeyId, KeyRecord, KeyState, Timestamp, Usage};
+use crate::key::KeyId;
+use crate::record::{KeyRecord, KeyState, Timestamp, Usage};
 
 /// A key as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeyDetails {
     /// What is known of it.
     pub record: KeyRecord,
@@ -16,8 +18,23 @@ pub struct KeyDetails {
     pub usage: Usage,
 }
 
+impl KeyDetails {
+    /// A key in this state, with its usage.
+    pub fn new(record: KeyRecord, state: KeyState, usage: Usage) -> Self {
+        Self { record, state, usage }
+    }
+
+    /// A key that was just issued, as it was then. To ask the store for it could fail, and the plain key
+    /// would be lost.
+    pub fn of_new(record: KeyRecord) -> Self {
+        let state = record.state(record.created_at);
+        Self::new(record, state, Usage::default())
+    }
+}
+
 /// Some keys, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page {
     /// The keys.
     pub keys: Vec<KeyDetails>,
@@ -27,6 +44,7 @@ pub struct Page {
 
 /// Which keys are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PageRequest {
     /// Only those that pass.
     pub filter: KeyFilter,
@@ -41,6 +59,24 @@ impl PageRequest {
     pub const DEFAULT_LIMIT: u32 = 100;
     /// How many keys a page can have.
     pub const MAX_LIMIT: u32 = 1_000;
+
+    /// The same for other keys.
+    #[must_use]
+    pub fn with_filter(self, filter: KeyFilter) -> Self {
+        Self { filter, ..self }
+    }
+
+    /// The same for those after a place.
+    #[must_use]
+    pub fn after(self, cursor: impl Into<Option<Cursor>>) -> Self {
+        Self { after: cursor.into(), ..self }
+    }
+
+    /// The same with another limit.
+    #[must_use]
+    pub fn with_limit(self, limit: u32) -> Self {
+        Self { limit, ..self }
+    }
 
     /// Whether a record belongs to what is asked for, the limit apart.
     pub fn asks_for(&self, record: &KeyRecord, now: Timestamp) -> bool {
@@ -59,11 +95,19 @@ impl Default for PageRequest {
 
 /// Which keys pass. What is `None` lets all pass.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct KeyFilter {
     /// Those of this state.
     pub state: Option<KeyState>,
     /// Those with this text in their name, letter for letter.
     pub name: Option<String>,
+}
+
+impl KeyFilter {
+    /// Keys of this state, with this text in their name.
+    pub fn new(state: Option<KeyState>, name: Option<String>) -> Self {
+        Self { state, name }
+    }
 }
 
 /// A place in the order of all keys: by the time they were made, those of one second by their id.

@@ -6,14 +6,13 @@
 
 use std::sync::Arc;
 
-use crate::key::KeyDigest;
+use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
 use crate::record::{
-    KeyEdit, KeyId, KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage,
+    KeyChange, KeyEdit, KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage,
 };
 use crate::store::{
-    ChangeMark, Changed, Existing, Inserted, KeyChange, KeyStore, Reading, StoreError, StoreFuture,
-    UsageBatch,
+    ChangeMark, Changed, Existing, Inserted, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
 };
 
 mod bulk;
@@ -247,12 +246,8 @@ fn stored(number: u32) -> StoredKey {
 
 fn record(number: u32) -> KeyRecord {
     KeyRecord {
-        id: id(number),
         name: name_of(&format!("number {number}")),
-        created_at: at(100),
-        expires_at: at(10_000),
-        never_expires: false,
-        revoked_at: None,
+        ..KeyRecord::new(id(number), at(100), at(10_000))
     }
 }
 
@@ -265,13 +260,13 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn revoke(seconds: i64) -> KeyChange {
-    KeyChange::Revoke { at: at(seconds) }
+    KeyChange::revoke(at(seconds))
 }
 
 fn rename(name: &str) -> KeyChange {
-    KeyChange::Edit(KeyEdit { name: Some(name_of(name)), ..KeyEdit::default() })
+    KeyEdit::default().with_name(name_of(name)).into()
 }
 
 fn renew(seconds: i64) -> KeyChange {
-    KeyChange::Renew { expires_at: at(seconds), never_expires: None }
+    KeyChange::renew(at(seconds), None)
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 use hashbrown::HashTable;
 
 use crate::clock::Clock;
-use crate::key::KeyDigest;
+use crate::key::{KeyDigest, KeyId};
 use crate::known::{Counter, Known};
-use crate::record::{KeyId, KeyRecord, Timestamp, Usage};
+use crate::record::{KeyRecord, Timestamp, Usage};
 use crate::store::{KeyStore, StoreError, UsageBatch};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::mpsc::{self, RecvTimeoutError};
@@ -331,13 +331,10 @@ mod tests {
     use crate::record::KeyName;
 
     fn record(id: &str, name: &str) -> KeyRecord {
+        let id = id.parse().expect("an id");
         KeyRecord {
-            id: id.parse().expect("an id"),
             name: KeyName::new(name).expect("a name"),
-            created_at: Timestamp::MIN,
-            expires_at: Timestamp::MAX,
-            never_expires: false,
-            revoked_at: None,
+            ..KeyRecord::new(id, Timestamp::MIN, Timestamp::MAX)
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::cache::{Answer, Cache};
 use crate::clock::Clock;
 use crate::expiry_clock::ExpiryClock;
-use crate::key::{KeyDigest, KeyFormat, MAX_KEY_LENGTH, Malformed};
+use crate::key::{KeyDigest, KeyFormat, KeyId, MAX_KEY_LENGTH, Malformed};
 use crate::known::Known;
-use crate::record::{KeyId, KeyRecord};
+use crate::record::KeyRecord;
 use crate::store::StoreError;
 use crate::sync;
 use crate::usage::Counters;
@@ -101,7 +101,7 @@ impl Verifier {
         if known.record.revoked_at.is_some() {
             return Err(Denied::Revoked(known.record.id));
         }
-        if known.record.is_expired(self.expiry_clock.at(now, &*self.clock)) {
+        if known.record.expiry().is_past(self.expiry_clock.at(now, &*self.clock)) {
             return Err(Denied::Expired(known.record.id));
         }
         self.counters.count(&known.counter, now);

@@ -2,10 +2,8 @@
 
 use serde::{Serialize, Serializer};
 use simple_security as engine;
-use simple_security::{KeyId, KeyRecord, Moment, PlainKey, Usage};
+use simple_security::{KeyId, KeyRecord, Moment, PlainKey, Timestamp};
 use utoipa::ToSchema;
-
-use simple_security::dates;
 
 /// All that is known of a key. The key itself is not.
 #[derive(Serialize, ToSchema)]
@@ -92,39 +90,35 @@ pub(super) struct KeyPage {
 
 impl ChangedKey {
     pub(super) fn new(details: engine::KeyDetails, effective_by: Moment) -> Self {
-        Self { details: details.into(), effective_by: dates::show_moment(effective_by) }
+        Self { details: details.into(), effective_by: effective_by.to_string() }
     }
 }
 
 impl IssuedKey {
-    /// The key as it was when it was made. To ask the store for it could fail, and nobody would
-    /// ever have the plain key then.
+    /// The key as it was when it was issued.
     pub(super) fn new(record: KeyRecord, key: Option<PlainKey>, effective_by: Moment) -> Self {
-        let state = record.state(record.created_at);
-        let details = engine::KeyDetails { record, state, usage: Usage::default() };
-        Self { changed: ChangedKey::new(details, effective_by), key }
+        Self { changed: ChangedKey::new(engine::KeyDetails::of_new(record), effective_by), key }
     }
 }
 
 impl DeletedKey {
     pub(super) fn new(id: KeyId, effective_by: Moment) -> Self {
-        Self { id: id.to_string(), effective_by: dates::show_moment(effective_by) }
+        Self { id: id.to_string(), effective_by: effective_by.to_string() }
     }
 }
 
 impl From<engine::KeyDetails> for KeyDetails {
-    fn from(engine::KeyDetails { record, state, usage }: engine::KeyDetails) -> Self {
+    fn from(key: engine::KeyDetails) -> Self {
+        let engine::KeyDetails { record, state, usage, .. } = key;
+        let text = |date: Timestamp| date.to_string();
         Self {
             id: record.id.to_string(),
             name: record.name.as_str().to_owned(),
             state: state.into(),
-            created_at: dates::show(record.created_at),
-            expires_at: record.expiry().map(dates::show),
-            revoked_at: record.revoked_at.map(dates::show),
-            usage: KeyUsage {
-                total: usage.total,
-                last_used_at: usage.last_used_at.map(dates::show),
-            },
+            created_at: text(record.created_at),
+            expires_at: record.expiry().date().map(text),
+            revoked_at: record.revoked_at.map(text),
+            usage: KeyUsage { total: usage.total, last_used_at: usage.last_used_at.map(text) },
         }
     }
 }

@@ -19,11 +19,11 @@ pub(super) fn page(uri: &Uri) -> Result<PageRequest, Refused> {
     let after = parameters.take("cursor", |text| text.parse().map_err(said));
     let state = parameters.take("state", |text| text.parse().map_err(said));
     let name = parameters.take("name", Ok);
-    parameters.end(PageRequest {
-        filter: KeyFilter { state, name },
-        after,
-        limit: limit.unwrap_or(PageRequest::DEFAULT_LIMIT),
-    })
+    let request = PageRequest::default()
+        .with_filter(KeyFilter::new(state, name))
+        .after(after)
+        .with_limit(limit.unwrap_or(PageRequest::DEFAULT_LIMIT));
+    parameters.end(request)
 }
 
 /// Whether a change is to be answered only when it holds everywhere.

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use secrecy::SecretString;
 use serde_json::Value;
-use simple_security::{InvalidImport, KeyFormat, KeyName, Timestamp};
+use simple_security::{Expiry, InvalidImport, InvalidTimestamp, KeyFormat, KeyName};
 use utoipa::ToSchema;
 
 use super::body;
 use super::fields::Fields;
 use super::refused::Refused;
-use simple_security::dates;
 
 /// A key that is to be made.
 // `serde` is for the schema alone, here and below: `read` refuses what is unknown, by its name.
@@ -23,7 +22,7 @@ pub(super) struct NewKey {
     /// From when on it is refused. `null`: never. Without it: the days that the settings say, from
     /// now.
     #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
-    pub(super) expires_at: Expiry,
+    pub(super) expires_at: Option<Expiry>,
     /// A key of your own, to be taken in instead of making one: visible ASCII that does not start
     /// as the keys of this service do. It must be random: a guessable one can be found from a
     /// stolen database.
@@ -39,7 +38,7 @@ pub(super) struct KeyEdit {
     pub(super) name: Option<KeyName>,
     /// From when on it is refused. `null`: never. Without it: as before.
     #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
-    pub(super) expires_at: Expiry,
+    pub(super) expires_at: Option<Expiry>,
 }
 
 /// Until when a key is to be good.
@@ -49,18 +48,7 @@ pub(super) struct KeyRenewal {
     /// From when on it is refused. `null`: never. Without it: the days that the settings say, from
     /// now; a key that never expires stays so.
     #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
-    pub(super) expires_at: Expiry,
-}
-
-/// What a body says of the date of expiry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expiry {
-    /// Nothing.
-    Unsaid,
-    /// `null`.
-    Never,
-    /// A date.
-    At(Timestamp),
+    pub(super) expires_at: Option<Expiry>,
 }
 
 impl NewKey {
@@ -68,10 +56,10 @@ impl NewKey {
     /// [`Refused::Invalid`], as for all that follow.
     pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
         let Some(mut members) = body else {
-            return Ok(Self { name: KeyName::default(), expires_at: Expiry::Unsaid, key: None });
+            return Ok(Self { name: KeyName::default(), expires_at: None, key: None });
         };
         let name = members.take("name", name).unwrap_or_default();
-        let expires_at = Expiry::take(&mut members);
+        let expires_at = expiry(&mut members);
         let key = members.take("key", key).flatten();
         members.end(Self { name, expires_at, key })
     }
@@ -81,45 +69,33 @@ impl KeyEdit {
     pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
         let mut members = body.ok_or_else(|| Refused::body(body::NO_OBJECT))?;
         let name = members.take("name", name);
-        let expires_at = Expiry::take(&mut members);
+        let expires_at = expiry(&mut members);
         members.end(Self { name, expires_at })
     }
 }
 
 impl KeyRenewal {
     pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
-        let Some(mut members) = body else { return Ok(Self { expires_at: Expiry::Unsaid }) };
-        let expires_at = Expiry::take(&mut members);
+        let Some(mut members) = body else { return Ok(Self { expires_at: None }) };
+        let expires_at = expiry(&mut members);
         members.end(Self { expires_at })
     }
 }
 
-impl Expiry {
-    /// The date, as the engine is told it.
-    pub(super) fn date(self) -> Option<Timestamp> {
-        match self {
-            Self::At(date) => Some(date),
-            Self::Unsaid | Self::Never => None,
-        }
-    }
+/// The member `expires_at`; `None` where it was not sent.
+fn expiry(members: &mut Fields<Value>) -> Option<Expiry> {
+    members.take("expires_at", |value| match value {
+        Value::Null => Ok(Expiry::Never),
+        Value::String(text) => match text.parse() {
+            Ok(date) => Ok(Expiry::At(date)),
+            Err(error) => Err(wanted(error)),
+        },
+        _ => Err(wanted(InvalidTimestamp)),
+    })
+}
 
-    /// Whether the key never expires, as the engine is told it.
-    pub(super) fn never(self) -> Option<bool> {
-        match self {
-            Self::Unsaid => None,
-            Self::Never => Some(true),
-            Self::At(_) => Some(false),
-        }
-    }
-
-    fn take(members: &mut Fields<Value>) -> Self {
-        let read = |value| match value {
-            Value::Null => Ok(Self::Never),
-            Value::String(text) => dates::read(&text).map(Self::At).ok_or(dates::WANTED.into()),
-            _ => Err(dates::WANTED.into()),
-        };
-        members.take("expires_at", read).unwrap_or(Self::Unsaid)
-    }
+fn wanted(error: InvalidTimestamp) -> Cow<'static, str> {
+    error.to_string().into()
 }
 
 fn name(value: Value) -> Result<KeyName, Cow<'static, str>> {

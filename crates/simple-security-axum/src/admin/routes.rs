@@ -47,8 +47,7 @@ pub(super) async fn issue_key(
 ) -> Result<impl IntoResponse, Refused> {
     let wait = query::wait(request.uri())?;
     let NewKey { name, expires_at, key } = NewKey::read(body::read(request).await?)?;
-    let never_expires = expires_at.never().unwrap_or_default();
-    let new = engine::NewKey { name, expires_at: expires_at.date(), never_expires };
+    let new = engine::NewKey::named(name).with_expiry(expires_at);
     let ((record, key), effective_by) = change(keys, wait, async move |keys| match key {
         Some(key) => {
             let imported = keys.without_waiting().import(key.expose_secret(), new).await?;
@@ -126,8 +125,7 @@ pub(super) async fn edit_key(
     let wait = query::wait(request.uri())?;
     let KeyEdit { name, expires_at } = KeyEdit::read(body::read(request).await?)?;
     let id = id_in(path)?;
-    let (expires_at, never_expires) = (expires_at.date(), expires_at.never());
-    let edit = engine::KeyEdit { name, expires_at, never_expires };
+    let edit = engine::KeyEdit::default().with_name(name).with_expiry(expires_at);
     let (details, effective_by) = change(keys, wait, async move |keys| {
         let edited = keys.without_waiting().edit(id, edit).await?;
         log("edited", id);
@@ -217,8 +215,7 @@ pub(super) async fn renew_key(
     let KeyRenewal { expires_at } = KeyRenewal::read(body::read(request).await?)?;
     let id = id_in(path)?;
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let renewed =
-            keys.without_waiting().renew(id, expires_at.date(), expires_at.never()).await?;
+        let renewed = keys.without_waiting().renew(id, expires_at.into()).await?;
         log("renewed", id);
         Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
     })

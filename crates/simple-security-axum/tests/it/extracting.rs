@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::get;
 use http::header::CACHE_CONTROL;
-use simple_security::{KeyName, NewKey, Timestamp};
+use simple_security::{Expiry, KeyName, NewKey, Timestamp};
 use simple_security_axum::ApiKey;
 use tower::ServiceExt;
 
@@ -13,11 +13,8 @@ use crate::{Engine, answer, ask, request};
 async fn a_handler_learns_the_key() {
     let engine = Engine::new();
     let expires_at = Timestamp::from_seconds(1_900_000_000);
-    let new = NewKey {
-        name: KeyName::new("shop").expect("a name"),
-        expires_at: Some(expires_at),
-        never_expires: false,
-    };
+    let name = KeyName::new("shop").expect("a name");
+    let new = NewKey::named(name).with_expiry(Expiry::At(expires_at));
     let issued = engine.keys.issue(new).await.expect("a key");
     let expected = issued.record.clone();
     let handler = async move |key: ApiKey| {
@@ -35,7 +32,7 @@ async fn a_handler_learns_the_key() {
 #[tokio::test]
 async fn a_key_without_an_end_has_no_date() {
     let engine = Engine::new();
-    let new = NewKey { never_expires: true, ..NewKey::default() };
+    let new = NewKey::default().with_expiry(Expiry::Never);
     let issued = engine.keys.issue(new).await.expect("a key");
     let handler = async |key: ApiKey| format!("{:?}", key.expires_at().map(Timestamp::seconds));
     let app = Router::new().route("/", get(handler)).layer(engine.layer());

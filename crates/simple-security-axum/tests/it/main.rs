@@ -74,7 +74,7 @@ impl Engine {
 
     async fn issue(&self, name: &str) -> IssuedKey {
         let name = KeyName::new(name).expect("a name");
-        self.keys.issue(NewKey { name, ..NewKey::default() }).await.expect("a key")
+        self.keys.issue(NewKey::named(name)).await.expect("a key")
     }
 
     /// How often a key was counted.

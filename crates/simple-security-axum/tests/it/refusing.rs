@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Request, Response};
 use serde_json::json;
-use simple_security::Denied;
+use simple_security::{Denied, Renewal};
 use simple_security_axum::Refusal;
 use tower::{Layer, Service, ServiceExt};
 
@@ -38,7 +38,7 @@ async fn only_who_knows_the_whole_key_learns_that_it_is_revoked_or_expired() {
     let revoked = ask(&app, &[("x-api-key", &key)]).await;
     assert_eq!(revoked.body["detail"], "The API key is revoked");
     let date = simple_security::Timestamp::from_seconds(0);
-    engine.keys.renew(id, Some(date), None).await.expect("renewed");
+    engine.keys.renew(id, Renewal::Date(date)).await.expect("renewed");
     let expired = ask(&app, &[("x-api-key", &key)]).await;
     assert_eq!(expired.body["detail"], "The API key has expired");
 

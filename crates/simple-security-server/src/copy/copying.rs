@@ -1,10 +1,10 @@
 //! The writing: what is missing is added, what differs is changed.
 
 use simple_security::clock::{Clock as _, SystemClock};
-use simple_security::store::{Existing, KeyChange, KeyStore, StoreError, UsageBatch};
-use simple_security::{Cursor, KeyId, KeyReference, StoredKey, Timestamp};
+use simple_security::store::{Existing, KeyStore, StoreError, UsageBatch};
+use simple_security::{Cursor, KeyChange, KeyId, KeyReference, StoredKey, Timestamp};
 
-use super::difference::{changes, uses};
+use super::difference::{change, uses};
 use super::walk::{Met, Walk};
 use crate::failure::Failure;
 use crate::opening::wait;
@@ -144,10 +144,10 @@ impl Batch {
         if from.digest != to.digest {
             return Err(copying.refuse(id, ANOTHER_KEY));
         }
-        let changes = changes(&from.record, &to.record);
+        let change = change(&from.record, &to.record);
         let uses = uses(from.usage, to.usage);
-        let any = !changes.is_empty() || uses.is_some();
-        self.changes.extend(changes.into_iter().map(|change| (id, change)));
+        let any = change.is_some() || uses.is_some();
+        self.changes.extend(change.map(|change| (id, change)));
         self.counts.extend(uses.map(|(more, last)| (id, more, last)));
         Ok(any)
     }

@@ -3,25 +3,15 @@
 //! The key wins, except that a copy that is revoked stays revoked: somebody may have found out there
 //! that it leaked.
 
-use simple_security::store::KeyChange;
-use simple_security::{KeyEdit, KeyRecord, StoredKey, Timestamp, Usage};
+use simple_security::{KeyChange, KeyRecord, Revocation, StoredKey, Timestamp, Usage};
 
-/// The changes to the copy of a key, in the order in which they are to be made: if they are cut off in
-/// the middle, the copy was not let in for longer than it should be.
-pub(super) fn changes(from: &KeyRecord, to: &KeyRecord) -> Vec<KeyChange> {
-    let mut changes = Vec::new();
+/// The change that makes the copy of a key the same; `None` where it is.
+pub(super) fn change(from: &KeyRecord, to: &KeyRecord) -> Option<KeyChange> {
+    let mut change = KeyChange::between(to, from);
     if let (Some(at), None) = (from.revoked_at, to.revoked_at) {
-        changes.push(KeyChange::Revoke { at });
+        change.revocation = Revocation::Set(at);
     }
-    let edit = KeyEdit {
-        name: (from.name != to.name).then(|| from.name.clone()),
-        expires_at: (from.expires_at != to.expires_at).then_some(from.expires_at),
-        never_expires: (from.never_expires != to.never_expires).then_some(from.never_expires),
-    };
-    if edit != KeyEdit::default() {
-        changes.push(KeyChange::Edit(edit));
-    }
-    changes
+    (change != KeyChange::default()).then_some(change)
 }
 
 /// How many uses the copy of a key lacks, and the last one of the key.
@@ -71,18 +61,14 @@ mod tests {
         let fields = ("[ab]", time(), any::<bool>(), once());
         (fields, 0..3u64, once(), any::<bool>()).prop_map(
             |((name, expires_at, never_expires, revoked_at), total, last_used_at, other)| {
-                StoredKey {
-                    digest: KeyDigest::of(&[other.into()]),
-                    record: KeyRecord {
-                        id: "0123456789a".parse().expect("an id"),
-                        name: KeyName::new(&name).expect("a name"),
-                        created_at: Timestamp::MIN,
-                        expires_at,
-                        never_expires,
-                        revoked_at,
-                    },
-                    usage: Usage { total, last_used_at },
-                }
+                let id = "0123456789a".parse().expect("an id");
+                let mut record = KeyRecord::new(id, Timestamp::MIN, expires_at);
+                record.name = KeyName::new(&name).expect("a name");
+                record.never_expires = never_expires;
+                record.revoked_at = revoked_at;
+                let mut key = StoredKey::new(KeyDigest::of(&[other.into()]), record);
+                key.usage = Usage::new(total, last_used_at);
+                key
             },
         )
     }
@@ -94,7 +80,7 @@ mod tests {
         #[test]
         fn what_can_be_made_the_same_is_made_the_same(from in keys(), to in keys()) {
             let mut after = to.clone();
-            for change in changes(&from.record, &to.record) {
+            if let Some(change) = change(&from.record, &to.record) {
                 change.apply(&mut after.record);
                 prop_assert!(after.record.revoked_at.is_some() || to.record.revoked_at.is_none());
                 prop_assert!(after.record.revoked_at.is_some() || from.record.revoked_at.is_none());
@@ -104,7 +90,7 @@ mod tests {
                 after.usage.last_used_at = after.usage.last_used_at.max(Some(last));
             }
             prop_assert_eq!(after == from, lasting(&from, &to).is_none());
-            prop_assert!(changes(&from.record, &after.record).is_empty());
+            prop_assert!(super::change(&from.record, &after.record).is_none());
             prop_assert_eq!(uses(from.usage, after.usage), None);
         }
     }

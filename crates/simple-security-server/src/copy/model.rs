@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use simple_security::store::{Existing, KeyChange, MemoryStore, UsageBatch};
+use simple_security::store::{Existing, MemoryStore, UsageBatch};
 use simple_security::{
-    KeyDigest, KeyEdit, KeyId, KeyName, KeyRecord, PageRequest, StoredKey, Timestamp, Usage,
+    Expiry, KeyChange, KeyDigest, KeyEdit, KeyId, KeyRecord, PageRequest, StoredKey, Timestamp,
+    Usage,
 };
 
 use super::Side;
@@ -31,16 +32,12 @@ enum Event {
 }
 
 pub(super) fn key(number: u8) -> StoredKey {
-    let record = KeyRecord {
-        id: format!("{number:011}").parse().expect("an id"),
-        name: KeyName::default(),
-        // Several in one second.
-        created_at: Timestamp::from_seconds(i64::from(number % 4)),
-        expires_at: Timestamp::from_seconds(1000),
-        never_expires: number.is_multiple_of(3),
-        revoked_at: None,
-    };
-    StoredKey { digest: KeyDigest::of(&[number]), record, usage: Usage::default() }
+    let id = format!("{number:011}").parse().expect("an id");
+    // Several in one second.
+    let created_at = Timestamp::from_seconds(i64::from(number % 4));
+    let mut record = KeyRecord::new(id, created_at, Timestamp::from_seconds(1000));
+    record.never_expires = number.is_multiple_of(3);
+    StoredKey::new(KeyDigest::of(&[number]), record)
 }
 
 fn id(number: u8) -> KeyId {
@@ -57,7 +54,7 @@ pub(super) fn add(side: &Side, keys: Vec<StoredKey>) {
 }
 
 fn all(side: &Side) -> Vec<StoredKey> {
-    let request = PageRequest { limit: 1000, ..PageRequest::default() };
+    let request = PageRequest::default().with_limit(1000);
     wait(side.store.page(&request, Timestamp::MIN)).expect("keys")
 }
 
@@ -71,13 +68,13 @@ fn happens(event: &Event, second: i64, from: &Side, to: &Side) {
             let batch = UsageBatch::single(at, vec![(id(number), uses, at)]).expect("bytes");
             wait(from.store.add_usage(&batch)).expect("counted");
         }
-        Event::Revoke(number) => change(from, number, KeyChange::Revoke { at }),
+        Event::Revoke(number) => change(from, number, KeyChange::revoke(at)),
         Event::Edit(number) => {
-            let edit = KeyEdit { expires_at: Some(at), ..Default::default() };
-            change(from, number, KeyChange::Edit(edit));
+            let edit = KeyEdit::default().with_expiry(Expiry::At(at));
+            change(from, number, edit.into());
         }
         Event::Issue(number) => add(from, vec![key(number)]),
-        Event::RevokeCopy(number) => change(to, number, KeyChange::Revoke { at }),
+        Event::RevokeCopy(number) => change(to, number, KeyChange::revoke(at)),
     }
 }
 
@@ -104,9 +101,10 @@ proptest! {
         runs in vec((0..5usize, events()), 0..4),
     ) {
         let (from, to) = (side("from"), side("to"));
-        let used = |(number, total): (u8, u64)| StoredKey {
-            usage: Usage { total, last_used_at: (total > 0).then_some(Timestamp::MIN) },
-            ..key(number)
+        let used = |(number, total): (u8, u64)| {
+            let mut key = key(number);
+            key.usage = Usage::new(total, (total > 0).then_some(Timestamp::MIN));
+            key
         };
         add(&from, begin.into_iter().map(used).collect());
         let walk = || Walk::new(from.clone(), to.clone(), PAGE);

@@ -83,8 +83,7 @@ impl Keys {
     /// The place of the next key.
     fn place(&mut self) -> Result<Option<Cursor>, Failure> {
         if self.read.as_slice().is_empty() && !self.ended {
-            let request =
-                PageRequest { after: self.after, limit: self.page, ..PageRequest::default() };
+            let request = PageRequest::default().after(self.after).with_limit(self.page);
             let read = wait(self.side.store.page(&request, SystemClock.now()));
             let read =
                 read.map_err(|error| Failure::Refused(format!("{}: {error}", self.argument)))?;

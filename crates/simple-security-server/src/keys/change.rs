@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Args;
-use simple_security::{ApiKeys, KeyDetails};
+use simple_security::{ApiKeys, Expiry as KeyExpiry, KeyDetails, Renewal, Timestamp};
 
 use super::issue::Expiry;
 use super::named::Named;
@@ -11,7 +11,6 @@ use super::shown::{self, line};
 use super::{Absent, wait};
 use crate::failure::Failure;
 use crate::output::{say, standard_output, visible};
-use simple_security::dates;
 
 /// Show what is known of a key.
 #[derive(Args)]
@@ -123,22 +122,15 @@ impl Renew {
         self,
         open: impl Fn(Absent) -> Result<ApiKeys, Failure>,
     ) -> Result<(), Failure> {
-        let expires_at = self.expiry.date()?;
+        let renewal = Renewal::from(self.expiry.read()?);
         let named = Named::one(&self.id)?;
         let keys = open(Absent::Refuse)?;
-        // A date that is given is meant: the key expires then. Without one, a key that never expires
-        // stays so.
-        let never_expires = match (self.expiry.never_expires, expires_at) {
-            (true, _) => Some(true),
-            (false, Some(_)) => Some(false),
-            (false, None) => None,
+        let renewed =
+            wait(keys.renew(named.id(&keys)?, renewal)).map_err(|error| named.failure(error))?;
+        let until = match renewed.record.expiry() {
+            KeyExpiry::Never => "for ever".to_owned(),
+            KeyExpiry::At(date) => format!("until {date}"),
         };
-        let renewed = wait(keys.renew(named.id(&keys)?, expires_at, never_expires))
-            .map_err(|error| named.failure(error))?;
-        let until = renewed
-            .record
-            .expiry()
-            .map_or("for ever".to_owned(), |expiry| format!("until {}", dates::show(expiry)));
         let before = if renewed.was_revoked { ", it was revoked before" } else { "" };
         say(&format!("renewed {} {until}{before}\n", renewed.record.id))
     }
@@ -175,16 +167,15 @@ fn confirmed(key: &KeyDetails) -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn for_people(KeyDetails { record, state, usage }: &KeyDetails) -> String {
-    let never = || "never".to_owned();
-    let date = |date: Option<_>| date.map_or_else(never, dates::show);
+fn for_people(KeyDetails { record, state, usage, .. }: &KeyDetails) -> String {
+    let date = |date: Option<Timestamp>| date.map_or("never".to_owned(), |date| date.to_string());
     format!(
         "id         {}\nname       {}\nstate      {}\ncreated    {}\nexpires    {}\nrevoked    {}\nlast used  {}\ntotal      {}\n",
         record.id,
         visible(record.name.as_str()),
         state.as_str(),
-        dates::show(record.created_at),
-        date(record.expiry()),
+        record.created_at,
+        date(record.expiry().date()),
         date(record.revoked_at),
         date(usage.last_used_at),
         usage.total,

@@ -178,8 +178,9 @@ fn check(
                     (Format::Csv, Some(reader)) => reader.read(text),
                     _ => json::read(text),
                 };
-                let key = row.and_then(|row| row.used_key(now));
-                let key = key.and_then(|key| keys.take_in(key).map_err(|error| error.to_string()));
+                let key = row.and_then(|row| row.imported_key(now));
+                let key =
+                    key.and_then(|key| keys.prepare_import(key).map_err(|error| error.to_string()));
                 check.take(number, key)?;
             }
             check.finish()

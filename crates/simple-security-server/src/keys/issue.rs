@@ -3,13 +3,12 @@
 use std::io::Write as _;
 
 use clap::Args;
-use simple_security::{ApiKeys, KeyName, NewKey, Timestamp};
+use simple_security::{ApiKeys, Expiry as KeyExpiry, KeyName, NewKey};
 
 use super::shown::{IssuedKey, line};
 use super::{Absent, wait};
 use crate::failure::Failure;
 use crate::output::{standard_output, visible};
-use simple_security::dates;
 
 /// Make a key, and print it this once.
 ///
@@ -39,16 +38,20 @@ pub(super) struct Expiry {
     expires_at: Option<String>,
     /// It is never refused for its age.
     #[arg(long)]
-    pub(super) never_expires: bool,
+    never_expires: bool,
 }
 
 impl Expiry {
-    pub(super) fn date(&self) -> Result<Option<Timestamp>, Failure> {
-        let read = |text: &String| {
-            dates::read(text)
-                .ok_or_else(|| Failure::Usage(format!("--expires-at: {}", dates::WANTED)))
-        };
-        self.expires_at.as_ref().map(read).transpose()
+    /// `None`: neither was given.
+    pub(super) fn read(&self) -> Result<Option<KeyExpiry>, Failure> {
+        match &self.expires_at {
+            _ if self.never_expires => Ok(Some(KeyExpiry::Never)),
+            None => Ok(None),
+            Some(text) => match text.parse() {
+                Ok(date) => Ok(Some(KeyExpiry::At(date))),
+                Err(error) => Err(Failure::Usage(format!("--expires-at: {error}"))),
+            },
+        }
     }
 }
 
@@ -59,8 +62,7 @@ impl Issue {
     ) -> Result<(), Failure> {
         let name =
             KeyName::new(&self.name).map_err(|error| Failure::Usage(format!("--name: {error}")))?;
-        let expires_at = self.expiry.date()?;
-        let new = NewKey { name, expires_at, never_expires: self.expiry.never_expires };
+        let new = NewKey::named(name).with_expiry(self.expiry.read()?);
         let keys = open(Absent::Make)?;
         let issued = wait(keys.issue(new))?;
         let id = issued.record.id;
@@ -88,8 +90,9 @@ fn described(record: &simple_security::KeyRecord) -> String {
         "" => String::new(),
         name => format!(" for {}", visible(name)),
     };
-    let until = record.expiry().map_or("which never expires".to_owned(), |expiry| {
-        format!("which expires at {}", dates::show(expiry))
-    });
+    let until = match record.expiry() {
+        KeyExpiry::Never => "which never expires".to_owned(),
+        KeyExpiry::At(date) => format!("which expires at {date}"),
+    };
     format!("issued the key {}{name}, {until}", record.id)
 }

@@ -3,13 +3,12 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use simple_security::{ApiKeys, KeyDetails, KeyFilter, PageRequest};
+use simple_security::{ApiKeys, KeyDetails, KeyFilter, PageRequest, Timestamp};
 
 use super::shown::{self, line};
 use super::{Absent, wait};
 use crate::failure::{Failure, output};
 use crate::output::{columns, fitted, standard_output, visible};
-use simple_security::dates;
 
 /// The width of all columns but the name, which is the last.
 const BEFORE_NAME: usize = 11 + 2 + 7 + 2 + 20 + 2 + 20 + 2 + 10 + 2;
@@ -45,7 +44,7 @@ impl List {
         open: impl Fn(Absent) -> Result<ApiKeys, Failure>,
     ) -> Result<(), Failure> {
         let state = self.state.as_deref().and_then(|state| state.parse().ok());
-        let filter = KeyFilter { state, name: self.name };
+        let filter = KeyFilter::new(state, self.name);
         let keys = open(Absent::Refuse)?;
         let mut printer =
             Printer { output: standard_output(), json: self.json, columns: columns() };
@@ -55,7 +54,8 @@ impl List {
         // Page by page, so that a million keys need no more memory than a thousand.
         loop {
             let limit = left.min(PageRequest::MAX_LIMIT.into()) as u32;
-            let page = wait(keys.page(PageRequest { filter: filter.clone(), after, limit }))?;
+            let request = PageRequest::default().with_filter(filter.clone());
+            let page = wait(keys.page(request.after(after).with_limit(limit)))?;
             left = left.saturating_sub(page.keys.len() as u64);
             for key in page.keys {
                 printer.key(key).map_err(output)?;
@@ -92,9 +92,10 @@ impl<W: Write> Printer<W> {
         if self.json {
             return self.output.write_all(line(&shown::KeyDetails::from(key)).as_bytes());
         }
-        let KeyDetails { record, state, usage } = key;
-        let expires = record.expiry().map_or("never".to_owned(), dates::show);
-        let last_used = usage.last_used_at.map_or("never".to_owned(), dates::show);
+        let KeyDetails { record, state, usage, .. } = key;
+        let date =
+            |date: Option<Timestamp>| date.map_or("never".to_owned(), |date| date.to_string());
+        let (expires, last_used) = (date(record.expiry().date()), date(usage.last_used_at));
         self.row([
             record.id.as_str(),
             state.as_str(),
@@ -117,22 +118,17 @@ impl<W: Write> Printer<W> {
 
 #[cfg(test)]
 mod tests {
-    use simple_security::{KeyName, KeyRecord, KeyState, Timestamp, Usage};
+    use simple_security::{KeyName, KeyRecord, KeyState, Usage};
 
     use super::*;
 
     #[test]
     fn a_row_is_as_wide_as_the_terminal() {
-        let record = KeyRecord {
-            id: "0123456789a".parse().expect("an id"),
-            name: KeyName::new(&"é".repeat(200)).expect("a name"),
-            created_at: Timestamp::MIN,
-            expires_at: Timestamp::MAX,
-            never_expires: false,
-            revoked_at: None,
-        };
-        let usage = Usage { total: 42, last_used_at: Some(Timestamp::from_seconds(0)) };
-        let key = KeyDetails { record, state: KeyState::Active, usage };
+        let id = "0123456789a".parse().expect("an id");
+        let name = KeyName::new(&"é".repeat(200)).expect("a name");
+        let record = KeyRecord::new(id, Timestamp::MIN, Timestamp::MAX).with_name(name);
+        let usage = Usage::new(42, Some(Timestamp::from_seconds(0)));
+        let key = KeyDetails::new(record, KeyState::Active, usage);
         for (columns, width) in
             [(Some(120), 120), (Some(10), BEFORE_NAME + 1), (None, BEFORE_NAME + 200)]
         {

@@ -3,8 +3,6 @@
 
 use simple_security::{StoredKey, Timestamp};
 
-use simple_security::dates;
-
 pub(super) mod csv;
 pub(super) mod json;
 mod used;
@@ -99,8 +97,8 @@ impl Row {
 
 /// All that is kept of a key, in the order in which it is written. Never the key itself: nobody has it.
 pub(super) fn exported(key: &StoredKey, now: Timestamp) -> [(Column, Value); 10] {
-    let StoredKey { digest, record, usage } = key;
-    let date = |date: Timestamp| Value::Text(dates::show(date));
+    let StoredKey { digest, record, usage, .. } = key;
+    let date = |date: Timestamp| Value::Text(date.to_string());
     let date_if = |there: Option<Timestamp>| there.map_or(Value::Null, date);
     let hex = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     [

@@ -1,9 +1,7 @@
 //! Keys as JSON, with the members that the resource API has (`docs/openapi.json`).
 
 use serde::{Serialize, Serializer};
-use simple_security::{self as engine, KeyRecord, PlainKey, Usage};
-
-use simple_security::dates;
+use simple_security::{self as engine, KeyRecord, PlainKey, Timestamp};
 
 /// All that is known of a key. The key itself is not.
 #[derive(Serialize)]
@@ -35,25 +33,22 @@ pub(super) struct IssuedKey<'a> {
 impl<'a> IssuedKey<'a> {
     /// The key as it was when it was made.
     pub(super) fn new(record: KeyRecord, key: &'a PlainKey) -> Self {
-        let state = record.state(record.created_at);
-        let details = engine::KeyDetails { record, state, usage: Usage::default() };
-        Self { details: details.into(), key }
+        Self { details: engine::KeyDetails::of_new(record).into(), key }
     }
 }
 
 impl From<engine::KeyDetails> for KeyDetails {
-    fn from(engine::KeyDetails { record, state, usage }: engine::KeyDetails) -> Self {
+    fn from(key: engine::KeyDetails) -> Self {
+        let engine::KeyDetails { record, state, usage, .. } = key;
+        let text = |date: Timestamp| date.to_string();
         Self {
             id: record.id.to_string(),
             name: record.name.as_str().to_owned(),
             state: state.as_str(),
-            created_at: dates::show(record.created_at),
-            expires_at: record.expiry().map(dates::show),
-            revoked_at: record.revoked_at.map(dates::show),
-            usage: KeyUsage {
-                total: usage.total,
-                last_used_at: usage.last_used_at.map(dates::show),
-            },
+            created_at: text(record.created_at),
+            expires_at: record.expiry().date().map(text),
+            revoked_at: record.revoked_at.map(text),
+            usage: KeyUsage { total: usage.total, last_used_at: usage.last_used_at.map(text) },
         }
     }
 }

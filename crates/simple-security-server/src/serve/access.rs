@@ -19,7 +19,6 @@ use super::answers::{VERIFY, VERIFY_NGINX};
 use super::lines::Writer;
 use super::settings::{LogFormat, Serving};
 use super::{forwarded, identity, percent};
-use simple_security::dates;
 
 /// Writes the lines.
 pub(super) struct Access {
@@ -108,7 +107,7 @@ impl Access {
         let now = SystemClock.now();
         let mut time = self.time.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if time.0 != now {
-            *time = (now, dates::show(now));
+            *time = (now, now.to_string());
         }
         text.push_str(&time.1);
     }

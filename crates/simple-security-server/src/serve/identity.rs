@@ -15,7 +15,6 @@ use simple_security_axum::ApiKey;
 use tower::Service;
 
 use super::percent;
-use simple_security::dates;
 
 pub(super) static ID: HeaderName = HeaderName::from_static("x-api-key-id");
 static NAME: HeaderName = HeaderName::from_static("x-api-key-name");
@@ -54,7 +53,7 @@ fn describe<B>(key: &ApiKey, response: &mut Response<B>) {
     let value = |text: &str| HeaderValue::from_str(text).unwrap_or(NOTHING);
     headers.insert(ID.clone(), value(key.id().as_str()));
     headers.insert(NAME.clone(), value(&encoded(key.name())));
-    let expires_at = key.expires_at().map_or(NOTHING, |moment| value(&dates::show(moment)));
+    let expires_at = key.expires_at().map_or(NOTHING, |date| value(&date.to_string()));
     headers.insert(EXPIRES_AT.clone(), expires_at);
     // An answer that is kept would let a revoked key pass.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,6 +1,6 @@
 //! Whose key it was: on every answer that lets a request pass, and in ASCII.
 
-use simple_security::{KeyName, NewKey, Timestamp};
+use simple_security::{Expiry, KeyName, NewKey, Timestamp};
 
 use crate::{Desk, wait};
 
@@ -59,7 +59,7 @@ fn the_date_is_said_where_there_is_one() {
     let desk = Desk::new();
     let server = desk.serve(&[]);
     let expires_at = Some(Timestamp::from_seconds(4_102_444_800));
-    let new = NewKey { expires_at, ..NewKey::default() };
+    let new = NewKey::default().with_expiry(expires_at.map(Expiry::At));
     let issued = wait(desk.keys().issue(new)).expect("a key");
     let answer = server.get("/verify", &[&format!("x-api-key: {}", issued.key.expose())]);
     assert_eq!(answer.header("x-api-key-expires-at"), Some("2100-01-01T00:00:00Z"));

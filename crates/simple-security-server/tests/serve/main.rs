@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use simple_security::clock::{Clock as _, SystemClock};
 use simple_security::config::{Arguments, Face, Settings};
 use simple_security::store::SqliteStore;
-use simple_security::{ApiKeys, KeyId, KeyName, NewKey};
+use simple_security::{ApiKeys, Expiry, KeyId, KeyName, NewKey};
 use tempfile::TempDir;
 
 mod activated;
@@ -119,7 +119,7 @@ impl Desk {
     /// A key that never expires, and its id.
     fn issue(&self, name: &str) -> (String, KeyId) {
         let name = KeyName::new(name).expect("a name");
-        let new = NewKey { name, never_expires: true, ..NewKey::default() };
+        let new = NewKey::named(name).with_expiry(Expiry::Never);
         let issued = wait(self.keys().issue(new)).expect("a key");
         (issued.key.expose().to_owned(), issued.record.id)
     }

@@ -1,6 +1,7 @@
 //! Revoked means revoked, whoever revokes.
 
 use crate::{Desk, SECRET, wait};
+use simple_security::Renewal;
 
 #[test]
 fn a_key_that_another_process_revokes_is_refused_at_once() {
@@ -17,7 +18,7 @@ fn a_key_that_another_process_revokes_is_refused_at_once() {
         for path in ["/verify", "/verify/nginx"] {
             assert_eq!(server.get(path, &[&credential]).status, 401, "{round}");
         }
-        wait(other.renew(id, None, None)).expect("renewed");
+        wait(other.renew(id, Renewal::DefaultLifetime)).expect("renewed");
         assert_eq!(server.get("/verify", &[&credential]).status, 200, "{round}");
         let secret = format!("secret-key: {SECRET}");
         let answer = server.ask("POST", &format!("/auth/keys/{id}/revoke"), &[&secret], "");

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::{ApiKeys, KeyError};
 use crate::clock::Uptime;
-use crate::key::{self, KeyDigest, PlainKey};
-use crate::record::{KeyEdit, KeyId, KeyRecord, Moment, NewKey, Timestamp};
-use crate::store::{KeyChange, StoreError};
+use crate::key::{self, KeyDigest, KeyId, PlainKey};
+use crate::record::{Expiry, KeyChange, KeyEdit, KeyRecord, Moment, NewKey, Renewal};
+use crate::store::StoreError;
 
 /// A key that was just made. The plain key is nowhere else.
 #[derive(Debug)]
@@ -92,13 +92,8 @@ impl ApiKeys {
     ///
     /// # Errors
     /// Those of [`Changes::renew`].
-    pub async fn renew(
-        &self,
-        id: KeyId,
-        expires_at: Option<Timestamp>,
-        never_expires: Option<bool>,
-    ) -> Result<RenewedKey, KeyError> {
-        let renewed = self.without_waiting().renew(id, expires_at, never_expires).await?;
+    pub async fn renew(&self, id: KeyId, renewal: Renewal) -> Result<RenewedKey, KeyError> {
+        let renewed = self.without_waiting().renew(id, renewal).await?;
         Ok(self.settle(renewed).await)
     }
 
@@ -201,26 +196,27 @@ impl Changes<'_> {
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
     pub async fn revoke(&self, id: KeyId) -> Result<Committed<KeyRecord>, KeyError> {
-        let (_, after) = self.change(id, KeyChange::Revoke { at: self.0.now() }).await?;
+        let (_, after) = self.change(id, KeyChange::revoke(self.0.now())).await?;
         Ok(self.0.committed(after).await)
     }
 
-    /// Gives a key a new date of expiry, and takes back its revocation. Without a date it is the
-    /// days that the settings give, from now. Where `never_expires` is not given, a key that never
-    /// expires stays so.
+    /// Gives a key a new expiry, and takes its revocation back.
     ///
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
     pub async fn renew(
         &self,
         id: KeyId,
-        expires_at: Option<Timestamp>,
-        never_expires: Option<bool>,
+        renewal: Renewal,
     ) -> Result<Committed<RenewedKey>, KeyError> {
-        let expires_at =
-            expires_at.unwrap_or_else(|| self.0.now().plus_days(self.0.automatic_expiration));
-        let renew = KeyChange::Renew { expires_at, never_expires };
-        let (before, record) = self.change(id, renew).await?;
+        let by_default = || self.0.now().plus_days(self.0.automatic_expiration);
+        let change = match renewal {
+            Renewal::DefaultLifetime => KeyChange::renew(by_default(), None),
+            Renewal::Until(Expiry::Never) => KeyChange::renew(by_default(), Some(true)),
+            Renewal::Until(Expiry::At(date)) => KeyChange::renew(date, Some(false)),
+            Renewal::Date(date) => KeyChange::renew(date, None),
+        };
+        let (before, record) = self.change(id, change).await?;
         let renewed = RenewedKey { record, was_revoked: before.revoked_at.is_some() };
         Ok(self.0.committed(renewed).await)
     }
@@ -230,7 +226,7 @@ impl Changes<'_> {
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
     pub async fn edit(&self, id: KeyId, edit: KeyEdit) -> Result<Committed<KeyRecord>, KeyError> {
-        let (_, after) = self.change(id, KeyChange::Edit(edit)).await?;
+        let (_, after) = self.change(id, edit.into()).await?;
         Ok(self.0.committed(after).await)
     }
 
@@ -246,13 +242,12 @@ impl Changes<'_> {
 
     fn new_record(&self, id: KeyId, new: NewKey) -> KeyRecord {
         let now = self.0.now();
+        let by_default = now.plus_days(self.0.automatic_expiration);
+        let NewKey { name, expiry } = new;
         KeyRecord {
-            id,
-            name: new.name,
-            created_at: now,
-            expires_at: new.expires_at.unwrap_or(now.plus_days(self.0.automatic_expiration)),
-            never_expires: new.never_expires,
-            revoked_at: None,
+            name,
+            never_expires: expiry == Some(Expiry::Never),
+            ..KeyRecord::new(id, now, expiry.and_then(Expiry::date).unwrap_or(by_default))
         }
     }
 

@@ -3,17 +3,18 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{ApiKeys, KeyError};
-use crate::key::{self, InvalidImport, KeyDigest};
+use crate::key::{self, InvalidImport, KeyDigest, KeyId};
 use crate::page::{Cursor, PageRequest};
-use crate::record::{KeyId, KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 use crate::store::{Existing, Inserted, KeySource};
 
 /// A key that was in use elsewhere, with what is known of it there.
 #[derive(Debug)]
-pub struct UsedKey {
+#[non_exhaustive]
+pub struct ImportedKey {
     /// The key.
-    pub text: UsedKeyText,
-    /// Its public handle. `None`: the one in a key of ours, else a new one.
+    pub material: KeyMaterial,
+    /// Its public id. `None`: the one in a key issued by this service, else a new one.
     pub id: Option<KeyId>,
     /// What people call it.
     pub name: KeyName,
@@ -29,9 +30,46 @@ pub struct UsedKey {
     pub usage: Usage,
 }
 
+impl ImportedKey {
+    /// A key of which nothing else is known.
+    pub fn new(material: KeyMaterial) -> Self {
+        Self {
+            material,
+            id: None,
+            name: KeyName::default(),
+            created_at: None,
+            expires_at: None,
+            never_expires: false,
+            revoked_at: None,
+            usage: Usage::default(),
+        }
+    }
+
+    /// What a store keeps of it: under this digest and id, and with these dates where it has none.
+    pub fn stored(
+        self,
+        digest: KeyDigest,
+        id: KeyId,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> StoredKey {
+        let record = KeyRecord {
+            name: self.name,
+            never_expires: self.never_expires,
+            revoked_at: self.revoked_at,
+            ..KeyRecord::new(
+                id,
+                self.created_at.unwrap_or(created_at),
+                self.expires_at.unwrap_or(expires_at),
+            )
+        };
+        StoredKey { digest, record, usage: self.usage }
+    }
+}
+
 /// What is there of a key that was in use elsewhere.
 #[derive(Debug)]
-pub enum UsedKeyText {
+pub enum KeyMaterial {
     /// All of it.
     Plain(SecretString),
     /// Its digest, taken as it is: nobody can tell what it is the digest of.
@@ -43,10 +81,10 @@ impl ApiKeys {
     ///
     /// # Errors
     /// [`KeyError::InvalidImport`] says what is wrong with the key.
-    pub fn take_in(&self, used: UsedKey) -> Result<StoredKey, KeyError> {
-        let (digest, id) = match &used.text {
-            UsedKeyText::Plain(key) => self.verifier.format.import_used(key.expose_secret())?,
-            UsedKeyText::Digest(digest) => (*digest, None),
+    pub fn prepare_import(&self, used: ImportedKey) -> Result<StoredKey, KeyError> {
+        let (digest, id) = match &used.material {
+            KeyMaterial::Plain(key) => self.verifier.format.import_used(key.expose_secret())?,
+            KeyMaterial::Digest(digest) => (*digest, None),
         };
         let id = match (id, used.id) {
             (Some(inside), Some(given)) if inside != given => {
@@ -56,15 +94,7 @@ impl ApiKeys {
             (None, None) => key::generate_id()?,
         };
         let now = self.now();
-        let record = KeyRecord {
-            id,
-            name: used.name,
-            created_at: used.created_at.unwrap_or(now),
-            expires_at: used.expires_at.unwrap_or(now.plus_days(self.automatic_expiration)),
-            never_expires: used.never_expires,
-            revoked_at: used.revoked_at,
-        };
-        Ok(StoredKey { digest, record, usage: used.usage })
+        Ok(used.stored(digest, id, now, now.plus_days(self.automatic_expiration)))
     }
 
     /// Whether there is a key with the id or the digest of this one.

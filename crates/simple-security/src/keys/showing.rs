@@ -1,9 +1,9 @@
 //! The verbs that show keys: find, page, list, usage.
 
 use super::{ApiKeys, KeyError};
-use crate::key::KeyDigest;
+use crate::key::{KeyDigest, KeyId};
 use crate::page::{Cursor, KeyDetails, Page, PageRequest};
-use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Usage};
+use crate::record::{KeyRecord, KeyReference, StoredKey, Usage};
 use crate::store::StoreError;
 
 impl ApiKeys {

@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{
-    ChangeMark, Changed, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, StoreError,
-    StoreFuture, UsageBatch,
+    ChangeMark, Changed, Existing, Inserted, KeySource, KeyStore, Reading, StoreError, StoreFuture,
+    UsageBatch,
 };
-use crate::key::KeyDigest;
+use crate::key::{KeyDigest, KeyId};
 use crate::page::{Cursor, PageRequest};
 use crate::random;
-use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyChange, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 
 /// Keeps everything until it is dropped. Nothing is written anywhere.
 ///

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Location;
-use crate::key::KeyDigest;
+use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
 use crate::random;
-use crate::record::{KeyEdit, KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyChange, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 
 mod error;
 mod memory;
@@ -212,46 +212,6 @@ pub struct Inserted {
     pub added: u64,
     /// Those that were left out.
     pub skipped: u64,
-}
-
-/// One change of the state of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyChange {
-    /// From now on it is refused. The date of an earlier revocation stays.
-    Revoke {
-        /// The time of day.
-        at: Timestamp,
-    },
-    /// It has a new date of expiry, and is not revoked any more.
-    Renew {
-        /// From when on it is refused, unless it never expires.
-        expires_at: Timestamp,
-        /// Whether it is never refused for its age; `None`: as before.
-        never_expires: Option<bool>,
-    },
-    /// Some of its fields have other values.
-    Edit(KeyEdit),
-}
-
-impl KeyChange {
-    /// Makes the change to a record.
-    pub fn apply(self, record: &mut KeyRecord) {
-        match self {
-            Self::Revoke { at } => record.revoked_at = record.revoked_at.or(Some(at)),
-            Self::Renew { expires_at, never_expires } => {
-                record.expires_at = expires_at;
-                record.never_expires = never_expires.unwrap_or(record.never_expires);
-                record.revoked_at = None;
-            }
-            Self::Edit(KeyEdit { name, expires_at, never_expires }) => {
-                record.expires_at = expires_at.unwrap_or(record.expires_at);
-                record.never_expires = never_expires.unwrap_or(record.never_expires);
-                if let Some(name) = name {
-                    record.name = name;
-                }
-            }
-        }
-    }
 }
 
 /// Counts that one engine adds to the totals in one step.

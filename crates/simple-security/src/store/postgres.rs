@@ -7,29 +7,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::answers::Answers;
+use tokio_postgres::Row;
+
 use self::database::Database;
 use super::network::{Worker, keep_fresh};
 use super::{
-    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, Refresh, StoreError,
-    StoreFuture, UsageBatch,
+    ChangeMark, Existing, Inserted, KeySource, KeyStore, Reading, Refresh, StoreError, StoreFuture,
+    UsageBatch,
 };
 use crate::config::Server;
-use crate::key::KeyDigest;
+use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
-use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyChange, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 
-mod answers;
 mod bulk;
+mod change_log;
 mod connect;
-mod counts;
 mod database;
 mod errors;
 mod open;
 mod pool;
 mod query;
 mod reader;
+mod rows;
 mod statements;
+mod usage;
 
 /// Keys in a PostgreSQL database, 14 or later.
 pub struct PostgresStore {
@@ -83,7 +85,7 @@ impl KeyStore for PostgresStore {
     }
 
     fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
-        let query = statements::insert(digest, record);
+        let query = statements::insert(StoredKey::new(digest, record.clone()));
         self.run(|database| async move {
             database.change("adding a key", &query).await?;
             Ok(())
@@ -97,9 +99,10 @@ impl KeyStore for PostgresStore {
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
         self.run(move |database| async move {
             let rows = database.look_up(&statements::find(&database, key)).await?;
-            let answers = Answers(database.errors());
-            if answers.is_new_enough(&rows)? {
-                answers.found(&rows)
+            let errors = database.errors();
+            let is_new = |row: &Row| row.try_get::<_, Option<bool>>("is_new_enough");
+            if errors.first(&rows, is_new)? == Some(true) {
+                errors.first(&rows, rows::record)
             } else {
                 Err(database.behind())
             }
@@ -111,10 +114,11 @@ impl KeyStore for PostgresStore {
         id: KeyId,
         change: KeyChange,
     ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
-        let query = statements::change(id, change);
+        let query = statements::change(id, &change);
         self.run(|database| async move {
             let rows = database.change("changing a key", &query).await?;
-            Answers(database.errors()).before(&rows)
+            let stored = |row: &Row| Ok(rows::digest(row)?.zip(rows::record(row)?));
+            database.errors().first(&rows, stored)
         })
     }
 
@@ -122,7 +126,7 @@ impl KeyStore for PostgresStore {
         let query = statements::delete(id);
         self.run(|database| async move {
             let rows = database.change("deleting a key", &query).await?;
-            Answers(database.errors()).deleted(&rows)
+            database.errors().first(&rows, rows::digest)
         })
     }
 
@@ -138,26 +142,34 @@ impl KeyStore for PostgresStore {
                 return Ok(Vec::new());
             }
             let rows = database.list(&statements::page(&database, &request, now)).await?;
-            Answers(database.errors()).page(&rows)
+            database.errors().each(&rows, rows::stored)
         })
     }
 
     fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {
         self.run(|database| async move {
             let rows = database.list(&statements::list(&database)).await?;
-            Answers(database.errors()).list(&rows)
+            let key = |row: &Row| match rows::record(row)? {
+                Some(record) => Ok(Some((record, rows::usage(row)?))),
+                None => Ok(None),
+            };
+            database.errors().each(&rows, key)
         })
     }
 
     fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
         self.run(move |database| async move {
             let rows = database.show(&statements::usage(&database, id)).await?;
-            Answers(database.errors()).usage(&rows)
+            let usage = |row: &Row| match row.try_get::<_, Option<&str>>("id")? {
+                Some(_) => rows::usage(row).map(Some),
+                None => Ok(None),
+            };
+            database.errors().first(&rows, usage)
         })
     }
 
     fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
-        let query = counts::add_usage(batch);
+        let query = usage::add(batch);
         self.run(|database| async move {
             database.add("writing usage", &query).await?;
             Ok(())
@@ -166,8 +178,8 @@ impl KeyStore for PostgresStore {
 
     fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
         self.run(move |database| async move {
-            let rows = database.reading(&statements::changes(&database, after)).await?;
-            let reading = Answers(database.errors()).reading(&rows, after)?;
+            let rows = database.reading(&change_log::query(&database, after)).await?;
+            let reading = change_log::read(database.errors(), &rows, after)?;
             database.set_newest(reading.mark);
             Ok(reading)
         })

@@ -16,28 +16,28 @@ use self::connect::Connector;
 use self::line::Line;
 use super::network::{self, Bounds, Worker};
 use super::{
-    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, Refresh, StoreError,
-    StoreFuture, UsageBatch,
+    ChangeMark, Existing, Inserted, KeySource, KeyStore, Reading, Refresh, StoreError, StoreFuture,
+    UsageBatch,
 };
 use crate::config::Server;
-use crate::key::KeyDigest;
+use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
-use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyChange, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 
 mod bulk;
 mod changes;
 mod connect;
-mod counts;
 mod errors;
 mod line;
 mod listen;
 mod open;
 mod pages;
 mod readings;
+mod rows;
 mod scripts;
 mod suitable;
 mod tls;
-mod values;
+mod usage;
 
 /// How long a look-up or a reading may take, with connecting.
 const LOOK_UP: Duration = Duration::from_secs(1);
@@ -149,7 +149,7 @@ impl KeyStore for RedisStore {
         id: KeyId,
         change: KeyChange,
     ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
-        self.work(move |inner| async move { changes::change(&inner, id, change).await })
+        self.work(move |inner| async move { changes::change(&inner, id, &change).await })
     }
 
     fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
@@ -175,7 +175,7 @@ impl KeyStore for RedisStore {
 
     fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
         let batch = batch.clone();
-        self.work(|inner| async move { counts::add(&inner, batch).await })
+        self.work(|inner| async move { usage::add(&inner, batch).await })
     }
 
     fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {

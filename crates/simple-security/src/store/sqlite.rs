@@ -12,15 +12,15 @@ use rusqlite::Transaction;
 use rustix::fs::FlockOperation;
 
 use self::database::File;
-pub use self::old_keys::read_old_keys;
+pub use self::legacy::read_old_keys;
 use self::side_lock::SideFile;
 use super::{
-    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, StoreError,
-    StoreFuture, UsageBatch,
+    ChangeMark, Existing, Inserted, KeySource, KeyStore, Reading, StoreError, StoreFuture,
+    UsageBatch,
 };
-use crate::key::KeyDigest;
+use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
-use crate::record::{KeyId, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyChange, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 use crate::sync::{Mutex, lock};
 
 mod bulk;
@@ -28,11 +28,12 @@ mod change_log;
 mod connections;
 mod database;
 mod errors;
-mod old_keys;
-mod old_table;
+mod legacy;
 mod open;
 mod ownership;
 mod place;
+mod rows;
+mod schema;
 mod side_lock;
 mod statements;
 mod triggers;
@@ -143,7 +144,9 @@ impl KeyStore for SqliteStore {
         id: KeyId,
         change: KeyChange,
     ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
-        self.write("changing a key", move |transaction| statements::change(transaction, id, change))
+        self.write("changing a key", move |transaction| {
+            statements::change(transaction, id, &change)
+        })
     }
 
     fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {

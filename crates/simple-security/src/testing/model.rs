@@ -7,13 +7,13 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, FailurePersistence, RngSeed, TestRunner};
 
 use super::{Handle, Place, at, digest, id, name_of, record, renew, revoke};
-use crate::key::KeyDigest;
+use crate::key::{KeyDigest, KeyId};
 use crate::page::{Cursor, KeyFilter, PageRequest};
 use crate::random;
 use crate::record::{
-    KeyEdit, KeyId, KeyRecord, KeyReference, KeyState, StoredKey, Timestamp, Usage,
+    KeyChange, KeyEdit, KeyRecord, KeyReference, KeyState, StoredKey, Timestamp, Usage,
 };
-use crate::store::{ChangeMark, Changed, Existing, Inserted, KeyChange, StoreError};
+use crate::store::{ChangeMark, Changed, Existing, Inserted, StoreError};
 
 #[derive(Debug, Clone)]
 enum Call {
@@ -248,7 +248,7 @@ fn call() -> impl Strategy<Value = Call> {
         2 => (key.clone(), seconds.clone())
             .prop_map(|(key, seconds)| Call::Change(key, renew(seconds))),
         2 => (key.clone(), edit(seconds.clone()))
-            .prop_map(|(key, edit)| Call::Change(key, KeyChange::Edit(edit))),
+            .prop_map(|(key, edit)| Call::Change(key, edit.into())),
         1 => key.clone().prop_map(Call::Delete),
         2 => page(seconds).prop_map(|(request, now)| Call::Page(request, now)),
         1 => Just(Call::List),

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Handle, Place, at, digest, id, name_of, record, rename, revoke};
+use crate::key::KeyId;
 use crate::page::{Cursor, KeyFilter, PageRequest};
-use crate::record::{KeyId, KeyRecord, KeyState, Timestamp, Usage};
+use crate::record::{KeyRecord, KeyState, Timestamp, Usage};
 
 impl Handle {
     /// All pages of `limit` keys, one after the other.

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Handle, Place, at, digest, id, name_of, record, rename, renew, revoke};
-use crate::record::{KeyEdit, KeyName, KeyRecord, KeyReference, Timestamp, Usage};
-use crate::store::{KeyChange, StoreError};
+use crate::record::{KeyChange, KeyEdit, KeyName, KeyRecord, KeyReference, Timestamp, Usage};
+use crate::store::StoreError;
 
 pub(super) fn a_record_is_found_by_its_id_and_by_its_digest(place: &dyn Place) {
     let (one, other) = (Handle::on(place), Handle::on(place));
@@ -86,10 +86,7 @@ pub(super) fn a_change_touches_no_other_field(place: &dyn Place) {
 pub(super) fn a_change_gives_back_the_record_from_before(place: &dyn Place) {
     let (one, other) = (Handle::on(place), Handle::on(place));
     let mut expected = one.insert(1);
-    let lasting = |seconds, never_expires| KeyChange::Renew {
-        expires_at: at(seconds),
-        never_expires: Some(never_expires),
-    };
+    let lasting = |seconds, never_expires| KeyChange::renew(at(seconds), Some(never_expires));
     let changes = [
         revoke(200),
         revoke(300),
@@ -136,7 +133,7 @@ pub(super) fn an_edit_changes_what_it_names(place: &dyn Place) {
     one.add(1, 1, &[(1, 7, 400)]);
     let used = one.usage(1);
     let mut edit = |edit: KeyEdit| {
-        let change = KeyChange::Edit(edit);
+        let change = KeyChange::from(edit);
         assert_eq!(one.change(1, change.clone()), Some(expected.clone()), "{change:?}");
         change.clone().apply(&mut expected);
         assert_eq!(other.find_id(1), Some(expected.clone()), "{change:?}");

@@ -55,7 +55,7 @@ fn only_what_is_accepted_is_counted(place: &dyn Place) {
     assert_eq!(wait(keys.usage(id)).expect("usage").total, 6, "the other has not yet written");
     wait(other.flush()).expect("written");
     let listed = wait(keys.list()).expect("a list");
-    assert_eq!(listed[0].1, Usage { total: 7, last_used_at: Some(at(START + 60)) });
+    assert_eq!(listed[0].1, Usage::new(7, Some(at(START + 60))));
 }
 
 fn a_failed_flush_is_shown_and_then_written_once(place: &dyn Place) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use simple_security::testing::Place;
-use simple_security::{Denied, KeyEdit, KeyError, KeyName, KeyState, NewKey};
+use simple_security::{Denied, Expiry, KeyEdit, KeyError, KeyName, KeyState, NewKey, Renewal};
 
 use super::tampered::Tampered;
 use super::{DAY, START, at, engine, fake_clock, issue, on_every_store, wait};
@@ -23,29 +23,28 @@ fn an_edit_is_known_to_all_when_it_returns(place: &dyn Place) {
     wait(other.verify(key)).expect("it is cached");
     let edit = |edit| wait(one.edit(id, edit)).expect("edited");
     let name = KeyName::new("the shop").expect("a name");
-    edit(KeyEdit { name: Some(name.clone()), ..KeyEdit::default() });
+    edit(KeyEdit::default().with_name(name.clone()));
     assert_eq!(wait(other.verify(key)).expect("verified").record().name, name);
-    edit(KeyEdit { expires_at: Some(at(START)), ..KeyEdit::default() });
+    edit(KeyEdit::default().with_expiry(Expiry::At(at(START))));
     assert!(matches!(wait(other.verify(key)), Err(Denied::Expired(_))));
-    let edited = edit(KeyEdit { never_expires: Some(true), ..KeyEdit::default() });
-    assert_eq!((&edited.name, edited.expiry()), (&name, None));
+    let edited = edit(KeyEdit::default().with_expiry(Expiry::Never));
+    assert_eq!((&edited.name, edited.expiry()), (&name, Expiry::Never));
     assert!(wait(other.verify(key)).is_ok());
     wait(other.revoke(id)).expect("revoked");
-    edit(KeyEdit { expires_at: Some(at(START + DAY)), ..KeyEdit::default() });
+    edit(KeyEdit::default().with_expiry(Expiry::At(at(START + DAY))));
     assert!(matches!(wait(one.verify(key)), Err(Denied::Revoked(_))), "an edit revives no key");
 }
 
 fn a_renewal_changes_whether_a_key_expires_only_when_told(place: &dyn Place) {
     let keys = engine(place.open(), &fake_clock());
     let id = issue(&keys).record.id;
-    let renew = |date: Option<i64>, never_expires| {
-        wait(keys.renew(id, date.map(at), never_expires)).expect("renewed").record
-    };
-    assert_eq!(renew(None, Some(true)).expiry(), None);
-    let kept = renew(Some(START + 5), None);
+    let renew = |renewal| wait(keys.renew(id, renewal)).expect("renewed").record;
+    assert_eq!(renew(Renewal::Until(Expiry::Never)).expiry(), Expiry::Never);
+    let kept = renew(Renewal::Date(at(START + 5)));
     assert_eq!((kept.never_expires, kept.expires_at), (true, at(START + 5)));
-    assert_eq!(renew(Some(START + 7), Some(false)).expiry(), Some(at(START + 7)));
-    assert_eq!(renew(None, None).expiry(), Some(at(START + 15 * DAY)));
+    let date = Expiry::At(at(START + 7));
+    assert_eq!(renew(Renewal::Until(date)).expiry(), date);
+    assert_eq!(renew(Renewal::DefaultLifetime).expiry(), Expiry::At(at(START + 15 * DAY)));
 }
 
 fn a_deleted_key_is_unknown_to_all_when_it_is_gone(place: &dyn Place) {
@@ -61,7 +60,7 @@ fn a_deleted_key_is_unknown_to_all_when_it_is_gone(place: &dyn Place) {
         assert!(matches!(wait(keys.verify(key)), Err(Denied::Unknown)));
         assert!(matches!(wait(keys.find(id)), Err(KeyError::NotFound)));
         assert!(matches!(wait(keys.delete(id)), Err(KeyError::NotFound)));
-        assert!(matches!(wait(keys.renew(id, None, None)), Err(KeyError::NotFound)));
+        assert!(matches!(wait(keys.renew(id, Renewal::DefaultLifetime)), Err(KeyError::NotFound)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use simple_security::clock::Clock;
 use simple_security::testing::Place;
-use simple_security::{Denied, KeyState, NewKey, PageRequest, Timestamp};
+use simple_security::{Denied, Expiry, KeyState, NewKey, PageRequest, Renewal, Timestamp};
 
 use super::{DAY, LEASE, START, at, engine, fake_clock, on_every_store, wait};
 
@@ -19,7 +19,7 @@ on_every_store!(
 );
 
 fn until(seconds: i64) -> NewKey {
-    NewKey { expires_at: Some(at(seconds)), ..NewKey::default() }
+    NewKey::default().with_expiry(Expiry::At(at(seconds)))
 }
 
 fn a_key_expires_in_the_very_second(place: &dyn Place) {
@@ -65,7 +65,7 @@ fn a_clock_that_is_set_back_revives_no_key(place: &dyn Place) {
     }
     let usage = wait(keys.usage(other.record.id)).expect("usage");
     assert_eq!(usage.last_used_at, Some(at(START + 200)), "nor does the date of last use go back");
-    wait(keys.renew(issued.record.id, Some(at(START + 150)), None)).expect("renewed");
+    wait(keys.renew(issued.record.id, Renewal::Date(at(START + 150)))).expect("renewed");
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
     clock.set(at(START + 50));
     let made = wait(keys.issue(NewKey::default())).expect("a key").record;
@@ -92,7 +92,7 @@ fn a_clock_that_was_wrong_once_does_no_harm_when_it_is_right_again(place: &dyn P
         assert_eq!((made.created_at, made.expires_at), (now, now.plus_days(15)));
         let revoked = wait(keys.revoke(made.id)).expect("revoked");
         assert_eq!(revoked.revoked_at, Some(now));
-        let renewed = wait(keys.renew(made.id, None, None)).expect("renewed").record;
+        let renewed = wait(keys.renew(made.id, Renewal::DefaultLifetime)).expect("renewed").record;
         assert_eq!(renewed.expires_at, now.plus_days(15));
         let listed = wait(keys.page(PageRequest::default())).expect("a page");
         assert!(listed.keys.iter().all(|key| key.state == KeyState::Active));
@@ -102,7 +102,7 @@ fn a_clock_that_was_wrong_once_does_no_harm_when_it_is_right_again(place: &dyn P
 fn a_key_without_end_never_expires(place: &dyn Place) {
     let clock = fake_clock();
     let keys = engine(place.open(), &clock);
-    let new = NewKey { never_expires: true, ..until(START - 100) };
+    let new = NewKey::default().with_expiry(Expiry::Never);
     let issued = wait(keys.issue(new)).expect("a key");
     let key = issued.key.expose().as_bytes();
     for now in [START, START + 100 * 365 * DAY, Timestamp::MAX.seconds()] {
@@ -110,8 +110,12 @@ fn a_key_without_end_never_expires(place: &dyn Place) {
         assert!(wait(keys.verify(key)).is_ok());
     }
     let renewed =
-        wait(keys.renew(issued.record.id, Some(at(START)), None)).expect("renewed").record;
-    assert!(renewed.never_expires && renewed.expires_at == at(START) && renewed.expiry().is_none());
+        wait(keys.renew(issued.record.id, Renewal::Date(at(START)))).expect("renewed").record;
+    assert!(
+        renewed.never_expires
+            && renewed.expires_at == at(START)
+            && renewed.expiry() == Expiry::Never
+    );
     assert!(wait(keys.verify(key)).is_ok(), "it stays so when it is renewed");
 }
 
@@ -125,10 +129,10 @@ fn dates_are_what_the_caller_or_the_settings_say(place: &dyn Place) {
     let past = wait(keys.issue(until(START - 1))).expect("a key");
     assert!(matches!(wait(keys.verify(past.key.expose().as_bytes())), Err(Denied::Expired(_))));
     clock.set(at(START + DAY));
-    let renewed = wait(keys.renew(made.id, None, None)).expect("renewed").record;
+    let renewed = wait(keys.renew(made.id, Renewal::DefaultLifetime)).expect("renewed").record;
     assert_eq!((renewed.created_at, renewed.expires_at), (at(START), at(START + 16 * DAY)));
     clock.set(Timestamp::MAX);
-    let last = wait(keys.renew(made.id, None, None)).expect("renewed").record;
+    let last = wait(keys.renew(made.id, Renewal::DefaultLifetime)).expect("renewed").record;
     assert_eq!(last.expires_at, Timestamp::MAX, "there is nothing after it");
 }
 
@@ -139,11 +143,12 @@ fn a_renewed_key_expires_at_its_new_date(place: &dyn Place) {
     let key = issued.key.expose().as_bytes();
     clock.set(at(START + 500));
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
-    let renewed = wait(keys.renew(issued.record.id, Some(at(START + 600)), None)).expect("renewed");
+    let renewed =
+        wait(keys.renew(issued.record.id, Renewal::Date(at(START + 600)))).expect("renewed");
     assert!(!renewed.was_revoked);
     assert!(wait(keys.verify(key)).is_ok());
     clock.set(at(START + 600));
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
-    wait(keys.renew(issued.record.id, Some(at(START)), None)).expect("renewed");
+    wait(keys.renew(issued.record.id, Renewal::Date(at(START)))).expect("renewed");
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
 }

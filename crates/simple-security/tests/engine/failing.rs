@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use simple_security::testing::Place;
-use simple_security::{Denied, KeyEdit, KeyError, Malformed, NewKey, PageRequest};
+use simple_security::{Denied, KeyEdit, KeyError, Malformed, NewKey, PageRequest, Renewal};
 
 use super::tampered::Tampered;
 use super::{LEASE, engine, fake_clock, issue, on_every_store, wait};
@@ -65,7 +65,7 @@ fn changes_fail_and_work_again(place: &dyn Place) {
     store.down.store(true, Ordering::SeqCst);
     assert!(matches!(wait(keys.issue(NewKey::default())), Err(KeyError::Store(_))));
     assert!(matches!(wait(keys.revoke(id)), Err(KeyError::Store(_))));
-    assert!(matches!(wait(keys.renew(id, None, None)), Err(KeyError::Store(_))));
+    assert!(matches!(wait(keys.renew(id, Renewal::DefaultLifetime)), Err(KeyError::Store(_))));
     let import = keys.import("an-imported-key-of-32-characters", NewKey::default());
     assert!(matches!(wait(import), Err(KeyError::Store(_))));
     assert!(matches!(wait(keys.edit(id, KeyEdit::default())), Err(KeyError::Store(_))));

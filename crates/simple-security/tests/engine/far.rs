@@ -8,7 +8,9 @@ use std::time::Duration;
 use simple_security::clock::{Clock, FakeClock};
 use simple_security::config::EngineSettings;
 use simple_security::store::{KeyStore, MemoryStore, Refreshed, StoreError};
-use simple_security::{ApiKeys, Denied, IssuedKey, KeyEdit, KeyError, NewKey, PageRequest};
+use simple_security::{
+    ApiKeys, Denied, IssuedKey, KeyEdit, KeyError, NewKey, PageRequest, Renewal,
+};
 
 use super::tampered::{Fault, Tampered};
 use super::{engine, engine_with, fake_clock, issue, settings, wait};
@@ -94,7 +96,7 @@ fn every_verb_waits_for_the_whole_bound() {
         drop(wait(far.keys.import(&"x".repeat(40), NewKey::default())).expect("imported"))
     });
     waits("revoke", &|| drop(wait(far.keys.revoke(id)).expect("revoked")));
-    waits("renew", &|| drop(wait(far.keys.renew(id, None, None)).expect("renewed")));
+    waits("renew", &|| drop(wait(far.keys.renew(id, Renewal::DefaultLifetime)).expect("renewed")));
     waits("edit", &|| drop(wait(far.keys.edit(id, KeyEdit::default())).expect("edited")));
     waits("delete", &|| wait(far.keys.delete(id)).expect("deleted"));
 }
@@ -258,7 +260,9 @@ fn the_process_that_changes_a_key_forgets_it_at_the_commit() {
     let changes: [Change; 4] = [
         |keys, key| drop(wait(keys.without_waiting().revoke(key.record.id)).expect("revoked")),
         |keys, key| drop(wait(keys.without_waiting().edit(key.record.id, KeyEdit::default()))),
-        |keys, key| drop(wait(keys.without_waiting().renew(key.record.id, None, None))),
+        |keys, key| {
+            drop(wait(keys.without_waiting().renew(key.record.id, Renewal::DefaultLifetime)))
+        },
         |keys, key| drop(wait(keys.without_waiting().delete(key.record.id)).expect("deleted")),
     ];
     for change in changes {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use simple_security::config::Settings;
 use simple_security::store::KeyStore;
 use simple_security::testing::Place;
-use simple_security::{ApiKeys, KeyDigest, KeyReference, NewKey};
+use simple_security::{ApiKeys, KeyDigest, KeyReference, NewKey, Renewal};
 
 use super::tampered::{Fault, Tampered};
 use super::{LEASE, fake_clock, on_every_store, settings, wait};
@@ -109,9 +109,9 @@ fn use_all(place: &dyn Place) -> (String, Vec<String>) {
     said += &shown(wait(keys.list()));
     said += &shown(wait(keys.revoke(id)));
     said += &shown(wait(keys.verify(key.as_bytes())));
-    said += &shown(wait(keys.renew(id, Some(issued.record.created_at), None)));
+    said += &shown(wait(keys.renew(id, Renewal::Date(issued.record.created_at))));
     said += &shown(wait(keys.verify(key.as_bytes())));
-    said += &shown(wait(keys.renew(id, None, None)));
+    said += &shown(wait(keys.renew(id, Renewal::DefaultLifetime)));
     said += &shown(wait(keys.verify(key.as_bytes())));
     *store.faults.lock().expect("the faults") = vec![Some(Fault::Before)];
     said += &shown(wait(keys.list()));

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use simple_security::config::Settings;
 use simple_security::testing::Place;
 use simple_security::{
-    ApiKeys, Denied, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference, NewKey,
+    ApiKeys, Denied, Expiry, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference,
+    NewKey, Renewal,
 };
 
 use super::{engine, fake_clock, issue, on_every_store, settings, wait};
@@ -24,7 +25,7 @@ on_every_store!(
 fn keys_differ_and_only_their_digest_is_kept(place: &dyn Place) {
     let keys = engine(place.open(), &fake_clock());
     let name = KeyName::new("<b>for</b> the shop").expect("a name");
-    let new = NewKey { name: name.clone(), ..NewKey::default() };
+    let new = NewKey::named(name.clone());
     let issued = wait(keys.issue(new)).expect("a key");
     assert_eq!((&issued.record.name, issued.record.revoked_at), (&name, None));
     assert!(issued.key.expose().starts_with(&format!("fss_{}_", issued.record.id)));
@@ -57,7 +58,7 @@ fn the_unknown_cannot_be_changed(place: &dyn Place) {
     let keys = engine(place.open(), &fake_clock());
     let unknown = "00000000000".parse().expect("an id");
     assert!(matches!(wait(keys.revoke(unknown)), Err(KeyError::NotFound)));
-    assert!(matches!(wait(keys.renew(unknown, None, None)), Err(KeyError::NotFound)));
+    assert!(matches!(wait(keys.renew(unknown, Renewal::DefaultLifetime)), Err(KeyError::NotFound)));
     assert!(matches!(wait(keys.edit(unknown, KeyEdit::default())), Err(KeyError::NotFound)));
     assert!(matches!(wait(keys.delete(unknown)), Err(KeyError::NotFound)));
     assert!(matches!(wait(keys.find(unknown)), Err(KeyError::NotFound)));
@@ -76,9 +77,9 @@ fn a_key_of_the_callers_own_is_taken_in(place: &dyn Place) {
     for text in texts {
         assert!(matches!(wait(keys.verify(text.as_bytes())), Err(Denied::Unknown)));
         let name = KeyName::new("of our own").expect("a name");
-        let new = NewKey { name, never_expires: true, ..NewKey::default() };
+        let new = NewKey::named(name).with_expiry(Expiry::Never);
         let record = wait(keys.import(text, new)).expect("taken in");
-        assert_eq!((record.name.as_str(), record.expiry()), ("of our own", None));
+        assert_eq!((record.name.as_str(), record.expiry()), ("of our own", Expiry::Never));
         assert_eq!(wait(keys.verify(text.as_bytes())).expect("verified").id(), record.id);
         let again = wait(keys.import(text, NewKey::default()));
         assert!(matches!(again, Err(KeyError::Exists)), "{again:?}");

@@ -4,8 +4,8 @@ use simple_security::clock::Clock as _;
 use simple_security::store::{Existing, StoreError};
 use simple_security::testing::Place;
 use simple_security::{
-    Denied, InvalidImport, KeyDigest, KeyError, KeyName, StoredKey, Timestamp, Usage, UsedKey,
-    UsedKeyText,
+    Denied, ImportedKey, InvalidImport, KeyDigest, KeyError, KeyMaterial, StoredKey, Timestamp,
+    Usage,
 };
 
 use super::{DAY, LEASE, START, at, engine, fake_clock, issue, on_every_store, wait};
@@ -17,17 +17,8 @@ on_every_store!(
     what_is_exported_is_taken_in_as_it_was,
 );
 
-fn used(text: &str) -> UsedKey {
-    UsedKey {
-        text: UsedKeyText::Plain(text.into()),
-        id: None,
-        name: KeyName::default(),
-        created_at: None,
-        expires_at: None,
-        never_expires: false,
-        revoked_at: None,
-        usage: Usage::default(),
-    }
+fn used(text: &str) -> ImportedKey {
+    ImportedKey::new(KeyMaterial::Plain(text.into()))
 }
 
 fn text(number: u32) -> String {
@@ -36,24 +27,22 @@ fn text(number: u32) -> String {
 
 fn what_is_not_known_of_a_key_is_made_up(place: &dyn Place) {
     let keys = engine(place.open(), &fake_clock());
-    let key = keys.take_in(used(&text(1))).expect("a key");
+    let key = keys.prepare_import(used(&text(1))).expect("a key");
     assert_eq!(key.digest, KeyDigest::of(text(1).as_bytes()));
     assert_eq!((key.record.created_at, key.record.expires_at), (at(START), at(START + 15 * DAY)));
-    assert_ne!(key.record.id, keys.take_in(used(&text(1))).expect("a key").record.id);
+    assert_ne!(key.record.id, keys.prepare_import(used(&text(1))).expect("a key").record.id);
     let digest = KeyDigest::from_bytes([7; 32]);
     let id = "0123456789a".parse().expect("an id");
-    let usage = Usage { total: 5, last_used_at: Some(at(9)) };
-    let known = UsedKey {
-        text: UsedKeyText::Digest(digest),
-        id: Some(id),
-        created_at: Some(at(1)),
-        expires_at: Some(at(2)),
-        never_expires: true,
-        revoked_at: Some(at(3)),
-        usage,
-        ..used("")
-    };
-    let StoredKey { digest: kept, record, usage: counted } = keys.take_in(known).expect("a key");
+    let usage = Usage::new(5, Some(at(9)));
+    let mut known = ImportedKey::new(KeyMaterial::Digest(digest));
+    known.id = Some(id);
+    known.created_at = Some(at(1));
+    known.expires_at = Some(at(2));
+    known.never_expires = true;
+    known.revoked_at = Some(at(3));
+    known.usage = usage;
+    let StoredKey { digest: kept, record, usage: counted, .. } =
+        keys.prepare_import(known).expect("a key");
     assert_eq!((kept, record.id, counted), (digest, id, usage));
     assert_eq!((record.created_at, record.expires_at), (at(1), at(2)));
     assert!(record.never_expires && record.revoked_at == Some(at(3)));
@@ -64,13 +53,18 @@ fn a_key_of_ours_keeps_its_id(place: &dyn Place) {
     let keys = engine(place.open(), &fake_clock());
     let elsewhere = issue(&engine(place.another().open(), &fake_clock()));
     let (key, id) = (elsewhere.key.expose(), elsewhere.record.id);
-    let same = UsedKey { id: Some(id), ..used(key) };
+    let mut same = used(key);
+    same.id = Some(id);
     for taken in [used(key), same] {
-        assert_eq!(keys.take_in(taken).expect("a key").record.id, id);
+        assert_eq!(keys.prepare_import(taken).expect("a key").record.id, id);
     }
-    let other = UsedKey { id: Some("00000000000".parse().expect("an id")), ..used(key) };
-    let refused =
-        [keys.take_in(other), keys.take_in(used(&key[..54])), keys.take_in(used("short"))];
+    let mut other = used(key);
+    other.id = Some("00000000000".parse().expect("an id"));
+    let refused = [
+        keys.prepare_import(other),
+        keys.prepare_import(used(&key[..54])),
+        keys.prepare_import(used("short")),
+    ];
     assert!(
         matches!(
             refused,
@@ -89,7 +83,7 @@ fn many_keys_work_in_every_process_after_one_wait(place: &dyn Place) {
     let (keys, other) = (engine(place.open(), &clock), engine(place.open(), &clock));
     assert!(matches!(wait(other.verify(text(7).as_bytes())), Err(Denied::Unknown)));
     let stored: Vec<_> =
-        (0..50).map(|number| keys.take_in(used(&text(number))).expect("a key")).collect();
+        (0..50).map(|number| keys.prepare_import(used(&text(number))).expect("a key")).collect();
     assert!(!wait(keys.has(&stored[7])).expect("a look-up"));
     let before = clock.uptime().nanoseconds();
     let source = Box::new(stored.clone().into_iter().map(Ok));

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use simple_security::clock::SystemClock;
-use simple_security::store::KeyChange;
 use simple_security::testing::Place;
-use simple_security::{ApiKeys, Denied};
+use simple_security::{ApiKeys, Denied, KeyChange, Renewal};
 
 use super::places::rounds;
 use super::tampered::Tampered;
@@ -59,7 +58,7 @@ fn a_change_in_the_store_is_seen_when_the_lease_is_over(place: &dyn Place) {
     let key = issued.key.expose().as_bytes();
     assert!(wait(keys.verify(key)).is_ok());
     let by_hand = place.open();
-    wait(by_hand.change(issued.record.id, KeyChange::Revoke { at: at(START) })).expect("a change");
+    wait(by_hand.change(issued.record.id, KeyChange::revoke(at(START)))).expect("a change");
     assert!(wait(keys.verify(key)).is_ok(), "the cached answer is used: this is not a test else");
     clock.advance(LEASE);
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Revoked(id)) if id == issued.record.id));
@@ -111,13 +110,13 @@ fn all_engines_accept_a_key_once_renew_has_returned(place: &dyn Place) {
             assert!(matches!(wait(keys.verify(key)), Err(Denied::Revoked(_))));
         }
         let date = at(START + 100 * turn);
-        let renewed = wait(renewing.renew(issued.record.id, Some(date), None)).expect("renewed");
+        let renewed = wait(renewing.renew(issued.record.id, Renewal::Date(date))).expect("renewed");
         assert!(renewed.was_revoked);
         for keys in &engines {
             let verified = wait(keys.verify(key)).expect("verified");
             assert_eq!(verified.record().expires_at, date);
         }
-        let renewed = wait(renewing.renew(issued.record.id, Some(date), None)).expect("renewed");
+        let renewed = wait(renewing.renew(issued.record.id, Renewal::Date(date))).expect("renewed");
         assert!(!renewed.was_revoked);
     }
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 
 use simple_security::testing::Place;
 use simple_security::{
-    ApiKeys, Cursor, KeyDetails, KeyEdit, KeyFilter, KeyId, KeyState, Page, PageRequest, Usage,
+    ApiKeys, Cursor, Expiry, KeyDetails, KeyEdit, KeyFilter, KeyId, KeyState, Page, PageRequest,
+    Usage,
 };
 
 use super::tampered::{Fault, Tampered};
@@ -28,7 +29,7 @@ fn page(keys: &ApiKeys, request: PageRequest) -> Page {
 fn all(keys: &ApiKeys, limit: u32) -> (Vec<KeyId>, Vec<usize>) {
     let (mut ids, mut sizes, mut after) = (Vec::new(), Vec::new(), None::<Cursor>);
     loop {
-        let page = page(keys, PageRequest { after, limit, ..PageRequest::default() });
+        let page = page(keys, PageRequest::default().after(after).with_limit(limit));
         ids.extend(page.keys.iter().map(|key| key.record.id));
         sizes.push(page.keys.len());
         assert!(sizes.len() < 100, "the pages do not end");
@@ -47,8 +48,8 @@ fn a_change_is_shown_where_the_store_is_down_after_it(place: &dyn Place) {
     let (key, id) = (issued.key.expose().as_bytes(), issued.record.id);
     wait(keys.verify(key)).expect("verified");
     let revoked = wait(keys.revoke(id)).expect("revoked");
-    let usage = Usage { total: 1, last_used_at: Some(at(START)) };
-    let expected = KeyDetails { record: revoked.clone(), state: KeyState::Revoked, usage };
+    let usage = Usage::new(1, Some(at(START)));
+    let expected = KeyDetails::new(revoked.clone(), KeyState::Revoked, usage);
     store.down.store(true, Ordering::SeqCst);
     assert!(wait(keys.find(id)).is_err());
     assert_eq!(wait(keys.details_after(revoked.clone())), expected, "what waits to be written");
@@ -63,28 +64,25 @@ fn a_key_is_shown_as_it_is_now(place: &dyn Place) {
     let issued = issue(&keys);
     let (key, id) = (issued.key.expose().as_bytes(), issued.record.id);
     let find = || wait(keys.find(id)).expect("the key");
-    let made = KeyDetails {
-        record: issued.record.clone(),
-        state: KeyState::Active,
-        usage: Default::default(),
-    };
+    let made = KeyDetails::new(issued.record.clone(), KeyState::Active, Usage::default());
     assert_eq!(find(), made);
     wait(keys.verify(key)).expect("verified");
     assert_eq!((find().usage.total, find().usage.last_used_at), (1, Some(at(START))));
-    let expired = KeyEdit { expires_at: Some(at(START)), ..KeyEdit::default() };
+    let expired = KeyEdit::default().with_expiry(Expiry::At(at(START)));
     wait(keys.edit(id, expired)).expect("edited");
     assert_eq!(find().state, KeyState::Expired);
     wait(keys.revoke(id)).expect("revoked");
     assert_eq!(find().state, KeyState::Revoked);
     assert_eq!(page(&keys, PageRequest::default()).keys, [find()]);
-    let active = KeyFilter { state: Some(KeyState::Active), name: None };
-    let none = page(&keys, PageRequest { filter: active, ..PageRequest::default() });
+    let active = KeyFilter::new(Some(KeyState::Active), None);
+    let none = page(&keys, PageRequest::default().with_filter(active));
     assert_eq!((none.keys.len(), none.next), (0, None));
 }
 
 fn pages_end_where_the_keys_do(place: &dyn Place) {
     let keys = engine(place.open(), &fake_clock());
-    assert_eq!(page(&keys, PageRequest::default()), Page { keys: Vec::new(), next: None });
+    let empty = page(&keys, PageRequest::default());
+    assert_eq!((empty.keys, empty.next), (Vec::new(), None));
     let made: HashSet<_> = (0..12).map(|_| issue(&keys).record.id).collect();
     for (limit, expected) in
         [(5, vec![5, 5, 2]), (6, vec![6, 6]), (11, vec![11, 1]), (12, vec![12]), (13, vec![12])]

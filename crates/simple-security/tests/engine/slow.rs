@@ -9,8 +9,8 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use simple_security::clock::FakeClock;
-use simple_security::store::{KeyChange, KeyStore, MemoryStore};
-use simple_security::{ApiKeys, Denied, IssuedKey, VerifiedKey};
+use simple_security::store::{KeyStore, MemoryStore};
+use simple_security::{ApiKeys, Denied, IssuedKey, KeyChange, Renewal, VerifiedKey};
 
 use super::tampered::Tampered;
 use super::{LEASE, START, at, engine, fake_clock, issue, poll, ready, wait};
@@ -46,7 +46,7 @@ impl Slow {
 
     /// Revokes without waiting for anybody.
     fn revoke_by_hand(&self) {
-        let revoke = KeyChange::Revoke { at: at(START) };
+        let revoke = KeyChange::revoke(at(START));
         let store = Arc::clone(&self.store);
         wait(store.change(self.issued.record.id, revoke)).expect("revoked").expect("the key");
     }
@@ -186,7 +186,7 @@ fn the_slower_of_two_readings_does_not_lose_what_the_quicker_has_read() {
         assert!(matches!(ready(&mut slow.verifying()), Err(Denied::Revoked(_))));
         slow.clock.advance(LEASE);
     }
-    wait(slow.quick.renew(slow.issued.record.id, None, None)).expect("renewed");
+    wait(slow.quick.renew(slow.issued.record.id, Renewal::DefaultLifetime)).expect("renewed");
     assert!(ready(&mut slow.verifying()).is_ok());
 }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use simple_security::store::{
-    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, Refresh, StoreError,
-    StoreFuture, UsageBatch,
+    ChangeMark, Existing, Inserted, KeySource, KeyStore, Reading, Refresh, StoreError, StoreFuture,
+    UsageBatch,
 };
 use simple_security::{
-    KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
+    KeyChange, KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
 };
 use tokio::sync::oneshot;
 

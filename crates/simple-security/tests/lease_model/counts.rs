@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use loom::thread;
-use simple_security::{ApiKeys, Timestamp};
+use simple_security::{ApiKeys, Expiry, Renewal, Timestamp};
 
 use crate::world::{World, check, verify, wait};
 
@@ -74,7 +74,7 @@ fn calls_while_the_record_leaves_the_cache() {
         loom::explore();
         let other = meanwhile(&keys);
         // The record is forgotten, another is cached in its place, and its counter let go.
-        wait(keys.renew(id, None, None)).expect("the key");
+        wait(keys.renew(id, Renewal::DefaultLifetime)).expect("the key");
         assert!(verify(&keys).is_ok());
         wait(keys.flush()).expect("a flush");
         let accepted = other.join().expect("no panic");
@@ -98,7 +98,7 @@ fn calls_while_what_nobody_needs_is_thrown_out() {
             move || {
                 for days in [1, 2] {
                     let later = Timestamp::from_seconds(0).plus_days(days);
-                    wait(keys.renew(id, Some(later), Some(false))).expect("the key");
+                    wait(keys.renew(id, Renewal::Until(Expiry::At(later)))).expect("the key");
                     assert!(verify(&keys).is_ok());
                 }
             }

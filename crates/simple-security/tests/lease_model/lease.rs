@@ -8,7 +8,7 @@ use std::sync::Arc;
 use loom::thread;
 use simple_security::clock::Clock;
 use simple_security::store::KeyStore;
-use simple_security::{ApiKeys, Denied, NewKey};
+use simple_security::{ApiKeys, Denied, NewKey, Renewal};
 
 use crate::world::{World, check, is_revoked, verify, wait};
 
@@ -124,7 +124,7 @@ fn a_revoked_key_that_is_renewed() {
         assert!(is_revoked(&keys));
         loom::explore();
         let other = meanwhile(&keys);
-        wait(elsewhere.renew(id, None, None)).expect("the key");
+        wait(elsewhere.renew(id, Renewal::DefaultLifetime)).expect("the key");
         assert!(verify(&keys).is_ok());
         other.join().expect("no panic");
         assert!(verify(&keys).is_ok());

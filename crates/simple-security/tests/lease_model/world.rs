@@ -13,12 +13,12 @@ use loom::thread::{self, Thread};
 use simple_security::clock::{Clock, Uptime};
 use simple_security::config::{Arguments, Settings};
 use simple_security::store::{
-    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, MemoryStore, Reading,
-    StoreError, StoreFuture, UsageBatch,
+    ChangeMark, Existing, Inserted, KeySource, KeyStore, MemoryStore, Reading, StoreError,
+    StoreFuture, UsageBatch,
 };
 use simple_security::{
-    ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Moment, PageRequest,
-    StoredKey, Timestamp, Usage, VerifiedKey,
+    ApiKeys, Denied, KeyChange, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Moment,
+    PageRequest, StoredKey, Timestamp, Usage, VerifiedKey,
 };
 
 /// The key that all models are about.
@@ -129,14 +129,8 @@ impl World {
 }
 
 fn record() -> KeyRecord {
-    KeyRecord {
-        id: "0123456789a".parse().expect("an id"),
-        name: KeyName::default(),
-        created_at: NOW,
-        expires_at: Timestamp::MAX,
-        never_expires: true,
-        revoked_at: None,
-    }
+    let id = "0123456789a".parse().expect("an id");
+    KeyRecord::new(id, NOW, Timestamp::MAX).with_expiry(Expiry::Never)
 }
 
 /// What happens to a batch of counts.
@@ -158,7 +152,8 @@ impl ModelStore {
     /// A backup is restored, in which the key is revoked.
     pub fn restore(&self) {
         let backup = MemoryStore::new().expect("a store");
-        let record = KeyRecord { revoked_at: Some(NOW), ..record() };
+        let mut record = record();
+        record.revoked_at = Some(NOW);
         done(backup.insert(KeyDigest::of(KEY), &record)).expect("the first key");
         *self.now() = backup;
     }

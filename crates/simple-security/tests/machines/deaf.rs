@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simple_security::store::{
-    ChangeMark, Existing, Inserted, KeyChange, KeySource, KeyStore, Reading, Refresh, StoreFuture,
-    UsageBatch,
+    ChangeMark, Existing, Inserted, KeySource, KeyStore, Reading, Refresh, StoreFuture, UsageBatch,
 };
 use simple_security::{
-    KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
+    KeyChange, KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
 };
 
 /// See the module.

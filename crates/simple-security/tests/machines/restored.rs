@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use simple_security::{KeyEdit, KeyName};
+use simple_security::{KeyEdit, KeyName, Renewal};
 
 use super::kinds::Kind;
 use super::team::{Plan, Team, pause};
@@ -19,7 +19,7 @@ pub fn older(kind: &dyn Kind) {
     kind.kill();
     kind.keep_copy();
     kind.start();
-    until("the key is renewed", || wait(keys.renew(id, None, None)).is_ok());
+    until("the key is renewed", || wait(keys.renew(id, Renewal::DefaultLifetime)).is_ok());
     team.wait_until_it_works(uptime());
     let before = team.reports()[0].revoked;
     kind.kill();
@@ -28,7 +28,7 @@ pub fn older(kind: &dyn Kind) {
     // As many positions as before and more, so that only the marks tell the logs apart.
     for name in ["one", "two", "three", "four"] {
         let name = KeyName::new(name).expect("a name");
-        let edit = KeyEdit { name: Some(name), ..KeyEdit::default() };
+        let edit = KeyEdit::default().with_name(name);
         until("a key is edited", || {
             wait(keys.without_waiting().edit(issued[1].record.id, edit.clone())).is_ok()
         });

@@ -13,14 +13,8 @@ pub fn digest(number: u32) -> KeyDigest {
 }
 
 pub fn record(number: u32) -> KeyRecord {
-    KeyRecord {
-        id: id(number),
-        name: KeyName::new("a key").expect("a name"),
-        created_at: at(100),
-        expires_at: at(10_000),
-        never_expires: false,
-        revoked_at: None,
-    }
+    let name = KeyName::new("a key").expect("a name");
+    KeyRecord::new(id(number), at(100), at(10_000)).with_name(name)
 }
 
 pub fn at(seconds: i64) -> Timestamp {

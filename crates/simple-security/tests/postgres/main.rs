@@ -7,9 +7,9 @@ use std::time::Duration;
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::config::Location;
 use simple_security::store::{
-    ChangeMark, Changed, KeyChange, KeyStore, PostgresStore, StoreError, UsageBatch,
+    ChangeMark, Changed, KeyStore, PostgresStore, StoreError, UsageBatch,
 };
-use simple_security::{KeyDigest, KeyRecord, KeyReference, Usage};
+use simple_security::{KeyChange, KeyDigest, KeyRecord, KeyReference, Usage};
 
 mod by_hand;
 mod encrypted;
@@ -91,7 +91,7 @@ impl Keys {
     }
 
     fn try_revoke(&self, number: u32) -> Result<Option<KeyRecord>, StoreError> {
-        let revoked = wait(self.0.change(id(number), KeyChange::Revoke { at: at(200) }))?;
+        let revoked = wait(self.0.change(id(number), KeyChange::revoke(at(200))))?;
         Ok(revoked.map(|(_, before)| before))
     }
 }

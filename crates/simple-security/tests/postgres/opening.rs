@@ -184,7 +184,7 @@ fn any_runtime_and_none_can_wait_for_it() {
         assert!(keys.try_find(1).expect("found").is_some());
     }
     // Who gives up takes nothing back: what was begun is done.
-    let revoked = keys.0.change(id(1), KeyChange::Revoke { at: at(200) });
+    let revoked = keys.0.change(id(1), KeyChange::revoke(at(200)));
     assert!(revoked.now_or_never().is_none(), "it was begun, and is not done yet");
     until("the change is made", || {
         keys.try_find(1).expect("found").is_some_and(|record| record.revoked_at.is_some())

@@ -1,7 +1,7 @@
 //! The triggers that write the change log: missing, disabled, or evaded.
 
+use simple_security::StoredKey;
 use simple_security::store::{Changed, Existing, KeyStore, StoreError};
-use simple_security::{StoredKey, Usage};
 
 use super::servers::hand::Hand;
 use super::servers::postgres::Postgres;
@@ -12,7 +12,7 @@ const STATES: &str = "SELECT string_agg(tgenabled::text, '' ORDER BY tgname) FRO
     WHERE tgrelid = 'simple_security.api_keys'::regclass AND tgname LIKE 'log\\_%'";
 
 fn stored(number: u32) -> StoredKey {
-    StoredKey { digest: digest(number), record: record(number), usage: Usage::default() }
+    StoredKey::new(digest(number), record(number))
 }
 
 fn is_not_logged<T>(changed: Result<T, StoreError>) -> bool {

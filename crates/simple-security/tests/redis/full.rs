@@ -29,7 +29,7 @@ fn a_full_server_takes_no_new_key_and_still_revokes() {
     wait(store.add_usage(&batch(1, 0..1))).expect("counted");
     let listed = wait(store.list()).expect("a list");
     assert_eq!(listed.len(), 2);
-    assert_eq!(listed[0], (record(0), Usage { total: 1, last_used_at: Some(at(300)) }));
+    assert_eq!(listed[0], (record(0), Usage::new(1, Some(at(300)))));
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     insert(&store, 9).expect("a key");
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use simple_security::config::Location;
-use simple_security::store::{self, Existing, KeyChange, KeyStore, StoreError, UsageBatch};
-use simple_security::{KeyRecord, KeyReference, PageRequest, StoredKey, Usage};
+use simple_security::store::{self, Existing, KeyStore, StoreError, UsageBatch};
+use simple_security::{KeyChange, KeyRecord, KeyReference, PageRequest, StoredKey};
 
 #[path = "../places/numbered.rs"]
 mod numbered;
@@ -56,7 +56,7 @@ fn refused(url: &str) -> StoreError {
 }
 
 fn stored(number: u32) -> StoredKey {
-    StoredKey { digest: digest(number), record: record(number), usage: Usage::default() }
+    StoredKey::new(digest(number), record(number))
 }
 
 fn insert(store: &Store, number: u32) -> Result<(), StoreError> {
@@ -64,7 +64,7 @@ fn insert(store: &Store, number: u32) -> Result<(), StoreError> {
 }
 
 fn revoke(store: &Store, number: u32) -> Result<Option<KeyRecord>, StoreError> {
-    let revoked = wait(store.change(id(number), KeyChange::Revoke { at: at(200) }))?;
+    let revoked = wait(store.change(id(number), KeyChange::revoke(at(200))))?;
     Ok(revoked.map(|(_, before)| before))
 }
 

@@ -143,7 +143,7 @@ fn a_batch_that_was_cut_and_sent_again_is_added_once() {
         }
     }
     let usage = wait(direct.usage(id(7))).expect("usage").expect("a key");
-    assert_eq!(usage, Usage { total: 5, last_used_at: Some(super::at(300)) });
+    assert_eq!(usage, Usage::new(5, Some(super::at(300))));
 }
 
 #[test]
@@ -196,13 +196,16 @@ fn a_change_that_is_late_is_not_made() {
         numbers[0] * 1_000_000 + numbers[1]
     };
     let (key, digest) = (id(1).to_string(), "d".repeat(32));
+    let insertion: Vec<&str> = [
+        &["mark", "00000000002", &digest, "000000000000", "0", "", "5"][..],
+        &["digest", &digest, "name", "a key", "created_at", "000000000000"],
+        &["expires_at", "9", "never_expires", "0"],
+    ]
+    .concat();
     let changes: [(&str, &[&str]); 3] = [
-        (script!("store.lua", "late.lua", "change.lua"), &[&key, "mark", "200"]),
+        (script!("store.lua", "late.lua", "change.lua"), &[&key, "mark", "200", "0"]),
         (script!("store.lua", "late.lua", "delete.lua"), &[&key, "mark"]),
-        (
-            script!("memory.lua", "store.lua", "late.lua", "insert.lua"),
-            &["mark", "00000000002", &digest, "a key", "000000000000", "9", "0", "", "0", ""],
-        ),
+        (script!("memory.lua", "store.lua", "late.lua", "insert.lua"), &insertion),
     ];
     let run = |script: &str, arguments: &[&str], last: u64| {
         let last = last.to_string();

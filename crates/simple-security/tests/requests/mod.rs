@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 use simple_security::store::KeyStore;
-use simple_security::{ApiKeys, KeyDigest, KeyId, KeyName, KeyRecord, NewKey, Timestamp};
+use simple_security::{ApiKeys, Expiry, KeyDigest, KeyId, KeyRecord, NewKey, Timestamp};
 
 /// A key of the old package.
 const LEGACY: &str = "0b6c1b9e-52f7-4c1d-8a4e-6f9d3c2b1a07";
@@ -76,20 +76,15 @@ async fn issue_all(
     let mut ids = HashMap::new();
     for name in ["live", "second", "revoked", "expired"] {
         let expires_at = (name == "expired").then(|| Timestamp::from_seconds(0));
-        let new = NewKey { expires_at, ..NewKey::default() };
+        let new = NewKey::default().with_expiry(expires_at.map(Expiry::At));
         let issued = keys.issue(new).await.expect("a key");
         values.insert(name, issued.key.expose().to_owned());
         ids.insert(name.to_owned(), issued.record.id);
     }
     keys.revoke(ids["revoked"]).await.expect("revoked");
-    let legacy = KeyRecord {
-        id: LEGACY_ID.parse().expect("an id"),
-        name: KeyName::default(),
-        created_at: Timestamp::from_seconds(0),
-        expires_at: Timestamp::MAX,
-        never_expires: true,
-        revoked_at: None,
-    };
+    let id = LEGACY_ID.parse().expect("an id");
+    let legacy =
+        KeyRecord::new(id, Timestamp::from_seconds(0), Timestamp::MAX).with_expiry(Expiry::Never);
     store.insert(KeyDigest::of(LEGACY.as_bytes()), &legacy).await.expect("stored");
     ids.insert("legacy".to_owned(), legacy.id);
 

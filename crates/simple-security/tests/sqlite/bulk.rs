@@ -1,7 +1,7 @@
 //! What many keys at once leave behind.
 
 use simple_security::store::{Existing, KeyStore, SqliteStore};
-use simple_security::{KeyDigest, KeyName, KeyRecord, StoredKey, Timestamp, Usage};
+use simple_security::{KeyDigest, KeyName, KeyRecord, StoredKey, Timestamp};
 
 use super::{Folder, by_hand, wait};
 
@@ -9,19 +9,12 @@ use super::{Folder, by_hand, wait};
 const KEYS: u32 = 125_000;
 
 fn key(number: u32) -> StoredKey {
-    let record = KeyRecord {
-        id: format!("{number:011}").parse().expect("an id"),
-        name: KeyName::new("one of many").expect("a name"),
-        created_at: Timestamp::from_seconds(0),
-        expires_at: Timestamp::MAX,
-        never_expires: false,
-        revoked_at: None,
-    };
-    StoredKey {
-        digest: KeyDigest::of(&number.to_le_bytes()),
-        record,
-        usage: Usage { total: 1, last_used_at: None },
-    }
+    let id = format!("{number:011}").parse().expect("an id");
+    let name = KeyName::new("one of many").expect("a name");
+    let record = KeyRecord::new(id, Timestamp::from_seconds(0), Timestamp::MAX).with_name(name);
+    let mut key = StoredKey::new(KeyDigest::of(&number.to_le_bytes()), record);
+    key.usage.total = 1;
+    key
 }
 
 #[test]

@@ -21,7 +21,6 @@ mod killed;
 mod locked;
 mod modes;
 mod mounted;
-mod older;
 mod refused;
 mod replaced;
 mod seen;

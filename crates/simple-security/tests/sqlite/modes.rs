@@ -62,7 +62,7 @@ fn the_database_says_what_it_is() {
         by_hand(&folder.database()).query_row(&text, [], |row| row.get(0)).expect("a number")
     };
     assert_eq!(number("application_id"), i64::from(u32::from_be_bytes(*b"fss1")));
-    assert_eq!(number("user_version"), 2);
+    assert_eq!(number("user_version"), 1);
     let mode: String = by_hand(&folder.database())
         .query_row("PRAGMA journal_mode", [], |row| row.get(0))
         .expect("a mode");

@@ -4,12 +4,13 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use simple_security::store::{Existing, StoreError};
 use simple_security::{
-    ApiKeys, Denied, IssuedKey, KeyEdit, KeyError, KeyName, NewKey, Usage, UsedKey, UsedKeyText,
+    ApiKeys, Denied, ImportedKey, IssuedKey, KeyEdit, KeyError, KeyMaterial, KeyName, NewKey,
+    Renewal,
 };
 
 use super::{Folder, LEASE, by_hand, engine, fake_clock, issue, open, verify, wait};
 
-const TRIGGERS: &str = include_str!("../../src/migrations/triggers.sql");
+const TRIGGERS: &str = include_str!("../../src/store/sqlite/migrations/triggers.sql");
 
 /// Another program, which has switched triggers off for itself.
 fn without_triggers(folder: &Folder) -> Connection {
@@ -29,10 +30,11 @@ fn a_change_that_is_not_logged_is_an_error_and_changes_nothing() {
     type Verb = fn(&ApiKeys, &IssuedKey) -> bool;
     let verbs: [(&str, Verb); 6] = [
         ("api_keys_update", |keys, key| is_not_logged(wait(keys.revoke(key.record.id)))),
-        ("api_keys_update", |keys, key| is_not_logged(wait(keys.renew(key.record.id, None, None)))),
         ("api_keys_update", |keys, key| {
-            let edit =
-                KeyEdit { name: Some(KeyName::new("x").expect("a name")), ..KeyEdit::default() };
+            is_not_logged(wait(keys.renew(key.record.id, Renewal::DefaultLifetime)))
+        }),
+        ("api_keys_update", |keys, key| {
+            let edit = KeyEdit::default().with_name(KeyName::new("x").expect("a name"));
             is_not_logged(wait(keys.edit(key.record.id, edit)))
         }),
         ("api_keys_delete", |keys, key| is_not_logged(wait(keys.delete(key.record.id)))),
@@ -84,17 +86,7 @@ fn many_keys_that_are_not_logged_are_not_added() {
     by_hand(&folder.database()).execute_batch("DROP TRIGGER api_keys_insert").expect("gone");
     let texts = ["a-first-key-of-32-characters-or-more", "a-second-key-of-32-characters-or-more"];
     let used = texts.map(|text| {
-        keys.take_in(UsedKey {
-            text: UsedKeyText::Plain(text.into()),
-            id: None,
-            name: KeyName::default(),
-            created_at: None,
-            expires_at: None,
-            never_expires: false,
-            revoked_at: None,
-            usage: Usage::default(),
-        })
-        .expect("a key")
+        keys.prepare_import(ImportedKey::new(KeyMaterial::Plain(text.into()))).expect("a key")
     });
     let source = Box::new(used.into_iter().map(Ok));
     assert!(is_not_logged(wait(keys.import_all(source, Existing::Refuse))));
@@ -125,7 +117,8 @@ fn triggers_are_restored_when_the_database_is_opened() {
         for keys in [&keys, &other] {
             assert!(matches!(verify(keys, &issued), Err(Denied::Revoked(_))), "{damage}");
         }
-        let renewed = wait(other.renew(issued.record.id, None, None)).expect("it is logged again");
+        let renewed = wait(other.renew(issued.record.id, Renewal::DefaultLifetime))
+            .expect("it is logged again");
         assert!(renewed.was_revoked);
         verify(&keys, &issued).expect("all see it");
     }
@@ -153,7 +146,7 @@ fn a_key_that_was_revoked_unseen_is_revoked_for_all_by_the_next_revocation() {
         assert!(matches!(verify(keys, &issued), Err(Denied::Revoked(_))), "it was not cached");
     }
     without_triggers(&folder).execute("UPDATE api_keys SET revoked_at = NULL", []).expect("unseen");
-    wait(keys.renew(issued.record.id, None, None)).expect("renewed");
+    wait(keys.renew(issued.record.id, Renewal::DefaultLifetime)).expect("renewed");
     for keys in [&keys, &other] {
         verify(keys, &issued).expect("renewed");
     }

@@ -143,7 +143,8 @@ fn is_moment(value: &Value) -> bool {
     let text = text(value);
     let parts = text.strip_suffix('Z').and_then(|text| text.split_once('.'));
     let is_thousandth = |rest: &str| rest.len() == 3 && rest.parse::<u16>().is_ok();
-    simple_security::dates::read(&text).is_some() && parts.is_some_and(|it| is_thousandth(it.1))
+    text.parse::<simple_security::Timestamp>().is_ok()
+        && parts.is_some_and(|it| is_thousandth(it.1))
 }
 
 /// What is expected is there; an object may have more.

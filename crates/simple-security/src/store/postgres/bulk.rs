@@ -1,17 +1,17 @@
 //! Adding many keys in one transaction, some at a time.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use tokio::task::spawn_blocking;
-use tokio_postgres::types::Type;
 
 use super::super::network::within;
 use super::super::{Existing, Inserted, KeySource, StoreError};
-use super::counts::clamped;
 use super::database::{Bulk, Database, LISTING};
 use super::pool::Lent;
 use super::query::Query;
-use crate::record::{StoredKey, Timestamp, Usage};
+use super::rows;
+use crate::record::StoredKey;
 
 /// How many keys go into one statement.
 const BATCH: usize = 1_000;
@@ -19,23 +19,26 @@ const BATCH: usize = 1_000;
 /// How often it is begun when another one that changes keys takes long.
 const ATTEMPTS: u32 = 3;
 
-const INSERT: &str = "
-    WITH given AS MATERIALIZED (
-        SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) WITH ORDINALITY AS given
-            (id, digest, name, created_at, expires_at, never_expires, revoked_at,
-             total, last_used_at, ordinal)
-    ), added AS (
-        INSERT INTO simple_security.api_keys
-            (id, digest, name, created_at, expires_at, never_expires, revoked_at)
-        SELECT id, digest, name, created_at, expires_at, never_expires, revoked_at
-        FROM given ORDER BY ordinal
-        ON CONFLICT DO NOTHING RETURNING id
-    ), used AS (
-        INSERT INTO simple_security.key_usage (id, total, last_used_at)
-        SELECT given.id, given.total, given.last_used_at
-        FROM given JOIN added ON added.id = given.id WHERE given.total IS NOT NULL
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let columns = rows::KEY.join(", ");
+    let key = rows::parameters(1);
+    let [total, last_used_at] = [1, 2].map(|after| rows::KEY.len() + after);
+    format!(
+        "WITH given AS MATERIALIZED (
+             SELECT * FROM unnest({key}, ${total}, ${last_used_at}) WITH ORDINALITY
+                 AS given ({columns}, total, last_used_at, ordinal)
+         ), added AS (
+             INSERT INTO simple_security.api_keys ({columns})
+             SELECT {columns} FROM given ORDER BY ordinal
+             ON CONFLICT DO NOTHING RETURNING id
+         ), used AS (
+             INSERT INTO simple_security.key_usage (id, total, last_used_at)
+             SELECT given.id, given.total, given.last_used_at
+             FROM given JOIN added ON added.id = given.id WHERE given.total IS NOT NULL
+         )
+         SELECT given.ordinal FROM given JOIN added ON added.id = given.id ORDER BY given.ordinal"
     )
-    SELECT given.ordinal FROM given JOIN added ON added.id = given.id ORDER BY given.ordinal";
+});
 
 /// Adds many keys: all, or none.
 pub(super) async fn insert_all(
@@ -126,32 +129,11 @@ async fn insert(
     lent: &Lent,
     batch: &[StoredKey],
 ) -> Result<Vec<u64>, StoreError> {
-    let column = |value: fn(&StoredKey) -> i64| batch.iter().map(value).collect::<Vec<_>>();
-    let texts = |value: fn(&StoredKey) -> &str| {
-        batch.iter().map(|key| value(key).to_owned()).collect::<Vec<_>>()
-    };
-    let optional =
-        |value: fn(&StoredKey) -> Option<i64>| batch.iter().map(value).collect::<Vec<_>>();
-    let digests: Vec<_> = batch.iter().map(|key| key.digest.as_bytes().to_vec()).collect();
-    let never_expires: Vec<_> = batch.iter().map(|key| key.record.never_expires).collect();
-    let query = Query::new(INSERT)
-        .with(texts(|key| key.record.id.as_str()), Type::TEXT_ARRAY)
-        .with(digests, Type::BYTEA_ARRAY)
-        .with(texts(|key| key.record.name.as_str()), Type::TEXT_ARRAY)
-        .with(column(|key| key.record.created_at.seconds()), Type::INT8_ARRAY)
-        .with(column(|key| key.record.expires_at.seconds()), Type::INT8_ARRAY)
-        .with(never_expires, Type::BOOL_ARRAY)
-        .with(optional(|key| key.record.revoked_at.map(Timestamp::seconds)), Type::INT8_ARRAY)
-        // A key that was never used has no row there.
-        .with(
-            optional(|key| (key.usage != Usage::default()).then(|| clamped(key.usage.total))),
-            Type::INT8_ARRAY,
-        )
-        .with(optional(|key| key.usage.last_used_at.map(Timestamp::seconds)), Type::INT8_ARRAY);
+    let query = rows::encode_usage(rows::encode(Query::new(INSERT.as_str()), batch), batch);
     let failed = |error| database.errors().translate("adding keys", error);
-    let rows = query.ask(lent).await.map_err(failed)?;
+    let added = query.ask(lent).await.map_err(failed)?;
     let position = |ordinal: i64| u64::try_from(ordinal - 1).unwrap_or(0);
-    rows.iter().map(|row| row.try_get(0).map(position).map_err(failed)).collect()
+    added.iter().map(|row| row.try_get("ordinal").map(position).map_err(failed)).collect()
 }
 
 /// Where this fails the connection is closed, which takes everything back too.

@@ -291,7 +291,8 @@ impl Database {
 
     /// Lets through what comes from the primary, and from the store that was opened.
     fn check(&self, rows: Vec<Row>) -> Result<Vec<Row>, StoreError> {
-        let said = rows.first().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        let said =
+            rows.first().map(|row| Ok((row.try_get("is_same_store")?, row.try_get("is_standby")?)));
         let failed = |error| self.errors.translate("reading an answer", error);
         match said.transpose().map_err(failed)? {
             Some((true, false)) => Ok(rows),
@@ -340,7 +341,7 @@ fn position(row: &LastRow, column: usize) -> Option<u64> {
 /// store is gone.
 pub(super) fn about_the_store(columns: &str, joined: &str) -> String {
     format!(
-        "SELECT s.store_id = $1::uuid, pg_is_in_recovery(), {columns}
+        "SELECT s.store_id = $1::uuid AS is_same_store, pg_is_in_recovery() AS is_standby, {columns}
          FROM (SELECT store_id FROM simple_security.settings LIMIT 1) AS s {joined}"
     )
 }

@@ -3,8 +3,8 @@
 use std::error::Error as _;
 
 use deadpool_postgres::PoolError;
-use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, Row};
 
 use super::super::StoreError;
 
@@ -64,6 +64,26 @@ impl Translator {
             return StoreError::Unreachable { place, reason, source };
         }
         StoreError::Failed { reason: format!("{doing}: {reason}"), source }
+    }
+
+    /// What the first row says, if there is one.
+    pub(super) fn first<T>(
+        &self,
+        rows: &[Row],
+        read: impl Fn(&Row) -> Result<Option<T>, Error>,
+    ) -> Result<Option<T>, StoreError> {
+        let read = rows.first().map_or(Ok(None), read);
+        read.map_err(|error| self.translate("reading an answer", error))
+    }
+
+    /// What each row says.
+    pub(super) fn each<T>(
+        &self,
+        rows: &[Row],
+        read: impl Fn(&Row) -> Result<Option<T>, Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let read: Result<_, _> = rows.iter().filter_map(|row| read(row).transpose()).collect();
+        read.map_err(|error| self.translate("reading an answer", error))
     }
 
     /// Why there is no connection. Where the server was reached, something is to be done there or

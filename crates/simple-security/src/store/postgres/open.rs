@@ -19,13 +19,11 @@ struct Migration {
     minimum_reader: i32,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    sql: include_str!("../../migrations/postgres/0001_keys.sql"),
-    minimum_reader: 1,
-}];
+const MIGRATIONS: &[Migration] =
+    &[Migration { sql: include_str!("migrations/0001_keys.sql"), minimum_reader: 1 }];
 
 /// The triggers that write the change log. It can be run again.
-const TRIGGERS: &str = include_str!("../../migrations/postgres/triggers.sql");
+const TRIGGERS: &str = include_str!("migrations/triggers.sql");
 
 /// The newest schema that this program knows.
 const KNOWN: i32 = MIGRATIONS.len() as i32;
@@ -69,23 +67,25 @@ pub(super) async fn look(
     errors: &Translator,
 ) -> Result<Option<Settings>, StoreError> {
     let server = Query::new(format!(
-        "SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
-             current_setting('server_encoding'), {IS_THERE}, {HAS_TRIGGERS}"
+        "SELECT current_setting('server_version_num')::integer AS number,
+             current_setting('server_version') AS version,
+             current_setting('server_encoding') AS encoding,
+             {IS_THERE} AS exists, {HAS_TRIGGERS} AS has_triggers"
     ));
     let failed = |error| errors.translate("looking at the server", error);
     let rows = server.ask(client).await.map_err(failed)?;
     let row = rows.first().ok_or_else(|| errors.unsuitable("it does not say what it is"))?;
     suits(
-        row.try_get(0).map_err(failed)?,
-        row.try_get(1).map_err(failed)?,
-        row.try_get(2).map_err(failed)?,
+        row.try_get("number").map_err(failed)?,
+        row.try_get("version").map_err(failed)?,
+        row.try_get("encoding").map_err(failed)?,
     )
     .map_err(|reason| errors.unsuitable(reason))?;
-    if !row.try_get::<_, bool>(3).map_err(failed)? {
+    if !row.try_get::<_, bool>("exists").map_err(failed)? {
         return Ok(None);
     }
     let (schema, settings) = settings(client, errors).await?;
-    let is_complete = schema >= KNOWN && row.try_get(4).map_err(failed)?;
+    let is_complete = schema >= KNOWN && row.try_get("has_triggers").map_err(failed)?;
     Ok(is_complete.then_some(settings))
 }
 
@@ -104,10 +104,10 @@ pub(super) async fn migrate(
     );
     client.batch_execute(&begin).await.map_err(failed)?;
     // Another one may have made them while we waited.
-    let state = Query::new(format!("SELECT {IS_THERE}, {HAS_TRIGGERS}"));
+    let state = Query::new(format!("SELECT {IS_THERE} AS exists, {HAS_TRIGGERS} AS has_triggers"));
     let rows = state.ask(client).await.map_err(failed)?;
     let is = |column| rows.first().is_some_and(|row| row.get(column));
-    let (exists, has_triggers) = (is(0), is(1));
+    let (exists, has_triggers) = (is("exists"), is("has_triggers"));
     let there = if exists { settings(client, errors).await?.0 } else { 0 };
     for migration in MIGRATIONS.iter().skip(usize::try_from(there).unwrap_or(0)) {
         client.batch_execute(migration.sql).await.map_err(failed)?;
@@ -170,15 +170,15 @@ fn written(there: i32, server: &Server) -> Query {
 async fn settings(client: &Client, errors: &Translator) -> Result<(i32, Settings), StoreError> {
     let failed = |error| errors.translate("reading the settings", error);
     let query = Query::new(
-        "SELECT schema, minimum_reader, store_id::text, max_staleness, stale_if_error
+        "SELECT schema, minimum_reader, store_id::text AS store_id, max_staleness, stale_if_error
          FROM simple_security.settings",
     );
     let rows = query.ask(client).await.map_err(failed)?;
     let Some(row) = rows.first() else {
         return Err(StoreError::NotMade { place: errors.place().to_owned() });
     };
-    let schema: i32 = row.try_get(0).map_err(failed)?;
-    if row.try_get::<_, i32>(1).map_err(failed)? > KNOWN {
+    let schema: i32 = row.try_get("schema").map_err(failed)?;
+    if row.try_get::<_, i32>("minimum_reader").map_err(failed)? > KNOWN {
         return Err(StoreError::NewerSchema {
             place: errors.place().to_owned(),
             found: schema.into(),
@@ -186,16 +186,16 @@ async fn settings(client: &Client, errors: &Translator) -> Result<(i32, Settings
         });
     }
     let settings = Settings {
-        store_id: row.try_get(2).map_err(failed)?,
+        store_id: row.try_get("store_id").map_err(failed)?,
         bounds: Bounds {
-            max_staleness: duration(row, 3).map_err(failed)?,
-            stale_if_error: duration(row, 4).map_err(failed)?,
+            max_staleness: duration(row, "max_staleness").map_err(failed)?,
+            stale_if_error: duration(row, "stale_if_error").map_err(failed)?,
         },
     };
     Ok((schema, settings))
 }
 
-fn duration(row: &Row, column: usize) -> Result<Duration, tokio_postgres::Error> {
+fn duration(row: &Row, column: &str) -> Result<Duration, tokio_postgres::Error> {
     let microseconds: i64 = row.try_get(column)?;
     Ok(Duration::from_micros(microseconds.try_into().unwrap_or(0)))
 }

@@ -1,75 +1,64 @@
 //! The SQL of the store, each statement once.
 
-use tokio_postgres::types::Type;
-use tokio_postgres::{Error, Row};
+use std::sync::LazyLock;
 
-use super::super::{ChangeMark, KeyChange};
+use tokio_postgres::types::Type;
+
 use super::database::{Database, about_the_store};
 use super::query::Query;
-use crate::key::KeyDigest;
+use super::rows;
+use crate::key::KeyId;
 use crate::page::PageRequest;
-use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyReference, KeyState, Timestamp};
+use crate::record::{KeyChange, KeyReference, KeyState, Revocation, StoredKey, Timestamp};
 
-const COLUMNS: &str = "k.id, k.name, k.created_at, k.expires_at, k.never_expires, k.revoked_at";
-
-/// The first column after those of [`about_the_store`].
-pub(super) const FIRST: usize = 2;
-/// The first column after those of a record there.
-pub(super) const AFTER_RECORD: usize = FIRST + 6;
-
-/// Adds a key. Returns a row even if another trigger suppresses the write: the log lacks it then.
-pub(super) fn insert(digest: KeyDigest, record: &KeyRecord) -> Query {
-    Query::new(
+// Put together once.
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    format!(
         "WITH added AS (
-             INSERT INTO simple_security.api_keys
-                 (id, digest, name, created_at, expires_at, never_expires, revoked_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             INSERT INTO simple_security.api_keys ({}) SELECT * FROM unnest({})
          )
          SELECT true",
+        rows::KEY.join(", "),
+        rows::parameters(1)
     )
-    .with(record.id.as_str().to_owned(), Type::TEXT)
-    .with(digest.as_bytes().to_vec(), Type::BYTEA)
-    .with(record.name.as_str().to_owned(), Type::TEXT)
-    .with(record.created_at.seconds(), Type::INT8)
-    .with(record.expires_at.seconds(), Type::INT8)
-    .with(record.never_expires, Type::BOOL)
-    .with(record.revoked_at.map(Timestamp::seconds), Type::INT8)
+});
+static CHANGE: LazyLock<String> = LazyLock::new(|| {
+    // After the id, a parameter for each column and two for the revocation.
+    let edited: String = (2..)
+        .zip(rows::EDITABLE)
+        .map(|(number, name)| format!("{name} = coalesce(${number}, k.{name}), "))
+        .collect();
+    let [clear, revoked_at] = [2, 3].map(|after| rows::EDITABLE.len() + after);
+    let columns = rows::key_columns();
+    format!(
+        "WITH before AS MATERIALIZED (
+             SELECT {columns} FROM simple_security.api_keys AS k WHERE k.id = $1 FOR UPDATE
+         ), changed AS (
+             UPDATE simple_security.api_keys AS k SET {edited}
+                 revoked_at = CASE WHEN ${clear} THEN NULL ELSE coalesce(k.revoked_at, ${revoked_at}) END
+             FROM before WHERE k.id = before.id
+         )
+         SELECT {columns} FROM before AS k"
+    )
+});
+
+/// Adds a key. Returns a row even if another trigger suppresses the write: the log lacks it then.
+pub(super) fn insert(key: StoredKey) -> Query {
+    rows::encode(Query::new(INSERT.as_str()), &[key])
 }
 
 /// Changes single fields. Returns the record and the digest from before.
 ///
-/// Every change updates its row, also where nothing becomes another: the trigger logs it then, and
-/// other processes forget what they have cached of the key.
-pub(super) fn change(id: KeyId, change: KeyChange) -> Query {
-    let changing = |set: &str| {
-        let text = format!(
-            "WITH before AS MATERIALIZED (
-                 SELECT {COLUMNS}, k.digest FROM simple_security.api_keys AS k
-                 WHERE k.id = $1 FOR UPDATE
-             ), changed AS (
-                 UPDATE simple_security.api_keys AS k SET {set} FROM before WHERE k.id = before.id
-             )
-             SELECT {COLUMNS}, k.digest FROM before AS k"
-        );
-        Query::new(text).with(id.as_str().to_owned(), Type::TEXT)
+/// Every change updates its row, even where no value becomes another: the trigger logs it then, and
+/// other processes drop what they have cached of the key.
+pub(super) fn change(id: KeyId, change: &KeyChange) -> Query {
+    let (clear, revoked_at) = match change.revocation {
+        Revocation::Keep => (false, None),
+        Revocation::Set(at) => (false, Some(at.seconds())),
+        Revocation::Clear => (true, None),
     };
-    match change {
-        KeyChange::Revoke { at } => {
-            changing("revoked_at = coalesce(k.revoked_at, $2)").with(at.seconds(), Type::INT8)
-        }
-        KeyChange::Renew { expires_at, never_expires } => changing(
-            "expires_at = $2, never_expires = coalesce($3, k.never_expires), revoked_at = NULL",
-        )
-        .with(expires_at.seconds(), Type::INT8)
-        .with(never_expires, Type::BOOL),
-        KeyChange::Edit(KeyEdit { name, expires_at, never_expires }) => changing(
-            "name = coalesce($2, k.name), expires_at = coalesce($3, k.expires_at),
-                 never_expires = coalesce($4, k.never_expires)",
-        )
-        .with(name.as_ref().map(|name| name.as_str().to_owned()), Type::TEXT)
-        .with(expires_at.map(Timestamp::seconds), Type::INT8)
-        .with(never_expires, Type::BOOL),
-    }
+    let query = Query::new(CHANGE.as_str()).with(id.as_str().to_owned(), Type::TEXT);
+    rows::encode_edit(query, &change.edit).with(clear, Type::BOOL).with(revoked_at, Type::INT8)
 }
 
 /// Removes a key, and returns its digest. Its usage goes with it, by the foreign key.
@@ -85,13 +74,14 @@ pub(super) fn delete(id: KeyId) -> Query {
     .with(id.as_str().to_owned(), Type::TEXT)
 }
 
-/// A key, and whether the server has the row of the log that a reading has found last, or has
+/// A key, and whether the server has the row of the log that a poll has found last, or has
 /// dropped it as too old.
 pub(super) fn find(database: &Database, key: KeyReference) -> Query {
     let columns = format!(
-        "{COLUMNS}, $3::bigint IS NULL
+        "{}, $3::bigint IS NULL
              OR EXISTS (SELECT FROM simple_security.key_changes WHERE position = $3 AND mark = $4)
-             OR (SELECT min(position) FROM simple_security.key_changes) > $3"
+             OR (SELECT min(position) FROM simple_security.key_changes) > $3 AS is_new_enough",
+        rows::key_columns()
     );
     let by = |column: &str| {
         let joined = format!("LEFT JOIN simple_security.api_keys AS k ON k.{column} = $2");
@@ -111,7 +101,7 @@ pub(super) fn find(database: &Database, key: KeyReference) -> Query {
 pub(super) fn page(database: &Database, request: &PageRequest, now: Timestamp) -> Query {
     let (created_at, id) = match &request.after {
         Some(cursor) => (cursor.created_at.seconds(), cursor.id.as_str()),
-        // Before all that there is.
+        // Before all keys.
         None => (i64::MAX, ""),
     };
     database
@@ -125,9 +115,10 @@ pub(super) fn page(database: &Database, request: &PageRequest, now: Timestamp) -
 }
 
 fn page_query() -> String {
+    let columns = rows::key_columns();
     let joined = format!(
         "LEFT JOIN LATERAL (
-             SELECT {COLUMNS}, coalesce(u.total, 0) AS total, u.last_used_at, k.digest
+             SELECT {columns}, coalesce(u.total, 0) AS total, u.last_used_at
              FROM simple_security.api_keys AS k
                  LEFT JOIN simple_security.key_usage AS u ON u.id = k.id
              WHERE (k.created_at, k.id) < ($2, $3)
@@ -140,12 +131,12 @@ fn page_query() -> String {
          ) AS k ON true
          ORDER BY k.created_at DESC, k.id DESC"
     );
-    about_the_store(&format!("{COLUMNS}, k.total, k.last_used_at, k.digest"), &joined)
+    about_the_store(&format!("{columns}, k.total, k.last_used_at"), &joined)
 }
 
 pub(super) fn list(database: &Database) -> Query {
     database.question(about_the_store(
-        &format!("{COLUMNS}, coalesce(u.total, 0), u.last_used_at"),
+        &format!("{}, coalesce(u.total, 0) AS total, u.last_used_at", rows::key_columns()),
         "LEFT JOIN simple_security.api_keys AS k ON true
          LEFT JOIN simple_security.key_usage AS u ON u.id = k.id
          ORDER BY u.last_used_at DESC NULLS LAST, k.created_at, k.id",
@@ -155,50 +146,9 @@ pub(super) fn list(database: &Database) -> Query {
 pub(super) fn usage(database: &Database, id: KeyId) -> Query {
     database
         .question(about_the_store(
-            "k.id, coalesce(u.total, 0), u.last_used_at",
+            "k.id, coalesce(u.total, 0) AS total, u.last_used_at",
             "LEFT JOIN simple_security.api_keys AS k ON k.id = $2
              LEFT JOIN simple_security.key_usage AS u ON u.id = k.id",
         ))
         .with(id.as_str().to_owned(), Type::TEXT)
-}
-
-/// What the log has after a row, where it has that row; else its newest row. One statement, so
-/// that both are of one state.
-pub(super) fn changes(database: &Database, after: Option<ChangeMark>) -> Query {
-    database
-        .question(about_the_store(
-            "known.is_there, h.position, c.position, c.mark, c.digest",
-            "CROSS JOIN (
-                 SELECT EXISTS (
-                     SELECT FROM simple_security.key_changes WHERE position = $2 AND mark = $3
-                 ) AS is_there OFFSET 0
-             ) AS known
-             LEFT JOIN (SELECT position FROM simple_security.change_head LIMIT 1) AS h ON true
-             LEFT JOIN LATERAL (
-                 (SELECT position, mark, digest FROM simple_security.key_changes
-                  WHERE known.is_there AND position > $2)
-                 UNION ALL
-                 (SELECT position, mark, digest FROM simple_security.key_changes
-                  WHERE NOT known.is_there ORDER BY position DESC LIMIT 1)
-             ) AS c ON true
-             ORDER BY c.position",
-        ))
-        .with(after.map(|after| after.position as i64), Type::INT8)
-        .with(after.map(|after| after.mark as i64), Type::INT8)
-}
-
-/// A record of the columns [`COLUMNS`], the first of them at `first`; `None` where they are empty.
-pub(super) fn record(row: &Row, first: usize) -> Result<Option<KeyRecord>, Error> {
-    let Some(id) = row.try_get::<_, Option<&str>>(first)?.and_then(|id| id.parse().ok()) else {
-        return Ok(None);
-    };
-    let time = |index| row.try_get(first + index).map(Timestamp::from_seconds);
-    Ok(Some(KeyRecord {
-        id,
-        name: KeyName::repaired(row.try_get(first + 1)?),
-        created_at: time(2)?,
-        expires_at: time(3)?,
-        never_expires: row.try_get(first + 4)?,
-        revoked_at: row.try_get::<_, Option<i64>>(first + 5)?.map(Timestamp::from_seconds),
-    }))
 }

@@ -10,7 +10,7 @@ use redis::{ErrorKind, Pipeline, ServerErrorKind, Value};
 
 use super::changes::insertion;
 use super::scripts::{INSERT, STORE, TAKEN};
-use super::{CHUNK, Inner, values};
+use super::{CHUNK, Inner, rows};
 use crate::record::StoredKey;
 use crate::store::{Existing, Inserted, KeySource, StoreError, network};
 
@@ -124,7 +124,7 @@ impl Transaction<'_> {
 
     /// `false` when something has changed meanwhile: nothing is written then.
     async fn write(&mut self, keys: &[&StoredKey]) -> Result<bool, StoreError> {
-        let mark = values::mark()?;
+        let mark = rows::mark()?;
         self.say(redis::pipe().load_script(&INSERT).cmd("MULTI")).await?;
         for chunk in keys.chunks(KEYS) {
             let mut script = insertion(self.inner, &mark, chunk.iter().copied());

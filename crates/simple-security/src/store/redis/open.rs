@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 
 use super::connect::Connector;
 use super::scripts::{MAKE, STORE};
-use super::{CHANGE, suitable, values};
+use super::{CHANGE, rows, suitable};
 use crate::config::Server;
 use crate::store::StoreError;
 use crate::store::network::{self, Bounds};
@@ -42,7 +42,7 @@ async fn make_store(
     bounds: Bounds,
     commands: &mut MultiplexedConnection,
 ) -> Result<(), StoreError> {
-    let id = values::hexadecimal(&values::random::<16>()?);
+    let id = rows::hexadecimal(&rows::random::<16>()?);
     let microseconds = |bound: Duration| bound.as_micros() as u64;
     MAKE.key(STORE)
         .arg(id)
@@ -50,7 +50,7 @@ async fn make_store(
         .arg(MINIMUM)
         .arg(microseconds(bounds.max_staleness))
         .arg(microseconds(bounds.stale_if_error))
-        .arg(&values::mark()?)
+        .arg(&rows::mark()?)
         .invoke_async(commands)
         .await
         .map_err(|error| connector.failed(error))

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use redis::{FromRedisValue, Value, from_redis_value};
 
+use super::rows::{self, Row};
 use super::scripts::{PAGE, STORE, USAGE};
-use super::values::{self, Key};
 use super::{CHUNK, Inner};
+use crate::key::KeyId;
 use crate::page::{KeyFilter, PageRequest};
-use crate::record::{KeyId, KeyRecord, StoredKey, Timestamp, Usage};
+use crate::record::{KeyRecord, StoredKey, Timestamp, Usage};
 use crate::store::StoreError;
 
 /// How many keys are read at a time.
@@ -21,7 +22,7 @@ pub(super) async fn page(
     now: Timestamp,
 ) -> Result<Vec<StoredKey>, StoreError> {
     let limit = request.limit as usize;
-    let mut place = request.after.map(values::place).unwrap_or_default();
+    let mut place = request.after.map(rows::place).unwrap_or_default();
     // Where all pass, no more are read than are shown.
     let all_pass = request.filter == KeyFilter::default();
     let mut found = Vec::new();
@@ -60,7 +61,7 @@ pub(super) async fn usage(inner: &Inner, id: KeyId) -> Result<Option<Usage>, Sto
     let mut script = USAGE.key(STORE);
     script.arg(&inner.id).arg(id.as_str());
     let found: Option<(Option<i64>, Option<i64>)> = inner.others.run(CHUNK, &script).await?;
-    Ok(found.map(|(total, last)| values::usage(total, last)))
+    Ok(found.map(|(total, last)| rows::usage(total, last)))
 }
 
 /// The next keys after a place, at most so many; and the place of the last of them, unless there
@@ -76,6 +77,6 @@ async fn chunk(
     let failed = |error: redis::ParsingError| inner.connector.failed(error.into());
     let keys = answer.split_off(answer.len().min(1));
     let next = answer.pop().map(Option::<String>::from_redis_value).transpose().map_err(failed)?;
-    let keys = keys.into_iter().map(|key| from_redis_value(key).map(|Key(key)| key));
+    let keys = keys.into_iter().map(|key| from_redis_value(key).map(|Row(key)| key));
     Ok((next.flatten(), keys.collect::<Result<_, _>>().map_err(failed)?))
 }

@@ -2,8 +2,8 @@
 
 use redis::RedisError;
 
+use super::rows::Row;
 use super::scripts::{FIND, READING, STORE};
-use super::values::Record;
 use super::{Inner, LOOK_UP};
 use crate::key::KeyDigest;
 use crate::record::{KeyRecord, KeyReference};
@@ -19,8 +19,8 @@ pub(super) async fn find(
         KeyReference::Id(id) => script.arg(id.as_str()).arg(""),
         KeyReference::Digest(digest) => script.arg("").arg(digest.as_bytes()),
     };
-    let found: Option<Record> = inner.look_ups.run(LOOK_UP, &script).await?;
-    Ok(found.map(|found| found.record))
+    let found: Option<Row> = inner.look_ups.run(LOOK_UP, &script).await?;
+    Ok(found.map(|Row(key)| key.record))
 }
 
 pub(super) async fn reading(

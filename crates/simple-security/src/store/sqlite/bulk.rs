@@ -1,16 +1,34 @@
 //! Adding many keys in one transaction.
 
-use rusqlite::Transaction;
+use std::sync::LazyLock;
+
+use rusqlite::{Transaction, params_from_iter};
 
 use super::super::{Existing, Inserted, KeySource, StoreError};
 use super::change_log::{self, KEPT};
-use super::statements;
-use crate::record::{StoredKey, Timestamp, Usage};
+use super::{rows, statements};
+use crate::record::{StoredKey, Usage};
 
 /// How much of the file is kept in memory while many keys are added, in KiB.
 const BULK_CACHE: i64 = 262_144;
 /// And else: what SQLite keeps when nothing is said.
 const USUAL_CACHE: i64 = 2_000;
+
+/// Adds a key unless its id or its digest is taken. Not by `ON CONFLICT`: before SQLite finds the conflict,
+/// a trigger logs the key that is in the way as replaced.
+static INSERT_NEW: LazyLock<String> = LazyLock::new(|| {
+    let number = |name| rows::KEY.iter().position(|column| *column == name).map_or(0, |at| at + 1);
+    let values: Vec<_> = (1..=rows::KEY.len()).map(|number| format!("?{number}")).collect();
+    format!(
+        "INSERT INTO api_keys ({}) SELECT {}
+         WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE id = ?{})
+             AND NOT EXISTS (SELECT 1 FROM api_keys WHERE digest = ?{})",
+        rows::KEY.join(", "),
+        values.join(", "),
+        number("id"),
+        number("digest")
+    )
+});
 
 /// Adds many keys: all, or none when the caller rolls back after an error.
 pub(super) fn insert_all(
@@ -31,27 +49,12 @@ fn insert_each(
     keys: KeySource,
     existing: Existing,
 ) -> rusqlite::Result<Inserted> {
-    // Not by `ON CONFLICT`: before SQLite finds the conflict, a trigger logs the key that is in the
-    // way as replaced.
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires, revoked_at)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
-         WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE id = ?1)
-             AND NOT EXISTS (SELECT 1 FROM api_keys WHERE digest = ?2)",
-    )?;
+    let mut insert = transaction.prepare_cached(&INSERT_NEW)?;
     let before = change_log::end(transaction)?;
     let mut done = Inserted::default();
     for (position, key) in (0..).zip(keys) {
         let StoredKey { digest, record, usage } = key?;
-        let added = insert.execute((
-            record.id.as_str(),
-            digest.as_bytes(),
-            record.name.as_str(),
-            record.created_at.seconds(),
-            record.expires_at.seconds(),
-            record.never_expires,
-            record.revoked_at.map(Timestamp::seconds),
-        ))?;
+        let added = insert.execute(params_from_iter(rows::encode(&digest, &record)))?;
         if added == 0 {
             match existing {
                 Existing::Refuse => return Err(StoreError::DuplicateAt { position }.into()),

@@ -12,23 +12,13 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::super::StoreError;
 use super::connections::Files;
 use super::errors::translate;
+use super::legacy::migrate as legacy;
+use super::schema::{Contents, contents, migrate, newest};
 use super::side_lock::{SideFile, beside};
-use super::{old_table, ownership, triggers};
-
-/// "fss1": says in the header of the file that it is ours (<https://sqlite.org/fileformat.html>).
-const APPLICATION_ID: i64 = 0x6673_7331;
-
-/// The schema, step by step. A step that was released is never changed.
-const MIGRATIONS: [&str; 2] = [
-    include_str!("../../migrations/0001_keys.sql"),
-    include_str!("../../migrations/0002_pages.sql"),
-];
+use super::{ownership, triggers};
 
 /// How long the reading side waits: it runs on the event loop of a web server.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(20);
-
-/// The table of the package that this one replaces.
-pub(super) const OLD_TABLE: &str = "fastapi_simple_security";
 
 /// Which file a path names: device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +31,6 @@ pub(super) enum Inspected {
     Newest,
     /// It is missing, or must be written to first.
     Other,
-}
-
-/// What a file holds.
-enum Contents {
-    Nothing,
-    OldTable,
-    Ours { schema: i64 },
 }
 
 /// Checks the file without changing it, before anything is put beside it.
@@ -76,7 +59,7 @@ pub(super) fn inspect(
         let connection =
             look(path, timeout).map_err(|error| translate(path, "opening the database", error))?;
         match contents(&connection, path) {
-            Ok(Contents::Ours { schema }) => {
+            Ok(Contents::Store { schema }) => {
                 ownership::check_database(path)?;
                 if schema == newest() {
                     return Ok(Inspected::Newest);
@@ -93,7 +76,7 @@ pub(super) fn inspect(
 /// Whether the file is one of the old package. Nothing is changed.
 pub(super) fn is_old(path: &Path, timeout: Duration) -> bool {
     let opened = look(path, timeout);
-    opened.is_ok_and(|opened| matches!(contents(&opened, path), Ok(Contents::OldTable)))
+    opened.is_ok_and(|opened| matches!(contents(&opened, path), Ok(Contents::LegacyTable)))
 }
 
 /// Opens a file that may be anybody's, to look into it and leave it as it is.
@@ -129,14 +112,14 @@ pub(super) fn open_writer(
     let found = contents(&writer, path)?;
     let mut moved = None;
     match found {
-        Contents::OldTable => moved = Some(old_table::take_over(&mut writer, path)?),
+        Contents::LegacyTable => moved = Some(legacy::take_over(&mut writer, path)?),
         Contents::Nothing => {
-            old_table::make_private(path);
+            legacy::make_private(path);
             ownership::check_database(path)?;
             write_ahead(&writer).map_err(failed)?;
             migrate_alone(&mut writer, 0).map_err(failed)?;
         }
-        Contents::Ours { schema } => {
+        Contents::Store { schema } => {
             ownership::check_database(path)?;
             write_ahead(&writer).map_err(failed)?;
             if schema < newest() {
@@ -146,7 +129,7 @@ pub(super) fn open_writer(
         }
     }
     ownership::warn_of_other_users(path);
-    old_table::finish_cleaning(&writer, path);
+    legacy::finish_cleaning(&writer, path);
     // Each statement that fires a trigger keeps a journal of its own, so that it can fail alone. In
     // files these cost more than all else of adding a key. (Only from here on: cleaning, above,
     // copies the whole database to a temporary one.)
@@ -210,59 +193,6 @@ fn migrate_alone(writer: &mut Connection, schema: i64) -> rusqlite::Result<()> {
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     migrate(&transaction, schema)?;
     transaction.commit()
-}
-
-/// Brings a file from `schema` to the newest, in the caller's transaction.
-pub(super) fn migrate(connection: &Connection, schema: i64) -> rusqlite::Result<()> {
-    for step in &MIGRATIONS[schema as usize..] {
-        connection.execute_batch(step)?;
-    }
-    triggers::create(connection)?;
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    connection.pragma_update(None, "user_version", newest())
-}
-
-fn newest() -> i64 {
-    MIGRATIONS.len() as i64
-}
-
-fn contents(connection: &Connection, path: &Path) -> Result<Contents, StoreError> {
-    let read = || -> rusqlite::Result<(i64, i64, Vec<String>)> {
-        let number = |pragma: &str| {
-            connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
-        };
-        let mut statement = connection.prepare(
-            "SELECT name FROM sqlite_schema
-             WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
-        )?;
-        let tables = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        Ok((number("application_id")?, number("user_version")?, tables))
-    };
-    let (application, schema, tables) =
-        read().map_err(|error| translate(path, "reading the database", error))?;
-    let path = path.to_owned();
-    if application == APPLICATION_ID {
-        return match schema {
-            found if found > newest() => {
-                let place = path.display().to_string();
-                Err(StoreError::NewerSchema { place, found, known: newest() })
-            }
-            schema if schema < 1 => Err(StoreError::NotADatabase { path, source: None }),
-            schema => Ok(Contents::Ours { schema }),
-        };
-    }
-    let others: Vec<&str> =
-        tables.iter().map(String::as_str).filter(|name| *name != OLD_TABLE).collect();
-    match (tables.len(), others.len()) {
-        (0, 0) if application == 0 && schema == 0 => Ok(Contents::Nothing),
-        (1, 0) if application == 0 => Ok(Contents::OldTable),
-        (0, 0) => {
-            let tables = format!("the application id {application} and the version {schema}");
-            Err(StoreError::Foreign { path, tables })
-        }
-        (all, other) if all > other => Err(StoreError::Shared { path, tables: others.join(", ") }),
-        _ => Err(StoreError::Foreign { path, tables: format!("the tables {}", others.join(", ")) }),
-    }
 }
 
 /// Makes the file with mode 0600 where it is missing. SQLite gives its other files the same mode.

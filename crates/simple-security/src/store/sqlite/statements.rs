@@ -1,24 +1,71 @@
 //! The SQL of the store, each statement once.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use rusqlite::types::{ToSqlOutput, Value};
+use rusqlite::{Connection, OptionalExtension, Transaction, params_from_iter};
 
-use super::super::{KeyChange, UsageBatch};
+use super::super::UsageBatch;
 use super::change_log::{self, prune};
-use crate::key::KeyDigest;
+use super::rows;
+use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
-use crate::record::{KeyEdit, KeyId, KeyName, KeyRecord, KeyState, StoredKey, Timestamp, Usage};
+use crate::record::{KeyChange, KeyRecord, KeyState, Revocation, StoredKey, Timestamp, Usage};
 
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
 const KEPT_BATCHES: i64 = 86_400;
 
-/// The columns of a record, for statements that are written once and for all: a look-up has no time
-/// to put one together.
-macro_rules! columns {
-    () => {
-        "k.id, k.name, k.created_at, k.expires_at, k.never_expires, k.revoked_at"
-    };
+// Put together once: a lookup has no time for it.
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let values: Vec<_> = (1..=rows::KEY.len()).map(|number| format!("?{number}")).collect();
+    format!("INSERT INTO api_keys ({}) VALUES ({})", rows::KEY.join(", "), values.join(", "))
+});
+static FIND_BY_ID: LazyLock<String> = LazyLock::new(|| find_by("id"));
+static FIND_BY_DIGEST: LazyLock<String> = LazyLock::new(|| find_by("digest"));
+static CHANGE: LazyLock<String> = LazyLock::new(|| {
+    let edited: String = (1..)
+        .zip(rows::EDITABLE)
+        .map(|(number, name)| format!("{name} = coalesce(?{number}, {name}), "))
+        .collect();
+    let [clear, revoked_at, id] = [1, 2, 3].map(|after| rows::EDITABLE.len() + after);
+    format!(
+        "UPDATE api_keys SET {edited}
+             revoked_at = CASE WHEN ?{clear} THEN NULL ELSE coalesce(revoked_at, ?{revoked_at}) END
+         WHERE id = ?{id}"
+    )
+});
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM {}
+         WHERE (k.created_at, k.id) < (?1, ?2)
+             AND (?3 IS NULL OR instr(k.name, ?3) > 0)
+             AND (?4 IS NULL OR ?4 = CASE
+                 WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+                 WHEN k.never_expires = 0 AND k.expires_at <= ?5 THEN 'expired'
+                 ELSE 'active' END)
+         ORDER BY k.created_at DESC, k.id DESC LIMIT ?6",
+        rows::key_and_usage_columns(),
+        rows::KEYS_WITH_USAGE
+    )
+});
+static LIST: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM {} ORDER BY u.last_used_at DESC NULLS LAST, k.created_at, k.id",
+        rows::key_and_usage_columns(),
+        rows::KEYS_WITH_USAGE
+    )
+});
+static USAGE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM {} WHERE k.id = ?1",
+        rows::key_and_usage_columns(),
+        rows::KEYS_WITH_USAGE
+    )
+});
+
+fn find_by(column: &str) -> String {
+    format!("SELECT {} FROM api_keys AS k WHERE k.{column} = ?1", rows::key_columns())
 }
 
 pub(super) fn insert(
@@ -28,19 +75,8 @@ pub(super) fn insert(
 ) -> rusqlite::Result<()> {
     let before = change_log::end(transaction)?;
     transaction
-        .prepare_cached(
-            "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires, revoked_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute((
-            record.id.as_str(),
-            digest.as_bytes(),
-            record.name.as_str(),
-            record.created_at.seconds(),
-            record.expires_at.seconds(),
-            record.never_expires,
-            record.revoked_at.map(Timestamp::seconds),
-        ))?;
+        .prepare_cached(&INSERT)?
+        .execute(params_from_iter(rows::encode(&digest, record)))?;
     change_log::require(transaction, before, 1)?;
     prune(transaction)
 }
@@ -60,45 +96,27 @@ pub(super) fn insert_usage(
 
 /// Changes single fields. Returns the digest and the record from before.
 ///
-/// Every change names its row in an `UPDATE`, also where nothing becomes another: the triggers log
-/// it then, and other processes forget what they have cached of the key.
+/// Every change names its row in an `UPDATE`, even where no value becomes another: the triggers log
+/// it then, and other processes drop what they have cached of the key.
 pub(super) fn change(
     transaction: &Transaction<'_>,
     id: KeyId,
-    change: KeyChange,
+    change: &KeyChange,
 ) -> rusqlite::Result<Option<(KeyDigest, KeyRecord)>> {
-    let Some((digest, record)) = stored_by_id(transaction, id)? else { return Ok(None) };
+    let Some(stored) = stored_by_id(transaction, id)? else { return Ok(None) };
     let before = change_log::end(transaction)?;
-    match change {
-        KeyChange::Revoke { at } => transaction
-            .prepare_cached(
-                "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1",
-            )?
-            .execute((id.as_str(), at.seconds()))?,
-        KeyChange::Renew { expires_at, never_expires } => transaction
-            .prepare_cached(
-                "UPDATE api_keys SET expires_at = ?2, never_expires = coalesce(?3, never_expires),
-                     revoked_at = NULL
-                 WHERE id = ?1",
-            )?
-            .execute((id.as_str(), expires_at.seconds(), never_expires))?,
-        KeyChange::Edit(KeyEdit { name, expires_at, never_expires }) => transaction
-            .prepare_cached(
-                "UPDATE api_keys SET name = coalesce(?2, name),
-                     expires_at = coalesce(?3, expires_at),
-                     never_expires = coalesce(?4, never_expires)
-                 WHERE id = ?1",
-            )?
-            .execute((
-                id.as_str(),
-                name.as_ref().map(KeyName::as_str),
-                expires_at.map(Timestamp::seconds),
-                never_expires,
-            ))?,
+    let (clear, revoked_at) = match change.revocation {
+        Revocation::Keep => (false, None),
+        Revocation::Set(at) => (false, Some(at.seconds())),
+        Revocation::Clear => (true, None),
     };
+    let null = ToSqlOutput::Owned(Value::Null);
+    let rest = [clear.into(), revoked_at.map_or(null, ToSqlOutput::from), id.as_str().into()];
+    let values = rows::encode_edit(&change.edit).into_iter().chain(rest);
+    transaction.prepare_cached(&CHANGE)?.execute(params_from_iter(values))?;
     change_log::require(transaction, before, 1)?;
     prune(transaction)?;
-    Ok(Some((digest, record)))
+    Ok(Some(stored))
 }
 
 /// Removes a key. Its usage goes with it, by the foreign key.
@@ -119,8 +137,26 @@ pub(super) fn record_by_digest(
     digest: KeyDigest,
 ) -> rusqlite::Result<Option<KeyRecord>> {
     connection
-        .prepare_cached(concat!("SELECT ", columns!(), " FROM api_keys AS k WHERE digest = ?1"))?
-        .query_row([digest.as_bytes()], record)
+        .prepare_cached(&FIND_BY_DIGEST)?
+        .query_row([digest.as_bytes()], rows::record)
+        .optional()
+}
+
+pub(super) fn record_by_id(
+    connection: &Connection,
+    id: KeyId,
+) -> rusqlite::Result<Option<KeyRecord>> {
+    connection.prepare_cached(&FIND_BY_ID)?.query_row([id.as_str()], rows::record).optional()
+}
+
+/// The digest and the record of a key.
+fn stored_by_id(
+    connection: &Connection,
+    id: KeyId,
+) -> rusqlite::Result<Option<(KeyDigest, KeyRecord)>> {
+    connection
+        .prepare_cached(&FIND_BY_ID)?
+        .query_row([id.as_str()], |row| Ok((rows::digest(row)?, rows::record(row)?)))
         .optional()
 }
 
@@ -132,63 +168,29 @@ pub(super) fn page(
 ) -> rusqlite::Result<Vec<StoredKey>> {
     let (created_at, id) = match &request.after {
         Some(cursor) => (cursor.created_at.seconds(), cursor.id.as_str()),
-        // Before all that there is.
+        // Before all keys.
         None => (i64::MAX, ""),
     };
-    connection
-        .prepare_cached(PAGE)?
-        .query_map(
-            (
-                created_at,
-                id,
-                &request.filter.name,
-                request.filter.state.map(KeyState::as_str),
-                now.seconds(),
-                request.limit,
-            ),
-            |row| {
-                let digest = KeyDigest::from_bytes(row.get(8)?);
-                Ok(StoredKey { digest, record: record(row)?, usage: usage_columns(row, 6)? })
-            },
-        )?
-        .collect()
+    let values = (
+        created_at,
+        id,
+        &request.filter.name,
+        request.filter.state.map(KeyState::as_str),
+        now.seconds(),
+        request.limit,
+    );
+    connection.prepare_cached(&PAGE)?.query_map(values, rows::stored)?.collect()
 }
-
-const PAGE: &str = concat!(
-    "SELECT ",
-    columns!(),
-    ", coalesce(u.total, 0), u.last_used_at, k.digest
-     FROM api_keys AS k LEFT JOIN key_usage AS u USING (id)
-     WHERE (k.created_at, k.id) < (?1, ?2)
-         AND (?3 IS NULL OR instr(k.name, ?3) > 0)
-         AND (?4 IS NULL OR ?4 = CASE
-             WHEN k.revoked_at IS NOT NULL THEN 'revoked'
-             WHEN k.never_expires = 0 AND k.expires_at <= ?5 THEN 'expired'
-             ELSE 'active' END)
-     ORDER BY k.created_at DESC, k.id DESC LIMIT ?6"
-);
 
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<(KeyRecord, Usage)>> {
     connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            columns!(),
-            ", coalesce(u.total, 0), u.last_used_at
-             FROM api_keys AS k LEFT JOIN key_usage AS u USING (id)
-             ORDER BY u.last_used_at DESC NULLS LAST, k.created_at, k.id"
-        ))?
-        .query_map([], |row| Ok((record(row)?, usage_columns(row, 6)?)))?
+        .prepare_cached(&LIST)?
+        .query_map([], |row| Ok((rows::record(row)?, rows::usage(row)?)))?
         .collect()
 }
 
 pub(super) fn usage(connection: &Connection, id: KeyId) -> rusqlite::Result<Option<Usage>> {
-    connection
-        .prepare_cached(
-            "SELECT coalesce(u.total, 0), u.last_used_at
-             FROM api_keys AS k LEFT JOIN key_usage AS u USING (id) WHERE k.id = ?1",
-        )?
-        .query_row([id.as_str()], |row| usage_columns(row, 0))
-        .optional()
+    connection.prepare_cached(&USAGE)?.query_row([id.as_str()], rows::usage).optional()
 }
 
 pub(super) fn lease(connection: &Connection) -> rusqlite::Result<Duration> {
@@ -217,54 +219,6 @@ pub(super) fn admin_secret(transaction: &Transaction<'_>) -> rusqlite::Result<Ke
         [],
         |row| row.get(0).map(KeyDigest::from_bytes),
     )
-}
-
-pub(super) fn record_by_id(
-    connection: &Connection,
-    id: KeyId,
-) -> rusqlite::Result<Option<KeyRecord>> {
-    connection
-        .prepare_cached(concat!("SELECT ", columns!(), " FROM api_keys AS k WHERE id = ?1"))?
-        .query_row([id.as_str()], record)
-        .optional()
-}
-
-/// The digest and the record of a key.
-fn stored_by_id(
-    connection: &Connection,
-    id: KeyId,
-) -> rusqlite::Result<Option<(KeyDigest, KeyRecord)>> {
-    connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            columns!(),
-            ", k.digest FROM api_keys AS k WHERE id = ?1"
-        ))?
-        .query_row([id.as_str()], |row| Ok((KeyDigest::from_bytes(row.get(6)?), record(row)?)))
-        .optional()
-}
-
-/// A record of the columns `columns!`.
-fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
-    let time = |index| row.get(index).map(Timestamp::from_seconds);
-    Ok(KeyRecord {
-        id: row.get_ref(0)?.as_str()?.parse().map_err(|error: crate::InvalidKeyId| {
-            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
-        })?,
-        name: KeyName::repaired(row.get_ref(1)?.as_str()?),
-        created_at: time(2)?,
-        expires_at: time(3)?,
-        never_expires: row.get(4)?,
-        revoked_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_seconds),
-    })
-}
-
-/// Usage of the columns `total` at `first` and `last_used_at` after it.
-fn usage_columns(row: &Row<'_>, first: usize) -> rusqlite::Result<Usage> {
-    Ok(Usage {
-        total: row.get::<_, i64>(first)?.try_into().unwrap_or(0),
-        last_used_at: row.get::<_, Option<i64>>(first + 1)?.map(Timestamp::from_seconds),
-    })
 }
 
 pub(super) fn add_usage(transaction: &Transaction<'_>, batch: &UsageBatch) -> rusqlite::Result<()> {
@@ -306,9 +260,9 @@ mod tests {
     #[test]
     fn a_page_is_read_in_the_order_of_the_index() {
         let connection = Connection::open_in_memory().expect("a database");
-        super::super::open::migrate(&connection, 0).expect("the schema");
+        super::super::schema::migrate(&connection, 0).expect("the schema");
         let steps: Vec<String> = connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {PAGE}"))
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", *PAGE))
             .and_then(|mut plan| {
                 let first = (5, "0123456789a", "shop", "active", 5, 10);
                 plan.query_map(first, |row| row.get(3))?.collect()

@@ -4,15 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::open::migrate;
-
-/// Creates all triggers, and starts the log again.
-const TRIGGERS: &str = include_str!("../../migrations/triggers.sql");
-
-/// Creates the triggers, in the caller's transaction.
-pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(TRIGGERS)
-}
+use super::schema::{create_triggers, migrate};
 
 /// Restores triggers that are missing or changed. Tools that rebuild a table lose them. What was
 /// changed without them is in no log, so every process drops what it has cached.
@@ -23,7 +15,7 @@ pub(super) fn restore(writer: &mut Connection, path: &Path) -> rusqlite::Result<
     if expected()?.iter().all(is_there) {
         return Ok(());
     }
-    create(&transaction)?;
+    create_triggers(&transaction)?;
     transaction.commit()?;
     tracing::warn!(
         "triggers on api_keys in {} were missing or changed, and were restored. Changes that were \

@@ -23,9 +23,9 @@ for first = 5, #ARGV, 3 do
     if type(total) == 'table' then
       redis.call('HSET', usage, 'total', '9223372036854775807')
     end
-    local before = redis.call('HGET', usage, 'last')
+    local before = redis.call('HGET', usage, 'last_used_at')
     if not before or tonumber(before) < tonumber(last) then
-      redis.call('HSET', usage, 'last', last)
+      redis.call('HSET', usage, 'last_used_at', last)
     end
   end
 end

@@ -2,9 +2,10 @@
 -- the log.
 local before = record(ARGV[2])
 if not before then return false end
-log(before[2], ARGV[3])
+local digest, created = unpack(redis.call('HMGET', KEY .. ARGV[2], 'digest', 'created_at'))
+log(digest, ARGV[3])
 redis.call('DEL', KEY .. ARGV[2], USAGE .. ARGV[2])
-redis.call('HDEL', DIGESTS, before[2])
-redis.call('ZREM', BY_AGE, before[4] .. ARGV[2])
+redis.call('HDEL', DIGESTS, digest)
+redis.call('ZREM', BY_AGE, created .. ARGV[2])
 announce()
 return before

@@ -4,5 +4,5 @@ local id = holder(ARGV[3])
 if not id then return false end
 local found = record(id)
 if not found then damaged(KEY .. id .. ' is missing') end
-if found[2] ~= ARGV[3] then damaged(KEY .. id .. ' has another digest') end
+if redis.call('HGET', KEY .. id, 'digest') ~= ARGV[3] then damaged(KEY .. id .. ' has another digest') end
 return found

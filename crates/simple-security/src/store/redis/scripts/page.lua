@@ -8,8 +8,6 @@ for _, place in ipairs(places) do
   local id = string.sub(place, 13)
   local key = record(id)
   if not key then damaged(KEY .. id .. ' is missing') end
-  local usage = redis.call('HMGET', USAGE .. id, 'total', 'last')
-  key[8], key[9] = usage[1], usage[2]
   keys[#keys + 1] = key
 end
 return keys

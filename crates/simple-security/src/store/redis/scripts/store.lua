@@ -29,12 +29,11 @@ local function announce()
   redis.pcall('PUBLISH', CHANGES, ARGV[1])
 end
 
--- What a record is shown by; nil where there is none.
+-- A key: its id, the fields of its hash, and those of its usage; nil where there is none.
 local function record(id)
-  local fields = redis.call('HMGET', KEY .. id, 'digest', 'name', 'created', 'expires', 'never', 'revoked')
-  if not fields[1] then return nil end
-  table.insert(fields, 1, id)
-  return fields
+  local fields = redis.call('HGETALL', KEY .. id)
+  if #fields == 0 then return nil end
+  return {id, fields, redis.call('HGETALL', USAGE .. id)}
 end
 
 -- Parts can get lost alone: by a restore key by key, by eviction, by hand. An error then, never "unknown".

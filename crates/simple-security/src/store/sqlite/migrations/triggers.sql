@@ -7,8 +7,7 @@ CREATE TRIGGER api_keys_insert AFTER INSERT ON api_keys BEGIN
 END;
 
 DROP TRIGGER IF EXISTS api_keys_update;
-CREATE TRIGGER api_keys_update
-AFTER UPDATE OF id, digest, name, created_at, expires_at, never_expires, revoked_at ON api_keys BEGIN
+CREATE TRIGGER api_keys_update AFTER UPDATE ON api_keys BEGIN
     INSERT INTO key_changes (digest) VALUES (old.digest);
     INSERT INTO key_changes (digest) SELECT new.digest WHERE new.digest IS NOT old.digest;
 END;

@@ -1,15 +1,19 @@
-//! The table of the package that this one replaces: what its rows say.
+//! Reads the table of 1.x.
 
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{PrimitiveDateTime, UtcOffset};
 
-use super::super::StoreError;
-use super::errors::translate;
-use super::open::{self, OLD_TABLE};
-use crate::key::{KeyDigest, MAX_KEY_LENGTH, generate_id};
+use super::super::errors::translate;
+use super::super::open;
+use super::super::schema::LEGACY_TABLE;
+use crate::key::{KeyDigest, KeyId, MAX_KEY_LENGTH, generate_id};
 use crate::record::{KeyName, KeyRecord, StoredKey, Timestamp, Usage};
+use crate::store::StoreError;
 
 /// How long who reads the file of another program waits for it.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -30,7 +34,7 @@ pub fn read_old_keys(
     let failed = |error| translate(path, "reading the old keys", error);
     let connection = open::look(path, TIMEOUT).map_err(failed)?;
     connection.pragma_update(None, "query_only", true).map_err(failed)?;
-    if !connection.table_exists(None, OLD_TABLE).map_err(failed)? {
+    if !connection.table_exists(None, LEGACY_TABLE).map_err(failed)? {
         return Err(StoreError::NoOldTable { path: path.to_owned() });
     }
     read_all(&connection, path, |key| {
@@ -69,20 +73,25 @@ impl Fault {
 }
 
 impl OldKey {
+    /// What is kept of the key. 1.x did not keep when it was made or revoked: `now`.
+    pub(super) fn record(self, id: KeyId, now: Timestamp) -> KeyRecord {
+        KeyRecord {
+            name: self.name,
+            never_expires: self.never_expires,
+            revoked_at: (!self.active).then_some(now),
+            ..KeyRecord::new(id, now, self.expires_at.unwrap_or(now))
+        }
+    }
+
     /// The key under an id of its own, or what is wrong with it.
     fn stored(self, now: Timestamp) -> Result<Result<StoredKey, &'static str>, StoreError> {
         if let Some(fault) = self.fault {
             return Ok(Err(fault.as_str()));
         }
-        let record = KeyRecord {
-            id: generate_id().map_err(no_random_bytes)?,
-            name: self.name,
-            created_at: now,
-            expires_at: self.expires_at.unwrap_or(now),
-            never_expires: self.never_expires,
-            revoked_at: (!self.active).then_some(now),
-        };
-        Ok(Ok(StoredKey { digest: self.digest, record, usage: self.usage }))
+        let digest = self.digest;
+        let usage = self.usage;
+        let record = self.record(generate_id().map_err(no_random_bytes)?, now);
+        Ok(Ok(StoredKey { digest, record, usage }))
     }
 }
 
@@ -94,13 +103,13 @@ pub(super) fn read_all(
 ) -> Result<(), StoreError> {
     let failed = |error| translate(path, "reading the old keys", error);
     let named = connection
-        .prepare(&format!("SELECT 1 FROM pragma_table_info('{OLD_TABLE}') WHERE name = 'name'"))
+        .prepare(&format!("SELECT 1 FROM pragma_table_info('{LEGACY_TABLE}') WHERE name = 'name'"))
         .and_then(|mut statement| statement.exists([]))
         .map_err(failed)?;
     let mut rows = connection
         .prepare(&format!(
             "SELECT api_key, is_active, never_expire, expiration_date, latest_query_date, \
-             total_queries, {} FROM {OLD_TABLE} ORDER BY rowid",
+             total_queries, {} FROM {LEGACY_TABLE} ORDER BY rowid",
             if named { "name" } else { "NULL" }
         ))
         .map_err(failed)?;
@@ -163,66 +172,32 @@ fn truth(value: ValueRef<'_>) -> bool {
     }
 }
 
-/// A date as the old version wrote it: `2030-01-31T12:00:00`, in UTC, and with a zone at its end
-/// where an administrator had given one.
+/// A date as 1.x wrote it, with Python's `isoformat()`: `2030-01-31T12:00:00`, in UTC, and with an offset
+/// at its end where an administrator had given one.
 fn date(value: ValueRef<'_>) -> Option<Timestamp> {
     let ValueRef::Text(text) = value else { return None };
     let text = std::str::from_utf8(text).ok()?;
-    let number = |range: std::ops::Range<usize>| -> Option<i64> {
-        let digits = text.get(range)?;
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
-    };
-    let is = |position: usize, wanted: u8| text.as_bytes().get(position) == Some(&wanted);
-    if !(is(4, b'-') && is(7, b'-') && is(10, b'T') && is(13, b':') && is(16, b':')) {
+    // The crate reads a sign before the year, too.
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days_in_month = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
+    let (date, offset) = text.split_at_checked("2030-01-31T12:00:00".len())?;
+    let date = PrimitiveDateTime::parse(date, DATE).ok().filter(|date| date.year() > 0)?;
+    let offset = match offset {
+        "" => UtcOffset::UTC,
+        offset => UtcOffset::parse(offset, OFFSET).ok()?,
     };
-    if year < 1 || !(1..=days_in_month).contains(&day) || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let zone = match text.get(19..)? {
-        "" => 0,
-        zone => {
-            let sign = match zone.as_bytes()[0] {
-                b'+' => 1,
-                b'-' => -1,
-                _ => return None,
-            };
-            let seconds = match zone.len() {
-                6 => 0,
-                9 if is(25, b':') => number(26..28)?,
-                _ => return None,
-            };
-            if !is(22, b':') {
-                return None;
-            }
-            sign * (number(20..22)? * 3600 + number(23..25)? * 60 + seconds)
-        }
-    };
-    let time = hour * 3600 + minute * 60 + second - zone;
-    Some(Timestamp::from_seconds(days_since_1970(year, month, day) * 86_400 + time))
+    // Up to a day before the year 1, where the crate has no date any more but the timestamp is the nearest.
+    let seconds = date.assume_utc().unix_timestamp() - i64::from(offset.whole_seconds());
+    Some(Timestamp::from_seconds(seconds))
 }
 
-/// The number of a day in the proleptic Gregorian calendar, counted from 1970-01-01.
-///
-/// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    // The year begins in March, so that the leap day is its last.
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
+const DATE: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+const OFFSET: &[BorrowedFormatItem<'_>] = format_description!(
+    version = 2,
+    "[offset_hour sign:mandatory]:[offset_minute][optional [:[offset_second]]]"
+);
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,8 @@ CREATE TABLE api_keys (
     never_expires INTEGER NOT NULL CHECK (never_expires IN (0, 1)),
     revoked_at    INTEGER                       -- NULL: not revoked
 ) STRICT;
+-- Keys are listed in pages, newest first. Neither column of a key ever changes.
+CREATE INDEX api_keys_by_age ON api_keys (created_at, id);
 
 CREATE TABLE key_usage (
     id           TEXT    NOT NULL PRIMARY KEY REFERENCES api_keys (id) ON DELETE CASCADE,

@@ -1,27 +1,26 @@
-//! The move from the package that this one replaces: its table, with keys in plain text, becomes
-//! ours, with digests.
+//! Migrates a database of 1.x: its table has keys in plain text, which become digests.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::super::StoreError;
-use super::errors::translate;
-use super::old_keys::{self, Fault, no_random_bytes};
-use super::open::{OLD_TABLE, migrate, write_ahead};
-use super::statements;
+use super::super::errors::translate;
+use super::super::open::write_ahead;
+use super::super::schema::{LEGACY_TABLE, migrate};
+use super::super::statements;
+use super::read::{self, Fault, no_random_bytes};
 use crate::clock::{Clock, SystemClock};
 use crate::key::{KeyDigest, generate_id};
 use crate::random;
-use crate::record::KeyRecord;
+use crate::store::StoreError;
 
 /// Set while plain text may still be in free pages, so that an interrupted cleaning goes on.
 const CLEANING: &str = "plaintext_cleaning";
 
 /// How many keys were moved.
 #[derive(Default)]
-pub(super) struct Moved {
+pub(in crate::store::sqlite) struct Moved {
     active: usize,
     revoked: usize,
     unreadable: usize,
@@ -29,7 +28,7 @@ pub(super) struct Moved {
 
 impl Moved {
     /// Says so in the log: as a warning, because there is no way back and nobody should miss it.
-    pub(super) fn report(&self, path: &Path) {
+    pub(in crate::store::sqlite) fn report(&self, path: &Path) {
         let Self { active, revoked, unreadable } = self;
         tracing::warn!(
             "moved {} keys of the old version to digests: {active} active, {revoked} revoked, \
@@ -41,7 +40,10 @@ impl Moved {
 }
 
 /// Moves all keys in one transaction. If anything fails, the file is as it was.
-pub(super) fn take_over(writer: &mut Connection, path: &Path) -> Result<Moved, StoreError> {
+pub(in crate::store::sqlite) fn take_over(
+    writer: &mut Connection,
+    path: &Path,
+) -> Result<Moved, StoreError> {
     let failed = |error| translate(path, "moving the old keys", error);
     // Not yet in write-ahead mode: switching would write to a file that may have to stay as it
     // is. The connection overwrites with zeros what it deletes (`secure_delete`).
@@ -51,7 +53,7 @@ pub(super) fn take_over(writer: &mut Connection, path: &Path) -> Result<Moved, S
     let moved = move_keys(&transaction, path)?;
     transaction
         .execute_batch(&format!(
-            "DROP TABLE {OLD_TABLE};
+            "DROP TABLE {LEGACY_TABLE};
              INSERT INTO settings (name, value) VALUES ('{CLEANING}', 1);"
         ))
         .map_err(failed)?;
@@ -62,7 +64,7 @@ pub(super) fn take_over(writer: &mut Connection, path: &Path) -> Result<Moved, S
 
 /// Removes what is left of the plain text in free pages and in the write-ahead log. When it
 /// fails, for want of space perhaps, it is tried again at the next open.
-pub(super) fn finish_cleaning(writer: &Connection, path: &Path) {
+pub(in crate::store::sqlite) fn finish_cleaning(writer: &Connection, path: &Path) {
     let clean = || -> rusqlite::Result<()> {
         let due: bool = writer.query_row(
             "SELECT EXISTS (SELECT 1 FROM settings WHERE name = ?1)",
@@ -95,7 +97,7 @@ pub(super) fn finish_cleaning(writer: &Connection, path: &Path) {
 }
 
 /// Sets the mode to 0600: whoever may read the file could read the old keys in it until now.
-pub(super) fn make_private(path: &Path) {
+pub(in crate::store::sqlite) fn make_private(path: &Path) {
     if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
         tracing::warn!(%error, "the mode of {} could not be set to 0600", path.display());
     }
@@ -105,7 +107,7 @@ fn move_keys(transaction: &Transaction<'_>, path: &Path) -> Result<Moved, StoreE
     let failed = |error| translate(path, "moving the old keys", error);
     let now = SystemClock.now();
     let mut moved = Moved::default();
-    old_keys::read_all(transaction, path, |mut key| {
+    read::read_all(transaction, path, |mut key| {
         let taken = transaction
             .prepare_cached("SELECT 1 FROM api_keys WHERE digest = ?1")
             .and_then(|mut statement| statement.exists([key.digest.as_bytes()]))
@@ -117,19 +119,12 @@ fn move_keys(transaction: &Transaction<'_>, path: &Path) -> Result<Moved, StoreE
             // No key has this digest: nobody knows what it is the digest of.
             key.digest = KeyDigest::from_bytes(random::bytes().map_err(no_random_bytes)?);
         }
-        let active = key.active && key.fault.is_none();
+        key.active &= key.fault.is_none();
+        let (active, digest, usage, fault) = (key.active, key.digest, key.usage, key.fault.take());
         let id = generate_id().map_err(no_random_bytes)?;
-        let record = KeyRecord {
-            id,
-            name: key.name,
-            created_at: now,
-            expires_at: key.expires_at.unwrap_or(now),
-            never_expires: key.never_expires,
-            revoked_at: (!active).then_some(now),
-        };
-        statements::insert(transaction, key.digest, &record).map_err(failed)?;
-        statements::insert_usage(transaction, id, key.usage).map_err(failed)?;
-        match key.fault {
+        statements::insert(transaction, digest, &key.record(id, now)).map_err(failed)?;
+        statements::insert_usage(transaction, id, usage).map_err(failed)?;
+        match fault {
             Some(fault) => {
                 moved.unreadable += 1;
                 let fault = fault.as_str();

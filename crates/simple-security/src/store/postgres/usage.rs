@@ -6,7 +6,9 @@ use tokio_postgres::types::Type;
 
 use super::super::UsageBatch;
 use super::query::Query;
-use crate::record::{KeyId, Timestamp};
+use super::rows::integer;
+use crate::key::KeyId;
+use crate::record::Timestamp;
 
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
 const KEPT_BATCHES: i64 = 30 * 86_400;
@@ -44,7 +46,7 @@ const ADD: &str = "
             THEN 9223372036854775807 ELSE u.total + excluded.total END,
         last_used_at = greatest(u.last_used_at, excluded.last_used_at)";
 
-pub(super) fn add_usage(batch: &UsageBatch) -> Query {
+pub(super) fn add(batch: &UsageBatch) -> Query {
     let counts = by_key(&batch.counts);
     let made_at = batch.made_at.seconds();
     let prune_before = if batch.number.is_multiple_of(PRUNE_EVERY) || batch.number <= 1 {
@@ -57,7 +59,7 @@ pub(super) fn add_usage(batch: &UsageBatch) -> Query {
     let last_used: Vec<_> = counts.values().map(|(_, last)| last.seconds()).collect();
     Query::new(ADD)
         .with(batch.writer.to_vec(), Type::BYTEA)
-        .with(clamped(batch.number), Type::INT8)
+        .with(integer(batch.number), Type::INT8)
         .with(made_at, Type::INT8)
         .with(prune_before, Type::INT8)
         .with(ids, Type::TEXT_ARRAY)
@@ -70,13 +72,8 @@ fn by_key(counts: &[(KeyId, u64, Timestamp)]) -> BTreeMap<KeyId, (i64, Timestamp
     let mut by_key = BTreeMap::new();
     for (id, count, last_used_at) in counts {
         let (total, last) = by_key.entry(*id).or_insert((0_i64, *last_used_at));
-        *total = total.saturating_add(clamped(*count));
+        *total = total.saturating_add(integer(*count));
         *last = (*last).max(*last_used_at);
     }
     by_key
-}
-
-/// As far as an integer of the database goes.
-pub(super) fn clamped(number: u64) -> i64 {
-    number.try_into().unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! Adding counts: some hundred at a time, each time once.
 
 use super::scripts::{COUNT, STORE};
-use super::{CHANGE, Inner, values};
+use super::{CHANGE, Inner, rows};
 use crate::store::{StoreError, UsageBatch};
 
 /// How many counts are added by one script.
@@ -16,14 +16,14 @@ pub(super) async fn add(inner: &Inner, mut batch: UsageBatch) -> Result<(), Stor
     // With the commands that need it: the server may have been started anew since the last batch.
     commands.load_script(&COUNT).ignore();
     let number = format!("{:020}", batch.number);
-    let writer = values::hexadecimal(&batch.writer);
+    let writer = rows::hexadecimal(&batch.writer);
     // A batch of nothing counts as one too.
     let nothing = batch.counts.is_empty().then_some(&[][..]);
     for (chunk, counts) in batch.counts.chunks(COUNTS).chain(nothing).enumerate() {
         let mut script = COUNT.key(STORE);
         script.arg(&inner.id).arg(&writer).arg(&number).arg(format!("{chunk:010}"));
         for (id, count, last) in counts {
-            script.arg(id.as_str()).arg(values::count(*count)).arg(last.seconds());
+            script.arg(id.as_str()).arg(rows::count(*count)).arg(last.seconds());
         }
         commands.invoke_script(&script).ignore();
     }
