@@ -5,31 +5,23 @@ use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Trial};
 use simple_security::testing::{CHECKS, Place};
-
-#[path = "places/postgres.rs"]
-mod on_postgres;
-#[path = "places/redis.rs"]
-mod on_redis;
-mod places;
-mod servers;
-
-use on_postgres::OnPostgres;
-use on_redis::OnRedis;
-use places::{Disk, Memory};
-use servers::postgres::Postgres;
-use servers::redis::Redis;
+use test_support::servers::postgres::Postgres;
+use test_support::servers::redis::Redis;
+use test_support::stores::{InMemory, PostgresDatabase, RedisDatabase, SqliteFile};
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let handle = runtime.handle().clone();
-    let mut trials = checked("memory", || Box::<Memory>::default());
-    trials.extend(checked("sqlite", || Box::new(Disk::new(None))));
-    trials.extend(checked("sqlite_in_tokio", move || Box::new(Disk::new(Some(handle.clone())))));
+    let mut trials = checked("memory", || Box::<InMemory>::default());
+    trials.extend(checked("sqlite", || Box::new(SqliteFile::new(None))));
+    trials.extend(checked("sqlite_in_tokio", move || {
+        Box::new(SqliteFile::new(Some(handle.clone())))
+    }));
     // Each starts for the first that needs it, and ends with the last.
     let postgres = Arc::new(LazyLock::new(Postgres::shared));
-    trials.extend(checked("postgres", move || Box::new(OnPostgres::new(&postgres))));
+    trials.extend(checked("postgres", move || Box::new(PostgresDatabase::new(&postgres))));
     let redis = Arc::new(LazyLock::new(Redis::shared));
-    trials.extend(checked("redis", move || Box::new(OnRedis::new(&redis))));
+    trials.extend(checked("redis", move || Box::new(RedisDatabase::new(&redis))));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -12,11 +12,7 @@ use simple_security::{
     ApiKeys, Denied, InvalidKeyName, KEY_PATTERN, KeyDigest, KeyFormat, KeyId, KeyName,
     MAX_KEY_LENGTH, Malformed, Timestamp,
 };
-
-#[allow(dead_code, reason = "the table of answers is for faces")]
-mod requests;
-
-use requests::{Case, Requests};
+use test_support::vectors::{Case, Requests};
 
 fn vectors(file: &str) -> Value {
     let path = format!("{}/../../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));

@@ -17,13 +17,8 @@ use simple_security::config::{Arguments, EngineSettings, Settings};
 use simple_security::store::{KeyStore, MemoryStore};
 use simple_security::{ApiKeys, IssuedKey, KeyId, KeyName, NewKey, Timestamp};
 use simple_security_axum::{ApiKey, RequireApiKeyLayer};
+use test_support::FaultyStore;
 use tower::ServiceExt;
-
-#[path = "../../../simple-security/tests/requests/mod.rs"]
-mod requests;
-#[path = "../../../simple-security/tests/engine/tampered.rs"]
-#[allow(dead_code, reason = "the tests of the engine use more of it")]
-mod tampered;
 
 #[cfg(feature = "admin")]
 mod admin;
@@ -39,12 +34,10 @@ mod stripping;
 mod tonic;
 mod vectors;
 
-use tampered::Tampered;
-
 /// An engine on a store that a test can break, and a clock that a test moves.
 struct Engine {
     keys: Arc<ApiKeys>,
-    store: Arc<Tampered>,
+    store: Arc<FaultyStore>,
     clock: Arc<FakeClock>,
 }
 
@@ -54,14 +47,14 @@ impl Engine {
     }
 
     fn on(store: Arc<dyn KeyStore>) -> Self {
-        Self::behind(Tampered::new(store))
+        Self::behind(FaultyStore::new(store))
     }
 
-    fn behind(store: Arc<Tampered>) -> Self {
+    fn behind(store: Arc<FaultyStore>) -> Self {
         Self::of(store, Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000))))
     }
 
-    fn of(store: Arc<Tampered>, clock: Arc<FakeClock>) -> Self {
+    fn of(store: Arc<FaultyStore>, clock: Arc<FakeClock>) -> Self {
         let (store_of_keys, clock_of_keys) = (Arc::clone(&store), Arc::clone(&clock));
         let (keys, _) = ApiKeys::with_store(
             store_of_keys as Arc<dyn KeyStore>,

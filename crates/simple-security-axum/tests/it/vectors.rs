@@ -7,8 +7,8 @@ use axum::body::Body;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, Request, StatusCode};
 use simple_security::KeyId;
+use test_support::vectors::{Case, Requests};
 
-use crate::requests::{Case, Requests};
 use crate::{Engine, answer, guarded};
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::servers::postgres::Postgres;
-use super::servers::redis::Redis;
+use test_support::servers::postgres::Postgres;
+use test_support::servers::redis::Redis;
+
 use super::{Desk, Done};
 
 /// Keys of all kinds at one location, and another to copy them to.

@@ -17,8 +17,6 @@ mod killed;
 mod listing;
 mod old;
 mod refusing;
-#[path = "../../../simple-security/tests/servers/mod.rs"]
-mod servers;
 
 /// A folder with a database, and the program in it.
 struct Desk(TempDir);

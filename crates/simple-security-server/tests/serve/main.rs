@@ -29,8 +29,6 @@ mod logs;
 mod memory;
 mod page;
 mod raw;
-#[path = "../../../simple-security/tests/requests/mod.rs"]
-mod requests;
 mod revoking;
 mod slow;
 mod stopping;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use simple_security::store::SqliteStore;
+use test_support::vectors::{Case, Requests};
 
 use crate::raw::{self, Answer};
-use crate::requests::{Case, Requests};
 use crate::{Desk, Server, wait};
 
 #[test]

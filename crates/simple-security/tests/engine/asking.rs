@@ -3,8 +3,8 @@
 use simple_security::config::EngineSettings;
 use simple_security::testing::Place;
 use simple_security::{Denied, KeyFormat, Malformed};
+use test_support::FaultyStore;
 
-use super::tampered::Tampered;
 use super::{LEASE, engine, engine_with, fake_clock, issue, on_every_store, settings, wait};
 
 on_every_store!(
@@ -26,7 +26,7 @@ fn small() -> EngineSettings {
 }
 
 fn what_cannot_be_a_key_is_refused_without_asking(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine(store.clone(), &clock);
     let good = issue(&keys).key.expose().to_owned();
     let wrong_end = if good.ends_with('0') { "1" } else { "0" };
@@ -54,7 +54,7 @@ fn what_cannot_be_a_key_is_refused_without_asking(place: &dyn Place) {
 }
 
 fn unknown_keys_do_not_push_out_known_ones(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine_with(store.clone(), clock.clone(), small());
     let known: Vec<_> = (0..10).map(|_| issue(&keys).key).collect();
     for key in &known {
@@ -99,7 +99,7 @@ fn the_cache_of_known_keys_is_bounded(place: &dyn Place) {
 }
 
 fn keys_in_use_stay_in_a_full_cache(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine_with(store.clone(), clock.clone(), small());
     let in_use = issue(&keys).key;
     let in_use = in_use.expose().as_bytes();

@@ -9,10 +9,9 @@ use simple_security::config::EngineSettings;
 use simple_security::store::KeyStore;
 use simple_security::testing::Place;
 use simple_security::{ApiKeys, KeyId, Usage};
+use test_support::{Fault, FaultyStore, rounds};
 
 use super::hiding::logged;
-use super::places::rounds;
-use super::tampered::{Fault, Tampered};
 use super::{
     START, at, engine, engine_with, fake_clock, issue, on_every_store, poll, ready, settings,
     until, wait,
@@ -59,7 +58,7 @@ fn only_what_is_accepted_is_counted(place: &dyn Place) {
 }
 
 fn a_failed_flush_is_shown_and_then_written_once(place: &dyn Place) {
-    let (store, behind) = (Tampered::new(place.open()), place.open());
+    let (store, behind) = (FaultyStore::new(place.open()), place.open());
     let keys = engine(store.clone(), &fake_clock());
     let issued = issue(&keys);
     let (key, id) = (issued.key.expose().as_bytes(), issued.record.id);
@@ -86,7 +85,7 @@ fn a_failed_flush_is_shown_and_then_written_once(place: &dyn Place) {
 }
 
 fn counts_that_wait_are_listed_in_their_order(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine(store.clone(), &clock);
     let issued: Vec<_> = (0..3).map(|_| issue(&keys)).collect();
     let mut ids: Vec<_> = issued.iter().map(|issued| issued.record.id).collect();
@@ -103,7 +102,7 @@ fn counts_that_wait_are_listed_in_their_order(place: &dyn Place) {
 }
 
 fn no_fault_doubles_or_loses_a_count(place: &dyn Place) {
-    let (store, behind) = (Tampered::new(place.open()), place.open());
+    let (store, behind) = (FaultyStore::new(place.open()), place.open());
     let keys = engine(store.clone(), &fake_clock());
     let (one, other) = (issue(&keys), issue(&keys));
     let faults = [None, Some(Fault::Before), Some(Fault::After)];
@@ -141,7 +140,7 @@ fn closing_writes_all_that_was_counted(place: &dyn Place) {
 }
 
 fn what_closing_could_not_write_is_said(place: &dyn Place) {
-    let (store, behind) = (Tampered::new(place.open()), place.open());
+    let (store, behind) = (FaultyStore::new(place.open()), place.open());
     let keys = engine(store.clone(), &fake_clock());
     let issued = issue(&keys);
     let count = || drop(wait(keys.verify(issued.key.expose().as_bytes())).expect("verified"));
@@ -189,7 +188,7 @@ fn what_is_counted_after_closing_is_written_too(place: &dyn Place) {
 }
 
 fn flushes_at_once_write_each_count_once(place: &dyn Place) {
-    let (store, behind) = (Tampered::new(place.open()), place.open());
+    let (store, behind) = (FaultyStore::new(place.open()), place.open());
     let keys = engine(store.clone(), &fake_clock());
     let issued = issue(&keys);
     let (key, id) = (issued.key.expose().as_bytes(), issued.record.id);
@@ -212,7 +211,7 @@ fn flushes_at_once_write_each_count_once(place: &dyn Place) {
 }
 
 fn nothing_is_written_when_nothing_was_counted(place: &dyn Place) {
-    let store = Tampered::new(place.open());
+    let store = FaultyStore::new(place.open());
     let keys = engine(store.clone(), &fake_clock());
     let issued = issue(&keys);
     wait(keys.flush()).expect("written");
@@ -231,7 +230,7 @@ fn often() -> EngineSettings {
 }
 
 fn a_thread_writes_without_being_asked(place: &dyn Place) {
-    let (store, behind) = (Tampered::new(place.open()), place.open());
+    let (store, behind) = (FaultyStore::new(place.open()), place.open());
     let keys = engine_with(store.clone(), Arc::new(SystemClock), often());
     let issued = issue(&keys);
     let faults = [Fault::After, Fault::Before].map(Some);

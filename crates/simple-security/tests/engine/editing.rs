@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use simple_security::testing::Place;
 use simple_security::{Denied, Expiry, KeyEdit, KeyError, KeyName, KeyState, NewKey, Renewal};
+use test_support::FaultyStore;
 
-use super::tampered::Tampered;
 use super::{DAY, START, at, engine, fake_clock, issue, on_every_store, wait};
 
 on_every_store!(
@@ -65,7 +65,7 @@ fn a_deleted_key_is_unknown_to_all_when_it_is_gone(place: &dyn Place) {
 }
 
 fn counts_of_a_deleted_key_go_with_it(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine(Arc::clone(&store) as Arc<_>, &clock);
     let (gone, stays) = (issue(&keys), issue(&keys));
     for key in [&gone.key, &stays.key] {

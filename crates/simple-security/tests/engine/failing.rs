@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use simple_security::testing::Place;
 use simple_security::{Denied, KeyEdit, KeyError, Malformed, NewKey, PageRequest, Renewal};
+use test_support::FaultyStore;
 
-use super::tampered::Tampered;
 use super::{LEASE, engine, fake_clock, issue, on_every_store, wait};
 
 on_every_store!(
@@ -16,7 +16,7 @@ on_every_store!(
 );
 
 fn within_the_lease_cached_answers_hold_and_after_it_none(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine(store.clone(), &clock);
     let (good, revoked) = (issue(&keys), issue(&keys));
     let (good, revoked_id) = (good.key.expose().as_bytes(), revoked.record.id);
@@ -44,7 +44,7 @@ fn within_the_lease_cached_answers_hold_and_after_it_none(place: &dyn Place) {
 }
 
 fn what_is_not_cached_is_unavailable_at_once(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine(store.clone(), &clock);
     let (cached, other) = (issue(&keys), issue(&keys));
     wait(keys.verify(cached.key.expose().as_bytes())).expect("verified");
@@ -58,7 +58,7 @@ fn what_is_not_cached_is_unavailable_at_once(place: &dyn Place) {
 }
 
 fn changes_fail_and_work_again(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine(store.clone(), &clock);
     let issued = issue(&keys);
     let id = issued.record.id;
@@ -83,7 +83,7 @@ fn changes_fail_and_work_again(place: &dyn Place) {
 }
 
 fn a_failure_is_not_remembered(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine(store.clone(), &clock);
     let issued = issue(&keys);
     for _ in 0..5 {

@@ -11,8 +11,8 @@ use simple_security::store::{KeyStore, MemoryStore, Refreshed, StoreError};
 use simple_security::{
     ApiKeys, Denied, IssuedKey, KeyEdit, KeyError, NewKey, PageRequest, Renewal,
 };
+use test_support::{Fault, FaultyStore};
 
-use super::tampered::{Fault, Tampered};
 use super::{engine, engine_with, fake_clock, issue, settings, wait};
 
 const LEASE: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ const ROUNDED: Duration = Duration::from_millis(2);
 /// Two processes, of which the other has a cached key.
 struct Far {
     clock: Arc<FakeClock>,
-    store: Arc<Tampered>,
+    store: Arc<FaultyStore>,
     /// What is in the store.
     inner: Arc<dyn KeyStore>,
     keys: ApiKeys,
@@ -34,7 +34,7 @@ struct Far {
 impl Far {
     fn new(stale: Duration) -> Self {
         let inner: Arc<dyn KeyStore> = Arc::new(MemoryStore::new().expect("random bytes"));
-        let (clock, store) = (fake_clock(), Tampered::far(LEASE, stale, Arc::clone(&inner)));
+        let (clock, store) = (fake_clock(), FaultyStore::far(LEASE, stale, Arc::clone(&inner)));
         let keys = engine(store.clone(), &clock);
         let issued = issue(&engine(Arc::clone(&inner), &clock));
         Self { clock, store, inner, keys, issued }
@@ -237,7 +237,7 @@ fn more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key()
 #[test]
 fn an_embedded_store_has_no_such_limits() {
     let (clock, store) =
-        (fake_clock(), Tampered::new(Arc::new(MemoryStore::new().expect("random bytes"))));
+        (fake_clock(), FaultyStore::new(Arc::new(MemoryStore::new().expect("random bytes"))));
     let few = EngineSettings { look_ups_per_second: 1, ..settings().engine };
     let keys = engine_with(store, Arc::clone(&clock) as Arc<dyn Clock>, few);
     for number in 0..100 {

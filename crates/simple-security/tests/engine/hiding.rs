@@ -11,8 +11,8 @@ use simple_security::config::Settings;
 use simple_security::store::KeyStore;
 use simple_security::testing::Place;
 use simple_security::{ApiKeys, KeyDigest, KeyReference, NewKey, Renewal};
+use test_support::{Fault, FaultyStore};
 
-use super::tampered::{Fault, Tampered};
 use super::{LEASE, fake_clock, on_every_store, settings, wait};
 
 on_every_store!(nothing_shows_a_key_or_a_digest);
@@ -88,7 +88,7 @@ fn nothing_shows_a_key_or_a_digest(place: &dyn Place) {
 
 /// Does everything that gives a value or an error; gives back all their texts, and the secrets.
 fn use_all(place: &dyn Place) -> (String, Vec<String>) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let unset = Settings { admin_secret: None, ..settings() };
     let (keys, generated) =
         ApiKeys::with_store(store.clone(), clock.clone(), &unset).expect("an engine");

@@ -11,9 +11,6 @@ use simple_security::config::{Arguments, EngineSettings, Settings};
 use simple_security::store::KeyStore;
 use simple_security::{ApiKeys, IssuedKey, NewKey, Timestamp};
 
-#[path = "../places/mod.rs"]
-mod places;
-
 mod asking;
 mod counting;
 mod editing;
@@ -27,16 +24,15 @@ mod revoking;
 mod runtimes;
 mod showing;
 mod slow;
-mod tampered;
 
 /// Makes a test of each function for each store.
 macro_rules! on_every_store {
     ($($name:ident),* $(,)?) => {
         mod on_memory {
-            $(#[test] fn $name() { super::$name(&$crate::places::Memory::default()) })*
+            $(#[test] fn $name() { super::$name(&test_support::stores::InMemory::default()) })*
         }
         mod on_sqlite {
-            $(#[test] fn $name() { super::$name(&$crate::places::Disk::new(None)) })*
+            $(#[test] fn $name() { super::$name(&test_support::stores::SqliteFile::new(None)) })*
         }
     };
 }

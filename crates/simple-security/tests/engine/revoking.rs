@@ -7,9 +7,8 @@ use std::time::Duration;
 use simple_security::clock::SystemClock;
 use simple_security::testing::Place;
 use simple_security::{ApiKeys, Denied, KeyChange, Renewal};
+use test_support::{FaultyStore, rounds};
 
-use super::places::rounds;
-use super::tampered::Tampered;
 use super::{
     LEASE, START, at, engine, engine_with, fake_clock, issue, on_every_store, settings, until, wait,
 };
@@ -26,7 +25,7 @@ on_every_store!(
 );
 
 fn a_cached_answer_is_used_within_the_lease_and_not_after(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine(store.clone(), &clock);
     let (key, unknown) = (issue(&keys).key, issue(&engine(place.another().open(), &clock)).key);
     let (key, unknown) = (key.expose().as_bytes(), unknown.expose().as_bytes());
@@ -137,7 +136,7 @@ fn an_unknown_key_is_asked_for_again_once_it_was_added(place: &dyn Place) {
 
 fn a_store_that_was_restored_is_read_anew(place: &dyn Place) {
     let (clock, backup) = (fake_clock(), place.another());
-    let store = Tampered::new(place.open());
+    let store = FaultyStore::new(place.open());
     let keys = engine(store.clone(), &clock);
     let backup_keys = engine(backup.open(), &clock);
     let (issued, from_backup) = (issue(&keys), issue(&backup_keys).key);

@@ -9,8 +9,8 @@ use simple_security::{
     ApiKeys, Cursor, Expiry, KeyDetails, KeyEdit, KeyFilter, KeyId, KeyState, Page, PageRequest,
     Usage,
 };
+use test_support::{Fault, FaultyStore};
 
-use super::tampered::{Fault, Tampered};
 use super::{START, at, engine, fake_clock, issue, on_every_store, wait};
 
 on_every_store!(
@@ -42,7 +42,7 @@ fn all(keys: &ApiKeys, limit: u32) -> (Vec<KeyId>, Vec<usize>) {
 }
 
 fn a_change_is_shown_where_the_store_is_down_after_it(place: &dyn Place) {
-    let store = Tampered::new(place.open());
+    let store = FaultyStore::new(place.open());
     let keys = engine(store.clone(), &fake_clock());
     let issued = issue(&keys);
     let (key, id) = (issued.key.expose().as_bytes(), issued.record.id);
@@ -103,7 +103,7 @@ fn a_limit_out_of_range_is_taken_for_the_nearest(place: &dyn Place) {
 }
 
 fn what_is_not_written_yet_is_shown_all_the_same(place: &dyn Place) {
-    let (clock, store) = (fake_clock(), Tampered::new(place.open()));
+    let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let keys = engine(Arc::clone(&store) as Arc<_>, &clock);
     let issued = issue(&keys);
     for total in 1..4 {

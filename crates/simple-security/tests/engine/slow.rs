@@ -11,8 +11,8 @@ use std::time::Duration;
 use simple_security::clock::FakeClock;
 use simple_security::store::{KeyStore, MemoryStore};
 use simple_security::{ApiKeys, Denied, IssuedKey, KeyChange, Renewal, VerifiedKey};
+use test_support::FaultyStore;
 
-use super::tampered::Tampered;
 use super::{LEASE, START, at, engine, fake_clock, issue, poll, ready, wait};
 
 type Verifying<'a> = Pin<Box<dyn Future<Output = Result<VerifiedKey, Denied>> + Send + 'a>>;
@@ -20,7 +20,7 @@ type Verifying<'a> = Pin<Box<dyn Future<Output = Result<VerifiedKey, Denied>> + 
 /// An engine on a store that can wait, and another on the same store that does not.
 struct Slow {
     clock: Arc<FakeClock>,
-    store: Arc<Tampered>,
+    store: Arc<FaultyStore>,
     keys: ApiKeys,
     quick: ApiKeys,
     issued: IssuedKey,
@@ -29,7 +29,7 @@ struct Slow {
 impl Slow {
     fn new() -> Self {
         let inner: Arc<dyn KeyStore> = Arc::new(MemoryStore::new().expect("random bytes"));
-        let store = Tampered::far(inner.lease(), Duration::ZERO, Arc::clone(&inner));
+        let store = FaultyStore::far(inner.lease(), Duration::ZERO, Arc::clone(&inner));
         let clock = fake_clock();
         let (keys, quick) = (engine(store.clone(), &clock), engine(inner, &clock));
         let issued = issue(&quick);

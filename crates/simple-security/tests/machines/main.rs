@@ -14,9 +14,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Trial};
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::config::{self, EngineSettings, Location, Settings};
-
-#[path = "../servers/mod.rs"]
-mod servers;
+use test_support::servers::{self, waiting::until};
 
 mod counting;
 mod deaf;
@@ -31,7 +29,6 @@ mod team;
 mod worker;
 
 use kinds::{KINDS, Kind};
-use servers::waiting::until;
 
 /// Tries something.
 type Run = fn(&dyn Kind);

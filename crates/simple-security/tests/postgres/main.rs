@@ -10,20 +10,16 @@ use simple_security::store::{
     ChangeMark, Changed, KeyStore, PostgresStore, StoreError, UsageBatch,
 };
 use simple_security::{KeyChange, KeyDigest, KeyRecord, KeyReference, Usage};
+use test_support::records::{at, digest, id, record};
+use test_support::{servers, wait};
 
 mod by_hand;
 mod encrypted;
 mod failover;
-#[path = "../places/numbered.rs"]
-mod numbered;
 mod opening;
 mod outages;
 mod pooled;
-#[path = "../servers/mod.rs"]
-mod servers;
 mod triggers;
-
-use numbered::{at, digest, id, record, wait};
 
 /// A store, as one process has it.
 struct Keys(Arc<PostgresStore>);

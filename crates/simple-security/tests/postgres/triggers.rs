@@ -5,7 +5,7 @@ use simple_security::store::{Changed, Existing, KeyStore, StoreError};
 
 use super::servers::hand::Hand;
 use super::servers::postgres::Postgres;
-use super::{Keys, digest, digests, id, numbered::record, wait};
+use super::{Keys, digest, digests, id, record, wait};
 
 const TABLE: &str = "simple_security.api_keys";
 const STATES: &str = "SELECT string_agg(tgenabled::text, '' ORDER BY tgname) FROM pg_trigger

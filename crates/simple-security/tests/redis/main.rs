@@ -5,11 +5,8 @@ use std::sync::Arc;
 use simple_security::config::Location;
 use simple_security::store::{self, Existing, KeyStore, StoreError, UsageBatch};
 use simple_security::{KeyChange, KeyRecord, KeyReference, PageRequest, StoredKey};
-
-#[path = "../places/numbered.rs"]
-mod numbered;
-#[path = "../servers/mod.rs"]
-mod servers;
+use test_support::records::{at, digest, id, record};
+use test_support::{servers, wait};
 
 mod encrypted;
 mod full;
@@ -19,8 +16,6 @@ mod lost;
 mod opening;
 mod proxied;
 mod suitable;
-
-use numbered::{at, digest, id, record, wait};
 
 type Store = Arc<dyn KeyStore>;
 

@@ -25,7 +25,7 @@ fn neither_log_stays_long() {
     let other = SqliteStore::open(&folder.database()).expect("the store");
     let keys = Box::new((0..KEYS).map(|number| Ok(key(number))));
     let inserted = wait(store.insert_all(keys, Existing::Refuse)).expect("added");
-    assert_eq!(inserted.added, KEYS.into());
+    assert_eq!(inserted.added, u64::from(KEYS));
     let count = |table: &str| -> u32 {
         let query = format!("SELECT count(*) FROM {table}");
         by_hand(&folder.database()).query_row(&query, [], |row| row.get(0)).expect("a count")

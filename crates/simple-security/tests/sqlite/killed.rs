@@ -5,9 +5,9 @@ use std::path::Path;
 
 use simple_security::Denied;
 use simple_security::clock::{Clock, SystemClock};
+use test_support::rounds;
 
 use super::child::{Player, say};
-use super::rounds::rounds;
 use super::{Folder, by_hand, issue, real_engine, wait};
 
 /// Issues keys and revokes every third, on several threads, until it is killed. It says what it

@@ -12,9 +12,6 @@ use simple_security::store::{KeyStore, SqliteStore, StoreError};
 use simple_security::{ApiKeys, Denied, IssuedKey, NewKey, Timestamp, VerifiedKey};
 use tempfile::TempDir;
 
-#[path = "../places/rounds.rs"]
-mod rounds;
-
 mod bulk;
 mod child;
 mod killed;

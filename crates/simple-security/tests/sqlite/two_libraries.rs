@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use simple_security::store::StoreError;
 use simple_security::{ApiKeys, Denied, KeyError, NewKey};
+use test_support::rounds;
 
 use super::child::Player;
 use super::killed::Ledger;
-use super::rounds::rounds;
 use super::{Folder, beside, real_engine, verify, wait};
 
 /// Its number on Linux (signal(7)).

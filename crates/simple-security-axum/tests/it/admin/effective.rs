@@ -9,9 +9,9 @@ use http::{Method, Request};
 use serde_json::json;
 use simple_security::clock::Clock;
 use simple_security::store::MemoryStore;
+use test_support::FaultyStore;
 
 use super::{app, get, issue, request, request_with, send, text};
-use crate::tampered::Tampered;
 use crate::{Answer, Engine};
 
 const LEASE: Duration = Duration::from_millis(300);
@@ -32,7 +32,7 @@ const CHANGES: [fn(&str, &str) -> Request<Body>; 3] = [
 
 fn engine() -> Engine {
     let store = Arc::new(MemoryStore::new().expect("random bytes"));
-    Engine::behind(Tampered::far(LEASE, Duration::ZERO, store))
+    Engine::behind(FaultyStore::far(LEASE, Duration::ZERO, store))
 }
 
 /// An id and a key that is cached.

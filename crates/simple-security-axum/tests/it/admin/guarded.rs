@@ -15,11 +15,11 @@ use simple_security::clock::{Clock, FakeClock};
 use simple_security::config::Settings;
 use simple_security::store::MemoryStore;
 use simple_security::{ApiKeys, Timestamp};
+use test_support::FaultyStore;
 
 use super::{
     SECRET, app, get, header, issue, kept_by_hand, read_json, request, request_with, send,
 };
-use crate::tampered::Tampered;
 use crate::{Engine, settings};
 
 /// All paths of the description, and some that are none of it.
@@ -155,7 +155,7 @@ impl http_body::Body for Untouched {
 #[tokio::test]
 async fn without_a_secret_that_is_known_nobody_passes() {
     let clock = Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000)));
-    let store = Tampered::new(Arc::new(MemoryStore::new().expect("random bytes")));
+    let store = FaultyStore::new(Arc::new(MemoryStore::new().expect("random bytes")));
     store.is_shared.store(true, Ordering::SeqCst);
     let unset = Settings { admin_secret: None, ..settings() };
     let (keys, generated) =

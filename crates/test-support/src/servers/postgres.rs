@@ -1,5 +1,4 @@
-//! A PostgreSQL of the tests' own, in a folder that goes with it. One that happens to run is never
-//! used.
+//! A private PostgreSQL, in a folder that is removed with it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,7 +12,7 @@ use super::process::{Running, ending_with_us, folder_with, free_port, give, miss
 use super::shared::shared;
 use super::waiting::until;
 
-/// Who it runs as where we are root, which it refuses.
+/// The user that it runs as if the tests run as root, which it refuses.
 pub const USER: &str = "postgres";
 
 /// A server.
@@ -118,7 +117,7 @@ impl Postgres {
         until("the server answers", || Hand::try_on(&self.url("postgres")).is_some());
     }
 
-    /// Starts it anew as the standby of a server that is not there.
+    /// Starts it again as the standby of a server that is not there.
     pub fn become_standby(&self) {
         self.kill();
         let signal = self.folder.path().join("data/standby.signal");

@@ -1,6 +1,5 @@
-//! Servers of the tests' own: started when a test needs them, and gone with it.
-
-#![allow(dead_code, reason = "each program of tests uses a part")]
+//! Private servers: started when a test needs them, and removed with it. No server that already runs
+//! is used.
 
 pub mod certificates;
 pub mod hand;

@@ -1,4 +1,4 @@
-//! A store that counts what it is asked, and fails, waits or becomes another one as a test wants.
+//! A store that counts its calls, and fails, waits or becomes another store when a test says so.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,8 +24,8 @@ pub enum Fault {
     Outage,
 }
 
-/// See the module.
-pub struct Tampered {
+/// A store around another one; see the module.
+pub struct FaultyStore {
     inner: Mutex<Arc<dyn KeyStore>>,
     /// How many records were asked for.
     pub finds: AtomicUsize,
@@ -57,12 +57,14 @@ pub struct Tampered {
     pub held: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
-impl Tampered {
+impl FaultyStore {
+    /// Wraps a store, and is embedded.
     pub fn new(inner: Arc<dyn KeyStore>) -> Arc<Self> {
         Self::at(None, inner)
     }
 
-    /// One on the network, with its lease and for how long more an answer counts while it is down.
+    /// Wraps a store as one on the network: with a lease, and for how much longer an answer counts
+    /// while the store is down.
     pub fn far(lease: Duration, stale: Duration, inner: Arc<dyn KeyStore>) -> Arc<Self> {
         Self::at(Some((lease, stale)), inner)
     }
@@ -141,7 +143,7 @@ fn failed(when: &str) -> StoreError {
     StoreError::Failed { reason: format!("out of order, {when} writing"), source: None }
 }
 
-impl KeyStore for Tampered {
+impl KeyStore for FaultyStore {
     fn lease(&self) -> Duration {
         self.far.map_or_else(|| self.inner().lease(), |(lease, _)| lease)
     }

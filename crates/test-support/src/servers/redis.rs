@@ -1,4 +1,4 @@
-//! A Redis or Valkey that no test shares with anybody.
+//! A private Redis or Valkey, in a folder that is removed with it.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -71,10 +71,12 @@ impl Redis {
         format!("redis://127.0.0.1:{}/{number}", self.port)
     }
 
+    /// Returns the port it listens on, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }

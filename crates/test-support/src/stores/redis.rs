@@ -1,4 +1,4 @@
-//! Places on one Redis server.
+//! The store on Redis.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use simple_security::config::Location;
 use simple_security::store::{self, KeyStore};
 use simple_security::testing::Place;
 
-use crate::places::rounds;
+use crate::rounds::rounds;
 use crate::servers::redis::Redis;
 
-/// One database of a server.
-pub struct OnRedis {
+/// One database of a Redis server.
+pub struct RedisDatabase {
     server: Arc<Redis>,
     location: Location,
 }
 
-impl OnRedis {
-    /// A new store.
+impl RedisDatabase {
+    /// Creates a store on the server.
     pub fn new(server: &Arc<Redis>) -> Self {
         let location = Location::parse(&server.fresh_database()).expect("a location");
         store::make(&location).expect("a store is made");
@@ -24,7 +24,7 @@ impl OnRedis {
     }
 }
 
-impl Place for OnRedis {
+impl Place for RedisDatabase {
     fn open(&self) -> Arc<dyn KeyStore> {
         store::open(&self.location).expect("the store opens")
     }

@@ -4,7 +4,7 @@
 /// the usual number of rounds is multiplied.
 const ROUNDS: &str = "SIMPLE_SECURITY_ROUNDS";
 
-/// A number of rounds, or as many times more as the environment wants.
+/// Returns the usual number of rounds, multiplied by the factor of the environment.
 pub fn rounds(usual: u32) -> u32 {
     #[allow(clippy::disallowed_methods, reason = "a setting of the tests")]
     let factor = std::env::var(ROUNDS);

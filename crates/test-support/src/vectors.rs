@@ -1,4 +1,4 @@
-//! The requests of `tests/vectors/requests.json`, with real keys in the place of the placeholders.
+//! The requests of `tests/vectors/requests.json`, with real keys instead of the placeholders.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,11 +23,17 @@ pub struct Requests {
 
 /// One request, and what the standard reading makes of it.
 pub struct Case {
+    /// The name of the case.
     pub name: String,
+    /// The headers in their order. A value may be any bytes.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The query of the URL, without `?`.
     pub query: String,
+    /// Whether the store answers.
     pub store_is_up: bool,
+    /// What is decided, by its name in the file.
     pub outcome: String,
+    /// The name of the key that is accepted.
     pub key: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! A pooler of transactions before a PostgreSQL, which gives each of them any of its connections.
+//! PgBouncer in transaction mode: each transaction gets any of its connections to the server.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use super::postgres::{Postgres, USER};
 use super::process::{Running, ending_with_us, folder_with, free_port, give, missing};
 use super::waiting::until_open;
 
-/// A pooler with two connections for all.
+/// A pooler with two connections for all clients.
 pub struct Pgbouncer {
     _folder: TempDir,
     port: u16,
@@ -16,6 +16,7 @@ pub struct Pgbouncer {
 }
 
 impl Pgbouncer {
+    /// Starts a pooler in front of a server.
     pub fn before(server: &Postgres) -> Self {
         // Not everybody has this folder in the path.
         let found = folder_with(&["pgbouncer"], vec!["/usr/sbin".into()]);
@@ -40,6 +41,7 @@ impl Pgbouncer {
         Self { _folder: folder, port, running }
     }
 
+    /// Returns the port it listens on, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }

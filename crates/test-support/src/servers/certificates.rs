@@ -1,4 +1,4 @@
-//! Certificates, and who has signed them.
+//! Certificates, and the authorities that sign them.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Waiting for what a test cannot be told of.
+//! Waiting by polling, for what does not notify a test.
 
 use std::net::TcpStream;
 use std::time::Duration;

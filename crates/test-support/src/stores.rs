@@ -1,22 +1,27 @@
-//! Where the tests keep keys.
+//! Stores to run tests on, each with keys of its own.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
-use simple_security::store::{KeyStore, MemoryStore, SqliteStore};
+use simple_security::config::Location;
+use simple_security::store::{self, KeyStore, MemoryStore};
 use simple_security::testing::Place;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-mod rounds;
+mod postgres;
+mod redis;
 
-pub use rounds::rounds;
+pub use postgres::PostgresDatabase;
+pub use redis::RedisDatabase;
 
-/// The memory of a process: gone when the last handle is.
+use crate::rounds::rounds;
+
+/// A store in memory: removed when the last handle is dropped.
 #[derive(Default)]
-pub struct Memory(Mutex<Weak<MemoryStore>>);
+pub struct InMemory(Mutex<Weak<MemoryStore>>);
 
-impl Place for Memory {
+impl Place for InMemory {
     fn open(&self) -> Arc<dyn KeyStore> {
         let mut there = self.0.lock().expect("the store");
         there.upgrade().unwrap_or_else(|| {
@@ -35,27 +40,27 @@ impl Place for Memory {
     }
 }
 
-/// A folder with a database.
-pub struct Disk {
+/// A SQLite database in a folder of its own.
+pub struct SqliteFile {
     folder: TempDir,
     runtime: Option<Handle>,
 }
 
-impl Disk {
-    /// A new folder. With a runtime, the store works on its threads.
+impl SqliteFile {
+    /// Creates the folder. With a runtime, the store works on its threads.
     pub fn new(runtime: Option<Handle>) -> Self {
         Self { folder: TempDir::new().expect("a folder"), runtime }
     }
 
-    /// The database.
+    /// Returns the path of the database.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("keys.db")
     }
 }
 
-impl Place for Disk {
+impl Place for SqliteFile {
     fn open(&self) -> Arc<dyn KeyStore> {
-        Arc::new(SqliteStore::open(&self.path()).expect("the store opens"))
+        store::open(&Location::Sqlite(self.path())).expect("the store opens")
     }
 
     fn another(&self) -> Box<dyn Place> {

@@ -1,11 +1,11 @@
-//! A way to a server that can be held up, or cut after some bytes.
+//! A TCP proxy that can stall a connection, or cut it after some bytes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-/// How the way is.
+/// What the proxy does with connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// All goes through.
@@ -22,6 +22,7 @@ pub enum Way {
     Closed,
 }
 
+/// A proxy to one server. It closes its connections when it is dropped.
 pub struct Proxy {
     /// Where it listens, on 127.0.0.1.
     port: u16,
@@ -40,7 +41,7 @@ struct Shared {
 }
 
 impl Proxy {
-    /// A way to the server at a port of this machine.
+    /// Starts a proxy to the server at a port of this machine.
     pub fn to(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -61,11 +62,12 @@ impl Proxy {
         Self { port, server, shared }
     }
 
-    /// The URL of a place on the server, by this way.
+    /// Returns the URL of a store on the server, through the proxy.
     pub fn through(&self, url: &str) -> String {
         url.replace(&format!(":{}/", self.server), &format!(":{}/", self.port))
     }
 
+    /// Changes what it does, for connections that exist and for new ones.
     pub fn set(&self, way: Way) {
         *self.shared.way.lock().expect("the way") = way;
         self.shared.changed.notify_all();
@@ -82,6 +84,7 @@ impl Proxy {
         self.shared.dead.store(self.shared.connections.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
+    /// Returns what it does now: some ways change by themselves.
     pub fn way(&self) -> Way {
         *self.shared.way.lock().expect("the way")
     }

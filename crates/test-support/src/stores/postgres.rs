@@ -1,4 +1,4 @@
-//! Databases of a PostgreSQL server, each a place of its own.
+//! The store on PostgreSQL.
 
 use std::sync::Arc;
 
@@ -6,22 +6,23 @@ use simple_security::config::Location;
 use simple_security::store::{self, KeyStore};
 use simple_security::testing::Place;
 
-use crate::places::rounds;
+use crate::rounds::rounds;
 use crate::servers::postgres::Postgres;
 
-/// One database of a server.
-pub struct OnPostgres {
+/// One database of a PostgreSQL server.
+pub struct PostgresDatabase {
     server: Arc<Postgres>,
     url: String,
 }
 
-impl OnPostgres {
+impl PostgresDatabase {
+    /// Creates a database on the server.
     pub fn new(server: &Arc<Postgres>) -> Self {
         Self { server: Arc::clone(server), url: server.fresh_database() }
     }
 }
 
-impl Place for OnPostgres {
+impl Place for PostgresDatabase {
     fn open(&self) -> Arc<dyn KeyStore> {
         let location = Location::parse(&self.url).expect("a URL");
         store::open(&location).expect("the store opens")

@@ -1,18 +1,19 @@
-//! SQL by hand.
+//! SQL that a test runs past the store.
 
-/// A connection for SQL by hand.
+/// A connection to a PostgreSQL server.
 pub struct Hand {
     client: tokio_postgres::Client,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Hand {
+    /// Connects, or fails the test.
     #[track_caller]
     pub fn on(url: &str) -> Self {
         Self::try_on(url).unwrap_or_else(|| panic!("no connection to {url}"))
     }
 
-    /// `None` when the server does not answer.
+    /// Connects; `None` if the server does not answer.
     pub fn try_on(url: &str) -> Option<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -32,7 +33,7 @@ impl Hand {
         self.runtime.block_on(self.client.batch_execute(sql)).expect(sql);
     }
 
-    /// Runs a statement and gives the first column of each row, as text.
+    /// Runs a statement and returns the first column of each row, as text.
     #[track_caller]
     pub fn ask(&self, sql: &str) -> Vec<String> {
         let messages = self.runtime.block_on(self.client.simple_query(sql)).expect(sql);
