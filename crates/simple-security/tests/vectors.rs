@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use regex::Regex;
 use serde_json::Value;
-use simple_security::clock::FakeClock;
-use simple_security::config::{Arguments, EngineSettings, Settings};
 use simple_security::store::SqliteStore;
 use simple_security::{
-    ApiKeys, Denied, InvalidKeyName, KEY_PATTERN, KeyDigest, KeyFormat, KeyId, KeyName,
-    MAX_KEY_LENGTH, Malformed, Timestamp,
+    Denied, InvalidKeyName, KEY_PATTERN, KeyDigest, KeyFormat, KeyId, KeyName, MAX_KEY_LENGTH,
+    Malformed,
 };
 use test_support::vectors::{Case, Requests};
+use test_support::{engine, fake_clock};
 
 fn vectors(file: &str) -> Value {
     let path = format!("{}/../../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -145,9 +144,8 @@ fn what_a_header_carries_alone_is_decided() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = folder.path().join("keys.db");
     let store = Arc::new(SqliteStore::open(&database).expect("the store opens"));
-    let clock = Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000)));
-    let (keys, _) =
-        ApiKeys::with_store(store.clone(), clock.clone(), &settings()).expect("an engine");
+    let clock = fake_clock();
+    let keys = engine(store.clone(), &clock);
     let requests = pollster::block_on(Requests::read(&keys, &*store));
     let alone = |up: bool| {
         let cases = requests.cases.iter().filter(move |case| case.store_is_up == up);
@@ -193,18 +191,4 @@ fn outcome<T>(verdict: &Result<T, Denied>) -> &'static str {
         Err(Denied::Unavailable(_)) => "unavailable",
         Err(_) => "denied",
     }
-}
-
-/// Settings of which nothing comes from the environment.
-fn settings() -> Settings {
-    let arguments = Arguments {
-        secret: Some("an admin secret of 31 characters".into()),
-        db_location: Some("unused.db".to_owned()),
-        automatic_expiration: Some("15".to_owned()),
-        key_prefix: Some("fss".to_owned()),
-        refusal_status: Some("403".to_owned()),
-    };
-    let flush_interval = std::time::Duration::from_secs(3600);
-    let engine = EngineSettings { flush_interval, ..EngineSettings::default() };
-    Settings { engine, ..Settings::load(&arguments).expect("settings") }
 }

@@ -4,6 +4,7 @@
 
 use std::future::Future;
 
+mod engine;
 mod faulty_store;
 pub mod records;
 mod rounds;
@@ -11,6 +12,10 @@ pub mod servers;
 pub mod stores;
 pub mod vectors;
 
+pub use engine::{
+    ADMIN_SECRET, START, engine, engine_settings, engine_with, engine_without_admin,
+    engine_without_secret, fake_clock, issue, settings_without_secret,
+};
 pub use faulty_store::{Fault, FaultyStore};
 pub use rounds::rounds;
 

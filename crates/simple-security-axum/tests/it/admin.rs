@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use simple_security::ApiKeys;
 use simple_security_axum::admin_router;
+use test_support::ADMIN_SECRET as SECRET;
 use tower::ServiceExt;
 
 use crate::Answer;
@@ -29,9 +30,6 @@ mod pages;
 mod queries;
 mod revoking;
 mod vectors;
-
-/// The admin secret of `settings`.
-const SECRET: &str = "an admin secret of 31 characters";
 
 /// What `docs/openapi.json` says, at the root of the project.
 fn kept_by_hand() -> Value {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::IntoResponse;
@@ -12,12 +11,11 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use simple_security::clock::{Clock, FakeClock};
-use simple_security::config::{Arguments, EngineSettings, Settings};
+use simple_security::clock::FakeClock;
 use simple_security::store::{KeyStore, MemoryStore};
-use simple_security::{ApiKeys, IssuedKey, KeyId, KeyName, NewKey, Timestamp};
+use simple_security::{ApiKeys, IssuedKey, KeyId, KeyName, NewKey};
 use simple_security_axum::{ApiKey, RequireApiKeyLayer};
-use test_support::FaultyStore;
+use test_support::{FaultyStore, fake_clock};
 use tower::ServiceExt;
 
 #[cfg(feature = "admin")]
@@ -51,17 +49,11 @@ impl Engine {
     }
 
     fn behind(store: Arc<FaultyStore>) -> Self {
-        Self::of(store, Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000))))
+        Self::of(store, fake_clock())
     }
 
     fn of(store: Arc<FaultyStore>, clock: Arc<FakeClock>) -> Self {
-        let (store_of_keys, clock_of_keys) = (Arc::clone(&store), Arc::clone(&clock));
-        let (keys, _) = ApiKeys::with_store(
-            store_of_keys as Arc<dyn KeyStore>,
-            clock_of_keys as Arc<dyn Clock>,
-            &settings(),
-        )
-        .expect("an engine");
+        let keys = test_support::engine(store.clone(), &clock);
         Self { keys: Arc::new(keys), store, clock }
     }
 
@@ -89,19 +81,6 @@ impl Engine {
     fn let_the_lease_end(&self) {
         self.clock.advance(self.store.lease());
     }
-}
-
-/// Settings of which nothing comes from the environment. Counts are written when a test says so.
-fn settings() -> Settings {
-    let arguments = Arguments {
-        secret: Some("an admin secret of 31 characters".into()),
-        db_location: Some("unused.db".to_owned()),
-        automatic_expiration: Some("15".to_owned()),
-        key_prefix: Some("fss".to_owned()),
-        refusal_status: Some("403".to_owned()),
-    };
-    let engine = EngineSettings { flush_interval: Duration::from_secs(3600), ..Default::default() };
-    Settings { engine, ..Settings::load(&arguments).expect("settings") }
 }
 
 /// One route that says which key has come in, and what the request looked like inside.

@@ -1,22 +1,20 @@
 //! Issue, show, revoke, renew, delete.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use simple_security::config::{Arguments, Face, Settings};
+use simple_security::clock::SystemClock;
+use simple_security::config::EngineSettings;
+use simple_security::store::SqliteStore;
 use simple_security::{ApiKeys, Denied};
+use test_support::engine_with;
 
 use super::{Desk, Done};
 
 /// An application on the same database.
 fn application(desk: &Desk) -> ApiKeys {
-    let arguments = Arguments {
-        secret: Some("an admin secret of 31 characters".into()),
-        db_location: desk.database().to_str().map(str::to_owned),
-        automatic_expiration: Some("15".to_owned()),
-        key_prefix: Some("fss".to_owned()),
-        refusal_status: Some("403".to_owned()),
-    };
-    let settings = Settings::load_for(Face::Program, &arguments).expect("settings");
-    ApiKeys::open(&settings).expect("an engine").0
+    let store = Arc::new(SqliteStore::open(&desk.database()).expect("a store"));
+    engine_with(store, &Arc::new(SystemClock), EngineSettings::default())
 }
 
 fn verified(keys: &ApiKeys, key: &str) -> Result<(), &'static str> {

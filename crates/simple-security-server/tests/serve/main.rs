@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use simple_security::clock::{Clock as _, SystemClock};
-use simple_security::config::{Arguments, Face, Settings};
 use simple_security::store::SqliteStore;
 use simple_security::{ApiKeys, Expiry, KeyId, KeyName, NewKey};
 use tempfile::TempDir;
+use test_support::{engine_without_admin, wait};
 
 mod activated;
 mod admin;
@@ -109,9 +109,7 @@ impl Desk {
     /// The engine of another process on the same database, this one.
     fn keys(&self) -> ApiKeys {
         let store = Arc::new(SqliteStore::open(&self.database()).expect("a store"));
-        let settings =
-            Settings::load_for(Face::Program, &Arguments::default()).expect("the defaults");
-        ApiKeys::without_admin_secret(store, Arc::new(SystemClock), &settings).expect("an engine")
+        engine_without_admin(store, &Arc::new(SystemClock))
     }
 
     /// A key that never expires, and its id.
@@ -196,8 +194,4 @@ fn ended(process: &mut Child) -> Option<ExitStatus> {
     let _ = process.kill();
     let _ = process.wait();
     None
-}
-
-fn wait<F: Future>(future: F) -> F::Output {
-    pollster::block_on(future)
 }

@@ -13,8 +13,8 @@ use test_support::{Fault, FaultyStore, rounds};
 
 use super::hiding::logged;
 use super::{
-    START, at, engine, engine_with, fake_clock, issue, on_every_store, poll, ready, settings,
-    until, wait,
+    START, at, engine, engine_settings, engine_with, fake_clock, issue, on_every_store, poll,
+    ready, until, wait,
 };
 
 on_every_store!(
@@ -226,12 +226,12 @@ fn nothing_is_written_when_nothing_was_counted(place: &dyn Place) {
 }
 
 fn often() -> EngineSettings {
-    EngineSettings { flush_interval: Duration::from_millis(1), ..settings().engine }
+    EngineSettings { flush_interval: Duration::from_millis(1), ..engine_settings() }
 }
 
 fn a_thread_writes_without_being_asked(place: &dyn Place) {
     let (store, behind) = (FaultyStore::new(place.open()), place.open());
-    let keys = engine_with(store.clone(), Arc::new(SystemClock), often());
+    let keys = engine_with(store.clone(), &Arc::new(SystemClock), often());
     let issued = issue(&keys);
     let faults = [Fault::After, Fault::Before].map(Some);
     for count in 1..=5 {
@@ -248,7 +248,7 @@ fn totals_are_exact_under_threads(place: &dyn Place) {
     let engines: Vec<ApiKeys> = (0..2)
         .map(|_| {
             let small = EngineSettings { known_keys: 3, unknown_keys: 3, ..often() };
-            engine_with(place.open(), Arc::new(SystemClock), small)
+            engine_with(place.open(), &Arc::new(SystemClock), small)
         })
         .collect();
     let issued: Vec<_> = (0..8).map(|_| issue(&engines[0])).collect();

@@ -13,7 +13,7 @@ use simple_security::{
 };
 use test_support::{Fault, FaultyStore};
 
-use super::{engine, engine_with, fake_clock, issue, settings, wait};
+use super::{engine, engine_settings, engine_with, fake_clock, issue, wait};
 
 const LEASE: Duration = Duration::from_secs(2);
 /// Of the lease and a thousandth, and a millisecond.
@@ -209,9 +209,8 @@ fn what_is_cached_does_not_count_while_the_store_answers() {
 #[test]
 fn more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key() {
     let far = Far::new(Duration::ZERO);
-    let clock = Arc::clone(&far.clock) as Arc<dyn Clock>;
-    let few = EngineSettings { look_ups_per_second: 10, ..settings().engine };
-    let keys = engine_with(far.store.clone(), clock, few);
+    let few = EngineSettings { look_ups_per_second: 10, ..engine_settings() };
+    let keys = engine_with(far.store.clone(), &far.clock, few);
     let good = far.issued.key.expose().as_bytes();
     assert!(wait(keys.verify(good)).is_ok());
     let flood = |from: u32| {
@@ -238,8 +237,8 @@ fn more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key()
 fn an_embedded_store_has_no_such_limits() {
     let (clock, store) =
         (fake_clock(), FaultyStore::new(Arc::new(MemoryStore::new().expect("random bytes"))));
-    let few = EngineSettings { look_ups_per_second: 1, ..settings().engine };
-    let keys = engine_with(store, Arc::clone(&clock) as Arc<dyn Clock>, few);
+    let few = EngineSettings { look_ups_per_second: 1, ..engine_settings() };
+    let keys = engine_with(store, &clock, few);
     for number in 0..100 {
         let invented = format!("invented key of number {number:020}");
         assert!(keys.verify_at_once(invented.as_bytes()).is_none());

@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
-use simple_security::config::Settings;
 use simple_security::store::KeyStore;
 use simple_security::testing::Place;
-use simple_security::{ApiKeys, KeyDigest, KeyReference, NewKey, Renewal};
-use test_support::{Fault, FaultyStore};
+use simple_security::{KeyDigest, KeyFormat, KeyReference, NewKey, Renewal};
+use test_support::{Fault, FaultyStore, engine_without_secret, settings_without_secret};
 
-use super::{LEASE, fake_clock, on_every_store, settings, wait};
+use super::{LEASE, fake_clock, on_every_store, wait};
 
 on_every_store!(nothing_shows_a_key_or_a_digest);
 
@@ -89,14 +88,13 @@ fn nothing_shows_a_key_or_a_digest(place: &dyn Place) {
 /// Does everything that gives a value or an error; gives back all their texts, and the secrets.
 fn use_all(place: &dyn Place) -> (String, Vec<String>) {
     let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
-    let unset = Settings { admin_secret: None, ..settings() };
-    let (keys, generated) =
-        ApiKeys::with_store(store.clone(), clock.clone(), &unset).expect("an engine");
+    let (keys, generated) = engine_without_secret(store.clone(), &clock);
     let generated = generated.expect("a secret");
+    let unset = settings_without_secret();
     let mut said = format!("{keys:?} {:?} {generated:?} {unset:?}", keys.admin_secret());
     let issued = wait(keys.issue(NewKey::default())).expect("a key");
     let (key, id) = (issued.key.expose().to_owned(), issued.record.id);
-    let unknown = settings().key_format.generate().expect("random bytes").0.expose().to_owned();
+    let unknown = KeyFormat::default().generate().expect("random bytes").0.expose().to_owned();
     let mistyped = key[..54].to_owned() + if key.ends_with('0') { "1" } else { "0" };
     let digest = KeyDigest::of(key.as_bytes());
     said += &format!("{issued:?} {digest:?} {:?}", KeyReference::Digest(digest));

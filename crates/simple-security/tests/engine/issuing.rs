@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use simple_security::config::Settings;
 use simple_security::testing::Place;
 use simple_security::{
-    ApiKeys, Denied, Expiry, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference,
-    NewKey, Renewal,
+    Denied, Expiry, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference, NewKey,
+    Renewal,
 };
+use test_support::engine_without_secret;
 
-use super::{engine, fake_clock, issue, on_every_store, settings, wait};
+use super::{engine, fake_clock, issue, on_every_store, wait};
 
 on_every_store!(
     keys_differ_and_only_their_digest_is_kept,
@@ -143,10 +143,7 @@ fn the_secret_that_is_set_is_the_admin_secret(place: &dyn Place) {
 fn a_generated_secret_is_shown_to_the_first_alone(place: &dyn Place) {
     use secrecy::ExposeSecret;
 
-    let open = || {
-        let unset = Settings { admin_secret: None, ..settings() };
-        ApiKeys::with_store(place.open(), fake_clock(), &unset).expect("an engine")
-    };
+    let open = || engine_without_secret(place.open(), &fake_clock());
     let (first, shown) = open();
     let shown = shown.expect("the first shows it");
     let (second, not_shown) = open();

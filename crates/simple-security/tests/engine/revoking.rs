@@ -9,9 +9,7 @@ use simple_security::testing::Place;
 use simple_security::{ApiKeys, Denied, KeyChange, Renewal};
 use test_support::{FaultyStore, rounds};
 
-use super::{
-    LEASE, START, at, engine, engine_with, fake_clock, issue, on_every_store, settings, until, wait,
-};
+use super::{LEASE, START, at, engine, fake_clock, issue, on_every_store, until, wait};
 
 on_every_store!(
     a_cached_answer_is_used_within_the_lease_and_not_after,
@@ -151,7 +149,7 @@ fn a_store_that_was_restored_is_read_anew(place: &dyn Place) {
 
 fn no_request_that_begins_after_revoke_has_returned_is_accepted(place: &dyn Place) {
     const THREADS: usize = 8;
-    let open = || engine_with(place.open(), Arc::new(SystemClock), settings().engine);
+    let open = || engine(place.open(), &Arc::new(SystemClock));
     let engines: [ApiKeys; 2] = [open(), open()];
     for round in 0..rounds(100) as usize {
         let issued = issue(&engines[round % 2]);

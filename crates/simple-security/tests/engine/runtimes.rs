@@ -8,7 +8,7 @@ use simple_security::testing::Place;
 use simple_security::{ApiKeys, Denied, NewKey, Renewal};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{engine_with, on_every_store, settings};
+use super::{engine, on_every_store};
 
 on_every_store!(
     it_works_in_a_runtime_with_many_threads,
@@ -19,7 +19,7 @@ on_every_store!(
 );
 
 fn open(place: &dyn Place) -> Arc<ApiKeys> {
-    Arc::new(engine_with(place.open(), Arc::new(SystemClock), settings().engine))
+    Arc::new(engine(place.open(), &Arc::new(SystemClock)))
 }
 
 /// Issues, verifies by many tasks at once, revokes, and counts.

@@ -7,7 +7,7 @@ use simple_security::config::EngineSettings;
 use simple_security::{ApiKeys, Denied, IssuedKey, NewKey};
 
 use super::kinds::Kind;
-use super::{of, settings, team, until, uptime, wait};
+use super::{engine_settings, of, team, until, uptime, wait};
 
 /// How many threads present invented keys.
 const THREADS: u64 = 4;
@@ -19,7 +19,7 @@ const MEMORY: u64 = 32 << 20;
 pub fn unknown_keys(kind: &dyn Kind) {
     let location = kind.make_store();
     let per_second = of(200, EngineSettings::default().look_ups_per_second);
-    let engine = EngineSettings { look_ups_per_second: per_second, ..settings().engine };
+    let engine = EngineSettings { look_ups_per_second: per_second, ..engine_settings() };
     let keys = team::open_with(&location, engine);
     let issue = |_| wait(keys.without_waiting().issue(NewKey::default())).expect("a key").outcome;
     let good: Vec<IssuedKey> = (0..100).map(issue).collect();

@@ -6,15 +6,15 @@
 
 #![allow(clippy::print_stdout, reason = "figures are for who runs it")]
 
-use std::future::Future;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use simple_security::clock::{Clock, SystemClock};
-use simple_security::config::{self, EngineSettings, Location, Settings};
+use simple_security::config::{EngineSettings, Location};
 use test_support::servers::{self, waiting::until};
+use test_support::wait;
 
 mod counting;
 mod deaf;
@@ -113,22 +113,10 @@ fn location(text: &str) -> Location {
     Location::parse(text).unwrap_or_else(|problem| panic!("{text}: {problem}"))
 }
 
-/// Settings of which nothing comes from the environment.
-fn settings() -> Settings {
-    let arguments = config::Arguments {
-        secret: Some("an admin secret of 31 characters".into()),
-        db_location: Some("unused.db".to_owned()),
-        automatic_expiration: Some("15".to_owned()),
-        key_prefix: Some("fss".to_owned()),
-        refusal_status: Some("403".to_owned()),
-    };
-    let engine =
-        EngineSettings { flush_interval: Duration::from_millis(200), ..Default::default() };
-    Settings { engine, ..Settings::load(&arguments).expect("settings") }
-}
-
-fn wait<F: Future>(future: F) -> F::Output {
-    pollster::block_on(future)
+/// The usual settings of tests, but counts are written while they run.
+fn engine_settings() -> EngineSettings {
+    let flush_interval = Duration::from_millis(200);
+    EngineSettings { flush_interval, ..test_support::engine_settings() }
 }
 
 /// The uptime of this machine in nanoseconds: all its processes have the same.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simple_security::clock::{Clock, SystemClock};
-use simple_security::config::{EngineSettings, Settings};
+use simple_security::config::EngineSettings;
 use simple_security::{ApiKeys, IssuedKey, NewKey};
 use tempfile::NamedTempFile;
+use test_support::engine_with;
 
 use super::machine::{End, Machine, Report};
-use super::worker::Orders;
-use super::{location, settings, until, uptime, wait};
+use super::worker::{Orders, open_store};
+use super::{engine_settings, until, uptime, wait};
 
 /// How many processes there are.
 pub const MACHINES: usize = 3;
@@ -147,13 +148,12 @@ pub fn revoke(keys: &ApiKeys, issued: &[IssuedKey], number: usize) -> Option<Rev
 
 /// The keys of a store, which an engine of this process asks.
 pub fn open(place: &str) -> Arc<ApiKeys> {
-    open_with(place, settings().engine)
+    open_with(place, engine_settings())
 }
 
 /// The same, of some size.
 pub fn open_with(place: &str, engine: EngineSettings) -> Arc<ApiKeys> {
-    let settings = Settings { location: location(place), engine, ..settings() };
-    Arc::new(ApiKeys::open(&settings).unwrap_or_else(|error| panic!("{error}")).0)
+    Arc::new(engine_with(open_store(place), &Arc::new(SystemClock), engine))
 }
 
 /// Waits until all that was promised is to be kept, and a little longer, under load.

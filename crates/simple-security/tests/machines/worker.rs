@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use simple_security::clock::{Clock, SystemClock};
-use simple_security::config::{Location, Settings};
 use simple_security::store::{self, KeyStore};
 use simple_security::{ApiKeys, Denied};
+use test_support::engine_with;
 
 use super::deaf::Deaf;
-use super::settings;
+use super::{engine_settings, location};
 
 /// What a process is to do, as its arguments say it.
 pub struct Orders {
@@ -118,16 +118,16 @@ pub fn work(orders: &Orders) {
 }
 
 fn open(orders: &Orders) -> ApiKeys {
-    let settings = Settings { location: super::location(&orders.location), ..settings() };
-    let mut store = open_store(&settings.location);
+    let mut store = open_store(&orders.location);
     if orders.deaf {
         store = Arc::new(Deaf(store));
     }
-    ApiKeys::with_store(store, Arc::new(SystemClock), &settings).expect("an engine").0
+    engine_with(store, &Arc::new(SystemClock), engine_settings())
 }
 
-fn open_store(location: &Location) -> Arc<dyn KeyStore> {
-    store::open(location).unwrap_or_else(|error| panic!("{error}"))
+/// Opens the store at a location.
+pub fn open_store(place: &str) -> Arc<dyn KeyStore> {
+    store::open(&location(place)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 impl Load {

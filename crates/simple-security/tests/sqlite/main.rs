@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use simple_security::clock::{Clock, FakeClock, SystemClock};
-use simple_security::config::{Arguments, EngineSettings, Settings};
+use simple_security::clock::SystemClock;
 use simple_security::store::{KeyStore, SqliteStore, StoreError};
-use simple_security::{ApiKeys, Denied, IssuedKey, NewKey, Timestamp, VerifiedKey};
+use simple_security::{ApiKeys, Denied, IssuedKey, VerifiedKey};
 use tempfile::TempDir;
+use test_support::{engine, fake_clock, issue, wait};
 
 mod bulk;
 mod child;
@@ -62,35 +62,9 @@ fn open(path: &Path) -> Arc<dyn KeyStore> {
     Arc::new(SqliteStore::open(path).expect("the store opens"))
 }
 
-/// Settings of which nothing comes from the environment.
-fn settings() -> Settings {
-    let arguments = Arguments {
-        secret: Some("an admin secret of 31 characters".into()),
-        db_location: Some("unused.db".to_owned()),
-        automatic_expiration: Some("15".to_owned()),
-        key_prefix: Some("fss".to_owned()),
-        refusal_status: Some("403".to_owned()),
-    };
-    let engine = EngineSettings { flush_interval: Duration::from_secs(3600), ..Default::default() };
-    Settings { engine, ..Settings::load(&arguments).expect("settings") }
-}
-
-fn fake_clock() -> Arc<FakeClock> {
-    Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000)))
-}
-
-fn engine(store: Arc<dyn KeyStore>, clock: &Arc<FakeClock>) -> ApiKeys {
-    let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    ApiKeys::with_store(store, clock, &settings()).expect("an engine").0
-}
-
 /// An engine on the system's clock.
 fn real_engine(path: &Path) -> ApiKeys {
-    ApiKeys::with_store(open(path), Arc::new(SystemClock), &settings()).expect("an engine").0
-}
-
-fn issue(keys: &ApiKeys) -> IssuedKey {
-    wait(keys.issue(NewKey::default())).expect("a key")
+    engine(open(path), &Arc::new(SystemClock))
 }
 
 fn verify(keys: &ApiKeys, issued: &IssuedKey) -> Result<VerifiedKey, Denied> {
@@ -111,8 +85,4 @@ fn by_hand(path: &Path) -> Connection {
     let connection = Connection::open(path).expect("a connection");
     connection.busy_timeout(Duration::from_secs(10)).expect("a timeout");
     connection
-}
-
-fn wait<F: Future>(future: F) -> F::Output {
-    pollster::block_on(future)
 }

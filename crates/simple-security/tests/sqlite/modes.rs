@@ -4,9 +4,10 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use simple_security::store::{SqliteStore, StoreError};
+use test_support::engine_without_secret;
 
 use super::{
-    Folder, beside, by_hand, child, issue, open, real_engine, refusal, settings, verify, wait,
+    Folder, beside, by_hand, child, fake_clock, issue, open, real_engine, refusal, verify, wait,
 };
 
 /// Uses the store so that every file is there, and says the modes of them all.
@@ -15,9 +16,7 @@ pub fn make_files(database: &Path) {
     let issued = issue(&keys);
     verify(&keys, &issued).expect("verified");
     wait(keys.flush()).expect("written");
-    let unset = simple_security::config::Settings { admin_secret: None, ..settings() };
-    let clock = super::fake_clock();
-    let secret_made = simple_security::ApiKeys::with_store(open(database), clock, &unset);
+    let secret_made = engine_without_secret(open(database), &fake_clock());
     let folder = database.parent().expect("a folder");
     for entry in std::fs::read_dir(folder).expect("the folder") {
         let entry = entry.expect("an entry");

@@ -16,11 +16,12 @@ use http_body::Frame;
 use serde_json::json;
 use simple_security::clock::{Clock, FakeClock, Uptime};
 use simple_security::store::MemoryStore;
-use simple_security::{ApiKeys, Moment, Timestamp};
+use simple_security::{Moment, Timestamp};
+use test_support::engine;
 use tower::ServiceExt;
 
 use super::{app, get, issue, request, request_with, send};
-use crate::{Answer, Engine, settings};
+use crate::{Answer, Engine};
 
 /// Sends a request whose client leaves while the change is on its way to the store, and lets the
 /// change go on.
@@ -139,7 +140,7 @@ async fn others_do_not_wait_with_one_whose_thread_is_stuck() {
     let is_free = Mutex::new(true);
     let clock = Arc::new(Stuck { clock: FakeClock::at(now), is_free, freed: Condvar::new() });
     let store = Arc::new(MemoryStore::new().expect("random bytes"));
-    let (keys, _) = ApiKeys::with_store(store, clock.clone(), &settings()).expect("an engine");
+    let keys = engine(store, &clock);
     // The runtime of this test has one thread.
     let app = app(&Arc::new(keys));
     let (id, _) = issue(&app).await;

@@ -11,16 +11,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method};
 use http_body::Frame;
-use simple_security::clock::{Clock, FakeClock};
-use simple_security::config::Settings;
 use simple_security::store::MemoryStore;
-use simple_security::{ApiKeys, Timestamp};
-use test_support::FaultyStore;
+use test_support::{FaultyStore, engine_without_secret, fake_clock, settings_without_secret};
 
 use super::{
     SECRET, app, get, header, issue, kept_by_hand, read_json, request, request_with, send,
 };
-use crate::{Engine, settings};
+use crate::Engine;
 
 /// All paths of the description, and some that are none of it.
 fn paths(id: &str) -> Vec<String> {
@@ -154,19 +151,19 @@ impl http_body::Body for Untouched {
 
 #[tokio::test]
 async fn without_a_secret_that_is_known_nobody_passes() {
-    let clock = Arc::new(FakeClock::at(Timestamp::from_seconds(1_800_000_000)));
     let store = FaultyStore::new(Arc::new(MemoryStore::new().expect("random bytes")));
     store.is_shared.store(true, Ordering::SeqCst);
-    let unset = Settings { admin_secret: None, ..settings() };
-    let (keys, generated) =
-        ApiKeys::with_store(store, clock as Arc<dyn Clock>, &unset).expect("an engine");
+    let (keys, generated) = engine_without_secret(store, &fake_clock());
     assert!(generated.is_none() && keys.admin_secret().is_err());
     let app = app(&Arc::new(keys));
     let answer = get(&app, "/keys").await;
     assert_eq!((answer.status.as_u16(), answer.code()), (503, Some("unavailable")));
     assert_eq!(header(&answer.headers, "retry-after"), Some("1"));
     let detail = answer.body["detail"].as_str().expect("a text");
-    assert!(detail.ends_with(&format!("; set {}", unset.secret_setting)), "{detail}");
+    assert!(
+        detail.ends_with(&format!("; set {}", settings_without_secret().secret_setting)),
+        "{detail}"
+    );
     let mut without = request(Method::GET, "/keys");
     without.headers_mut().remove("secret-key");
     assert_eq!(send(&app, without).await.code(), Some("not_presented"));

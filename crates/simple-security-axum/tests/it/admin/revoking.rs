@@ -12,16 +12,14 @@ use simple_security::store::SqliteStore;
 use simple_security_axum::RequireApiKeyLayer;
 
 use super::{app, issue, request, request_with, send};
-use crate::{echo, request as request_for, settings};
+use crate::{echo, request as request_for};
 
 const ROUNDS: usize = 30;
 
 /// An engine as a process has it, with the clock of the system.
 fn engine(path: &Path) -> Arc<ApiKeys> {
     let store = Arc::new(SqliteStore::open(path).expect("a store"));
-    let (keys, _) =
-        ApiKeys::with_store(store, Arc::new(SystemClock), &settings()).expect("an engine");
-    Arc::new(keys)
+    Arc::new(test_support::engine(store, &Arc::new(SystemClock)))
 }
 
 fn guarded(keys: &Arc<ApiKeys>) -> Router {
