@@ -31,7 +31,7 @@ PINS := $(shell git ls-files -co --exclude-standard '*.txt' '*uv.lock' '*package
 # The service that knows the advisories of PyPI and npm.
 OSV := https://api.osv.dev
 # The crates whose tests are in Rust.
-CRATES := -p simple-security -p simple-security-axum -p simple-security-server
+CRATES := -p module-graph -p simple-security -p simple-security-axum -p simple-security-server
 # The model of the lease is compiled apart: its flag reaches every crate.
 MODEL := RUSTFLAGS="--cfg loom_model" CARGO_TARGET_DIR=target/model cargo test --locked -p simple-security --profile=model --no-default-features
 
