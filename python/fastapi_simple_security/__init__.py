@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import __version__
+from fastapi_simple_security._default import api_key_security
 from fastapi_simple_security._errors import ConfigurationError, SecurityError, StoreUnavailable
 from fastapi_simple_security._log_filter import KeyFilter, filter_server_logs
 from fastapi_simple_security._mask import mask_keys
@@ -38,8 +39,6 @@ __all__ = [
     "api_key_security",
     "mask_keys",
 ]
-
-api_key_security = SimpleSecurity()
 
 if TYPE_CHECKING:
     api_key_admin_router = api_key_security.resource_router

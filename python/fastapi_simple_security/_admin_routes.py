@@ -11,13 +11,13 @@ from typing import Any
 from fastapi import routing
 from starlette.routing import BaseRoute, Host, Match, Mount
 
-from fastapi_simple_security import _core
 from fastapi_simple_security._admin_secret import AdminSecret
+from fastapi_simple_security._core import Engine
 
 Scope = MutableMapping[str, Any]
 
 
-def admin_secret_of(scope: Scope, engine: _core.Engine) -> AdminSecret | None:
+def admin_secret_of(scope: Scope, engine: Engine) -> AdminSecret | None:
     """What asks for this engine's secret on the route that an app would choose for a request."""
     try:
         app = scope["app"]
@@ -31,7 +31,7 @@ def admin_secret_of(scope: Scope, engine: _core.Engine) -> AdminSecret | None:
         return None
 
 
-def admin_operations(routes: Iterable[BaseRoute], engine: _core.Engine) -> set[tuple[str, str]]:
+def admin_operations(routes: Iterable[BaseRoute], engine: Engine) -> set[tuple[str, str]]:
     """The routes of an app that ask for this engine's secret: path and method, in small letters."""
     return {
         (each.path_format, method.lower())
@@ -47,9 +47,7 @@ def with_included(routes: Iterable[BaseRoute]) -> Iterator[Any]:
     return iter(routes) if apart is None else apart(list(routes))
 
 
-def _secret_behind(
-    routes: Iterable[BaseRoute], scope: Scope, engine: _core.Engine
-) -> AdminSecret | None:
+def _secret_behind(routes: Iterable[BaseRoute], scope: Scope, engine: Engine) -> AdminSecret | None:
     """That of the first route that fits, else of the first that would with another method."""
     partial: tuple[BaseRoute, Scope] | None = None
     for route in routes:
@@ -63,7 +61,7 @@ def _secret_behind(
     return _secret_within(partial[0], {**scope, **partial[1]}, engine)
 
 
-def _secret_within(route: BaseRoute, scope: Scope, engine: _core.Engine) -> AdminSecret | None:
+def _secret_within(route: BaseRoute, scope: Scope, engine: Engine) -> AdminSecret | None:
     if isinstance(route, (Mount, Host)):
         # An app that is told its `root_path` uses that one.
         root_path = getattr(route.app, "root_path", "")
@@ -80,7 +78,7 @@ def _secret_within(route: BaseRoute, scope: Scope, engine: _core.Engine) -> Admi
     return _secret_of(route, engine)
 
 
-def _secret_of(route: object, engine: _core.Engine) -> AdminSecret | None:
+def _secret_of(route: object, engine: Engine) -> AdminSecret | None:
     """The dependency of a route that asks for the secret of this engine."""
     if not isinstance(route, routing.APIRoute):
         return None

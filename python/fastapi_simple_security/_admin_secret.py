@@ -8,13 +8,14 @@ from fastapi import Request, Response
 from fastapi.openapi.models import APIKey
 from fastapi.security.base import SecurityBase
 
-from fastapi_simple_security import _answers, _core
+from fastapi_simple_security import _answers
+from fastapi_simple_security._core import Engine, Refusal, Seldom
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._mask import mask_keys
 from fastapi_simple_security._waiting import wait_for_store
 
 _logger = logging.getLogger("fastapi_simple_security")
-_rejections = _core.Seldom()
+_rejections = Seldom()
 
 
 class AdminSecret(SecurityBase):
@@ -27,8 +28,8 @@ class AdminSecret(SecurityBase):
 
     def __init__(
         self,
-        engine: _core.Engine,
-        refused: Callable[[_core.Refusal], Exception] = _answers.secret_refused,
+        engine: Engine,
+        refused: Callable[[Refusal], Exception] = _answers.secret_refused,
     ) -> None:
         self.engine = engine
         self.refused = refused
@@ -41,7 +42,7 @@ class AdminSecret(SecurityBase):
         response.headers.update(_answers.NO_STORE)
         await self.check(request)
 
-    def rejection(self, scope: MutableMapping[str, Any], refusal: _core.Refusal) -> Exception:
+    def rejection(self, scope: MutableMapping[str, Any], refusal: Refusal) -> Exception:
         """The response to a request without the admin secret, which is logged.
 
         At most once a second: a client may guess thousands of secrets in one.
@@ -52,7 +53,7 @@ class AdminSecret(SecurityBase):
             # A proxy may report any text as the address.
             _logger.warning(
                 "%s admin secret from %s (requests rejected since the last such line: %d)",
-                "missing" if refusal == _core.Refusal.NotPresented else "wrong",
+                "missing" if refusal == Refusal.NotPresented else "wrong",
                 mask_keys(host if str(host).isprintable() else repr(host)),
                 requests,
             )

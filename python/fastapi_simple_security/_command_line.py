@@ -4,7 +4,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from fastapi_simple_security import _core
+from fastapi_simple_security._core import main as run
 
 
 def main() -> NoReturn:
@@ -12,4 +12,4 @@ def main() -> NoReturn:
     # Python's own handler waits until Python code runs again, which is at the end. The system's
     # ends the process, and a transaction that is not committed with it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    sys.exit(_core.main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

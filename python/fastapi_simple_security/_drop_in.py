@@ -8,8 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from starlette.exceptions import HTTPException
 
-from fastapi_simple_security import _answers, _changes, _core, _dates
+from fastapi_simple_security import _answers, _changes, _dates
 from fastapi_simple_security._admin_secret import AdminSecret
+from fastapi_simple_security._core import Engine, KeyDetails, Keys
 from fastapi_simple_security._errors import SecurityError
 
 Answer = TypeVar("Answer")
@@ -53,7 +54,7 @@ class Problem(BaseModel):
     detail: str
 
 
-def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
+def drop_in_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
     """The router with the routes of the old package.
 
     Args:
@@ -61,7 +62,7 @@ def drop_in_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bo
         lifespan: what opens the engine at the start of an app and closes it at its end.
         include_in_schema: whether the documentation shows the routes.
     """
-    keys = _core.Keys(engine)
+    keys = Keys(engine)
     secret = AdminSecret(engine)
     router = APIRouter(
         lifespan=lifespan,
@@ -166,7 +167,7 @@ def _check_date(text: str | None) -> str | None:
     return text
 
 
-def _usage_log(key: _core.KeyDetails) -> UsageLog:
+def _usage_log(key: KeyDetails) -> UsageLog:
     return UsageLog(
         api_key=key.id,
         name=key.name or None,

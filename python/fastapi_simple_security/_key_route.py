@@ -1,17 +1,14 @@
 """Routes that check the key before FastAPI reads the body."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from fastapi import Depends, Request, Response, params
 from fastapi.routing import APIRoute
 
-if TYPE_CHECKING:
-    from fastapi_simple_security._security import SimpleSecurity
 
-
-def key_route(security: "SimpleSecurity") -> type[APIRoute]:
-    """The class of routes that accept the keys of an instance, and need one."""
+def key_route(security: Callable[[Request], Awaitable[object]]) -> type[APIRoute]:
+    """The class of routes that accept the keys of this instance of SimpleSecurity, and need one."""
 
     class KeyRoute(APIRoute):
         """A route that rejects a request without a key before any of its body is read."""

@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Send
@@ -14,14 +14,13 @@ from fastapi_simple_security import _answers, _middleware_docs
 from fastapi_simple_security._admin_routes import admin_secret_of
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import Engine, Question, Refusal
+from fastapi_simple_security._default import api_key_security
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
 from fastapi_simple_security._middleware_lifespan import run_lifespan
 from fastapi_simple_security._misuse import NotADependency
 from fastapi_simple_security._open_paths import OpenPaths
+from fastapi_simple_security._security import SimpleSecurity
 from fastapi_simple_security._waiting import wait_for_store
-
-if TYPE_CHECKING:
-    from fastapi_simple_security._security import SimpleSecurity
 
 Scope = MutableMapping[str, Any]
 Found = ApiKey | Refusal | Question | None
@@ -67,11 +66,11 @@ class ApiKeyMiddleware(metaclass=NotADependency):
         self,
         app: ASGIApp,
         *,
-        security: Optional["SimpleSecurity"] = None,
+        security: SimpleSecurity | None = None,
         open_paths: Collection[str] = (),
     ) -> None:
         self.app = app
-        self.security = _default_security()
+        self.security = api_key_security
         self._admit: Callable[..., Found] = _undecided
         self._wrong: ConfigurationError | None = None
         try:
@@ -194,15 +193,9 @@ def _is_secret(header: Iterable[bytes]) -> bool:
     return name.lower() == b"secret-key"
 
 
-def _default_security() -> "SimpleSecurity":
-    from fastapi_simple_security import api_key_security
-
-    return api_key_security
-
-
-def _chosen(security: Optional["SimpleSecurity"]) -> "SimpleSecurity":
+def _chosen(security: SimpleSecurity | None) -> SimpleSecurity:
     if security is None:
-        return _default_security()
+        return api_key_security
     if not isinstance(getattr(security, "_engine", None), Engine):
         # Without its `repr`, which could be a secret that was meant for another argument.
         raise ConfigurationError(

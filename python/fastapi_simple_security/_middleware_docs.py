@@ -12,8 +12,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from fastapi_simple_security import _core
 from fastapi_simple_security._admin_routes import admin_operations
+from fastapi_simple_security._core import Engine
 from fastapi_simple_security._open_paths import OpenPaths
 from fastapi_simple_security._openapi import KeyHeader, KeyQuery
 
@@ -24,7 +24,7 @@ _SCHEMES = {
 }
 
 # What one middleware lets in without a key: its open paths, and who has its engine's secret.
-Guard = tuple[OpenPaths, _core.Engine]
+Guard = tuple[OpenPaths, Engine]
 # The middleware of ours that an app has.
 Guards = Callable[[FastAPI], list[Guard]]
 

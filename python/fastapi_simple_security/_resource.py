@@ -6,8 +6,9 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
 from pydantic import BeforeValidator, WithJsonSchema
 
-from fastapi_simple_security import _answers, _changes, _core
+from fastapi_simple_security import _answers, _changes
 from fastapi_simple_security._admin_secret import AdminSecret
+from fastapi_simple_security._core import CURSOR_PATTERN, Change, Engine, Keys
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._problem_route import problem_route
 from fastapi_simple_security._problems import (
@@ -64,7 +65,7 @@ _PROBLEMS = {
 }
 
 
-def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
+def resource_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
     """The router of the resource API.
 
     Args:
@@ -72,7 +73,7 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
         lifespan: what opens the engine at the start of an app and closes it at its end.
         include_in_schema: whether the documentation shows the routes.
     """
-    keys = _core.Keys(engine)
+    keys = Keys(engine)
     secret = AdminSecret(engine, secret_refused)
     router = APIRouter(
         lifespan=lifespan,
@@ -108,7 +109,7 @@ def resource_router(engine: _core.Engine, *, lifespan: Any, include_in_schema: b
         cursor: Annotated[
             str | None,
             Query(description="The `next` of the page before; without it: the first."),
-            WithJsonSchema({"type": "string", "pattern": _core.CURSOR_PATTERN}),
+            WithJsonSchema({"type": "string", "pattern": CURSOR_PATTERN}),
         ] = None,
         state: Annotated[KeyState | None, Query(description="Only those.")] = None,
         name: Annotated[
@@ -176,9 +177,7 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _PROBLEMS[status], "content": content} for status in statuses}
 
 
-async def _change(
-    verb: str, location: str, change: Callable[[], _core.Change], wait: bool
-) -> _core.Change:
+async def _change(verb: str, location: str, change: Callable[[], Change], wait: bool) -> Change:
     """Makes a change, as `_ask` asks."""
     return await _changes.make(verb, lambda: _ask(location, change), wait=wait)
 

@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from fastapi_simple_security import _core, _dates
+from fastapi_simple_security import _dates
+from fastapi_simple_security._core import Change, parse_timestamp
+from fastapi_simple_security._core import KeyDetails as Stored
 from fastapi_simple_security._drop_in import VISIBLE
 
 KeyState = Literal["active", "expired", "revoked"]
@@ -17,7 +19,7 @@ DateTime = Annotated[str, WithJsonSchema(_DATE_TIME)]
 
 def _read(value: object) -> int:
     # A value of another type is reported as a text of another form is.
-    return _core.parse_timestamp(value if isinstance(value, str) else "")
+    return parse_timestamp(value if isinstance(value, str) else "")
 
 
 # As it is read from requests: text outside, Unix seconds inside.
@@ -150,7 +152,7 @@ class KeyPage(BaseModel):
     )
 
 
-def details(key: _core.KeyDetails) -> dict[str, Any]:
+def details(key: Stored) -> dict[str, Any]:
     """The members of `KeyDetails`."""
     return {
         "id": key.id,
@@ -163,10 +165,10 @@ def details(key: _core.KeyDetails) -> dict[str, Any]:
     }
 
 
-def changed(change: _core.Change) -> dict[str, Any]:
+def changed(change: Change) -> dict[str, Any]:
     """The members of `ChangedKey`."""
     # Only the change of a key that is gone has none.
-    key = cast(_core.KeyDetails, change.key)
+    key = cast(Stored, change.key)
     return {**details(key), "effective_by": change.effective_by}
 
 

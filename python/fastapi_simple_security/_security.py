@@ -14,9 +14,17 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from fastapi_simple_security import _answers, _core
+from fastapi_simple_security import _answers
 from fastapi_simple_security._api_key import ApiKey
-from fastapi_simple_security._core import Question, Refusal
+from fastapi_simple_security._core import (
+    Engine,
+    Question,
+    Refusal,
+    after_fork_in_child,
+    after_fork_in_parent,
+    before_fork,
+)
+from fastapi_simple_security._core import hide_docs as hide_docs_is_set
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._made_once import made_once
 from fastapi_simple_security._misuse import NeedsDepends, NotADependency, not_a_dependency
@@ -25,9 +33,9 @@ from fastapi_simple_security._route_check import check_routes
 from fastapi_simple_security._waiting import wait_for_store
 
 os.register_at_fork(
-    before=_core.before_fork,
-    after_in_parent=_core.after_fork_in_parent,
-    after_in_child=_core.after_fork_in_child,
+    before=before_fork,
+    after_in_parent=after_fork_in_parent,
+    after_in_child=after_fork_in_child,
 )
 
 
@@ -79,7 +87,7 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
         refusal_status: Literal[401, 403] | None = None,
     ) -> None:
         super().__init__()
-        self._engine = _core.Engine(
+        self._engine = Engine(
             _print_generated_secret,
             ApiKey,
             secret=secret,
@@ -89,7 +97,7 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
             refusal_status=_text(refusal_status),
         )
         _instances.add(self)
-        self._hide_docs = _core.hide_docs() if hide_docs is None else hide_docs
+        self._hide_docs = hide_docs_is_set() if hide_docs is None else hide_docs
 
     @made_once
     def router(self) -> APIRouter:
