@@ -120,7 +120,7 @@ mutations: ## Break each rule of the lease on purpose and see its test fail
 	python3 crates/simple-security/tests/mutations/run.py
 
 .PHONY: lint
-lint: $(SYNCED) pins ## Check formats, types, lints and pins
+lint: $(SYNCED) pins ## Check formats, types, lints, imports and pins
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	cargo clippy --locked -p simple-security-axum -p simple-security-server --all-targets --no-default-features -- -D warnings
@@ -129,6 +129,7 @@ lint: $(SYNCED) pins ## Check formats, types, lints and pins
 	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates ../supply_chain
 	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates ../supply_chain
 	cd python && .venv/bin/mypy
+	cd python && .venv/bin/lint-imports --no-cache --no-logo
 	python/.venv/bin/hadolint Dockerfile
 	test ! -x python/.venv/bin/docker-compose || python/.venv/bin/docker-compose --file compose.yaml config --quiet
 

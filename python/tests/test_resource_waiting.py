@@ -8,7 +8,7 @@ import anyio
 import pytest
 from guarded_app import GuardedApp
 
-from fastapi_simple_security import _changes, _core
+from fastapi_simple_security import _changes, _core, _drop_in, _resource
 
 LEFT = 1.5
 CHANGES = {"issue", "edit", "revoke", "renew", "delete", "revoke_named", "renew_named"}
@@ -45,7 +45,8 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         times.append(seconds)
 
     monkeypatch.setattr(anyio, "sleep", sleep)
-    monkeypatch.setattr(_core, "Keys", FarKeys)
+    for routes in (_drop_in, _resource):
+        monkeypatch.setattr(routes, "Keys", FarKeys)
     return times
 
 
