@@ -24,7 +24,6 @@ impl Failure {
             Self::Open(OpenError::Store { setting, source }) => match source {
                 StoreError::Busy { .. }
                 | StoreError::DiskFull { .. }
-                | StoreError::Gone { .. }
                 | StoreError::Replaced { .. }
                 | StoreError::Unreachable { .. }
                 | StoreError::Failed { .. } => store_unavailable(py, source),

@@ -21,5 +21,5 @@ fn health_needs_no_key_and_tells_nothing() {
     std::fs::rename(away, desk.database()).expect("moved");
     assert_eq!(server.get("/readyz", &[]).status, 200);
     let log = server.stop();
-    assert!(log.contains("not ready") && log.contains("is gone"), "{log}");
+    assert!(log.contains("not ready") && log.contains("was replaced or removed"), "{log}");
 }

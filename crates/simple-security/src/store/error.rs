@@ -93,12 +93,6 @@ pub enum StoreError {
         /// Its name.
         kind: String,
     },
-    /// The file was there when it was opened and is not any more.
-    #[error("{} is gone; put it back, or stop this process and start it anew", path.display())]
-    Gone {
-        /// The file.
-        path: PathBuf,
-    },
     /// Another program holds a lock for longer than we wait. Nothing was changed.
     #[error(
         "the database is locked by another program, or by another session on the server; ask again, or end the one that holds the lock"
@@ -122,8 +116,9 @@ pub enum StoreError {
         /// What the operating system, the library or the server said.
         source: Option<BoxedError>,
     },
-    /// Another file was put at the path at this moment. Whether a change was made is not known.
-    #[error("{} is being replaced by another file; ask again", path.display())]
+    /// The file at the path is not the one that was opened, or there is none. Whether a change was made that
+    /// was in progress is not known.
+    #[error("{path} was replaced or removed while it was in use. Move the original back; or stop all processes that use {path}, remove {path}-wal and {path}-shm, and restart them", path = path.display())]
     Replaced {
         /// The file.
         path: PathBuf,

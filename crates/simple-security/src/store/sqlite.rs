@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::Transaction;
 use rustix::fs::FlockOperation;
 
-use self::database::File;
+use self::database::Database;
 pub use self::legacy::read_old_keys;
 use self::side_lock::SideFile;
 use super::{
@@ -45,7 +45,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
-    file: File,
+    file: Database,
     /// Held shared while this process relies on the generated admin secret.
     admin_secret: Mutex<Option<SideFile>>,
 }
@@ -85,7 +85,7 @@ impl SqliteStore {
     /// Those of [`SqliteStore::open`].
     pub fn open_with_timeout(path: &Path, write_timeout: Duration) -> Result<Self, StoreError> {
         require_safe_sqlite(rusqlite::version_number(), rusqlite::version())?;
-        let file = File::open(path, write_timeout)?;
+        let file = Database::open(path, write_timeout)?;
         Ok(Self(Arc::new(Inner { file, admin_secret: Mutex::new(None) })))
     }
 

@@ -8,7 +8,7 @@ use super::{Folder, by_hand, wait};
 /// No multiple of how many changes are kept.
 const KEYS: u32 = 125_000;
 
-fn key(number: u32) -> StoredKey {
+pub fn key(number: u32) -> StoredKey {
     let id = format!("{number:011}").parse().expect("an id");
     let name = KeyName::new("one of many").expect("a name");
     let record = KeyRecord::new(id, Timestamp::from_seconds(0), Timestamp::MAX).with_name(name);

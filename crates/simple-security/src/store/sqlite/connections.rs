@@ -1,31 +1,29 @@
 //! The connections to a database, and which files they have open.
 
-use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::super::{ChangeMark, StoreError};
 use super::errors::translate;
-use super::open::{self, Identity, Inspected, READ_TIMEOUT, identity};
+use super::open::{self, READ_TIMEOUT};
 use super::side_lock::{Locked, SideFile, beside};
 use super::statements;
 use crate::sync::{Mutex, lock};
 
 /// How long one attempt to begin a transaction waits: a fork waits for no more than that.
 pub(super) const BEGIN_TIMEOUT: Duration = Duration::from_millis(100);
-/// How often files are looked at anew that were replaced meanwhile.
-pub(super) const ATTEMPTS: usize = 3;
 /// How long closing waits for writers.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The connections. Each has one use, so that none waits for another's.
-pub(super) struct Database {
+pub(super) struct Connections {
     path: PathBuf,
-    pub(super) files: Files,
+    pub(super) files: OpenFiles,
     /// Opened when something is to be written: who only reads waits for no lock.
     pub(super) writer: Mutex<Option<Writer>>,
     /// Looks keys up for requests, on the event loop of a web server: nothing long runs here.
@@ -37,12 +35,22 @@ pub(super) struct Database {
     closing: Option<Locked>,
 }
 
-/// Which files are open: the database, and its write-ahead log, which stays the same file while
-/// anybody has the database open.
-#[derive(PartialEq, Eq)]
-pub(super) struct Files {
-    database: Identity,
-    log: Option<Identity>,
+/// The database, and its write-ahead log, which stays the same file while any process has the
+/// database open. `None`: there is no file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct OpenFiles {
+    pub(super) database: Option<FileIdentity>,
+    pub(super) log: Option<FileIdentity>,
+}
+
+/// Tells a file from every other one that was or will be at its path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileIdentity {
+    device: u64,
+    inode: u64,
+    /// While the database is closed for a fork, the number of a deleted file can be given to a new one.
+    /// `None` if the file system does not record the time.
+    created: Option<SystemTime>,
 }
 
 pub(super) struct Writer {
@@ -58,86 +66,36 @@ pub(super) struct Watch {
     pub(super) last: Option<(i64, ChangeMark)>,
 }
 
-impl Database {
-    /// Opens the file, and makes it where it is missing.
+impl Connections {
+    /// Opens the database, and creates it if it is missing.
     pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
-        let before = identity(path).ok();
-        open::inspect(path, true, timeout)?;
+        open::inspect(path, timeout)?;
         let (writer, files) = Writer::open(path, true, timeout, &AtomicBool::new(false))?;
-        if before.is_some_and(|before| before != files.database) {
-            return Err(StoreError::Replaced { path: path.to_owned() });
-        }
-        Readers::open(path).map(|readers| Self::of(path, files, Some(writer), readers))
+        Self::new(path, files, Some(writer))
     }
 
-    /// Opens the file that is there. It is done between two requests, on the event loop of a web
-    /// server, so it waits for no writer.
-    pub(super) fn reopen(path: &Path) -> Result<Self, StoreError> {
-        if open::inspect(path, false, READ_TIMEOUT)? == Inspected::Other {
-            let (writer, files) = Writer::open(path, false, READ_TIMEOUT, &AtomicBool::new(false))?;
-            let readers = Readers::open(path)?;
-            return Ok(Self::of(path, files, Some(writer), readers));
-        }
-        // A read makes the log where there is none, and then it stays: what is there before and
-        // after is what was opened. Those that were tried keep it there meanwhile.
-        let mut tried = Vec::new();
-        for _ in 0..ATTEMPTS {
-            let before = Files::at(path)?;
-            let readers = Readers::open(path)?;
-            let files = Files::at(path)?;
-            if files.log.is_some() && files == before {
-                return Ok(Self::of(path, files, None, readers));
-            }
-            tried.push(readers);
-        }
-        Err(StoreError::Replaced { path: path.to_owned() })
+    /// Opens `database` again. It is done between two requests, on the event loop of a web server, so
+    /// it waits for no writer.
+    pub(super) fn reopen(path: &Path, database: Option<FileIdentity>) -> Result<Self, StoreError> {
+        open::inspect(path, READ_TIMEOUT)?;
+        // Creates the log if it is missing, and keeps it until the others are open.
+        let _keeps_log = open_reader(path)?;
+        Self::new(path, OpenFiles { database, ..OpenFiles::at(path) }, None)
     }
 
-    fn of(path: &Path, files: Files, writer: Option<Writer>, readers: Readers) -> Self {
-        let Readers { reader, lister, watch } = readers;
-        Self {
+    fn new(path: &Path, files: OpenFiles, writer: Option<Writer>) -> Result<Self, StoreError> {
+        Ok(Self {
             path: path.to_owned(),
             files,
             writer: Mutex::new(writer),
-            reader: Mutex::new(reader),
-            lister: Mutex::new(lister),
-            watch: Mutex::new(Watch { connection: watch, last: None }),
+            reader: Mutex::new(open_reader(path)?),
+            lister: Mutex::new(open_reader(path)?),
+            watch: Mutex::new(Watch { connection: open_reader(path)?, last: None }),
             closing: None,
-        }
+        })
     }
 
-    /// Takes the write-ahead log away of a file that was replaced. SQLite knows a log by its name
-    /// alone, and would read this one as that of the file which is there now
-    /// (<https://sqlite.org/howtocorrupt.html>, section 1.4).
-    pub(super) fn leave(&self) -> Result<(), StoreError> {
-        let mut side = SideFile::open(&self.path, "write-lock")?;
-        let _held = side.lock(READ_TIMEOUT, &AtomicBool::new(false))?;
-        let there = Files::at(&self.path)?;
-        // Another process may have been quicker: then the log that is there is the new file's.
-        if there.database != self.files.database && there.log == self.files.log {
-            // What was committed last is in the log alone. Wherever the file is now, it gets it.
-            let lister = lock(&self.lister);
-            let checkpoint = || {
-                lister.pragma_update(None, "query_only", false)?;
-                lister.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()))
-            };
-            if let Err(error) = checkpoint() {
-                tracing::warn!(%error, "the file that was replaced may lack its last changes");
-            }
-            for file in ["shm", "wal"] {
-                match std::fs::remove_file(beside(&self.path, file)) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        let reason = format!("the {file} of a replaced file cannot be removed");
-                        return Err(StoreError::Failed { reason, source: Some(error.into()) });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Leaves the log to whoever closes the database next.
+    /// Makes closing neither checkpoint the log nor delete it.
     fn keep_log(&mut self) {
         let (reader, lister) = (lock(&self.reader), lock(&self.lister));
         let (writer, watch) = (lock(&self.writer), lock(&self.watch));
@@ -159,7 +117,7 @@ impl Writer {
         create: bool,
         timeout: Duration,
         give_up: &AtomicBool,
-    ) -> Result<(Self, Files), StoreError> {
+    ) -> Result<(Self, OpenFiles), StoreError> {
         let mut side = SideFile::open(path, "write-lock")?;
         let (connection, files) = open::open_writer(path, &mut side, create, timeout, give_up)?;
         connection
@@ -169,46 +127,37 @@ impl Writer {
     }
 }
 
-/// The connections that only read.
-struct Readers {
-    reader: Connection,
-    lister: Connection,
-    watch: Connection,
+fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let reader = open::open_reader(path)?;
+    // The first read opens the log.
+    statements::lease(&reader).map_err(|error| translate(path, "opening the database", error))?;
+    Ok(reader)
 }
 
-impl Readers {
-    fn open(path: &Path) -> Result<Self, StoreError> {
-        let open = || -> Result<Connection, StoreError> {
-            let reader = open::open_reader(path)?;
-            // The first read opens the log.
-            statements::lease(&reader)
-                .map_err(|error| translate(path, "opening the database", error))?;
-            Ok(reader)
-        };
-        Ok(Self { reader: open()?, lister: open()?, watch: open()? })
-    }
-}
-
-impl Drop for Database {
+impl Drop for Connections {
     fn drop(&mut self) {
-        let replaced = |there: Files| there.database != self.files.database;
-        if Files::at(&self.path).is_ok_and(replaced)
-            && let Err(error) = self.leave()
-        {
-            tracing::warn!(%error, "{} was replaced, and the old log is still there", self.path.display());
-        }
-        // Who closes a database last plays the log back and removes it. That is writing, and one
-        // who is not the last may take himself for it: see `side_lock.rs`.
-        let side = SideFile::open(&self.path, "write-lock");
-        match side.and_then(|side| side.into_locked(CLOSE_TIMEOUT)) {
-            Ok(locked) => self.closing = Some(locked),
-            Err(_) => self.keep_log(),
+        // The last connection to close checkpoints the log and deletes it by its name. A process may
+        // wrongly believe that it is the last, so it takes the lock first; see `side_lock.rs`. If the
+        // database was replaced, the log at the path may already be that of the new one
+        // (<https://sqlite.org/howtocorrupt.html>, section 1.4), and is left as it is.
+        let is_at_its_path = FileIdentity::of(&self.path) == self.files.database;
+        let lock = || SideFile::open(&self.path, "write-lock")?.into_locked(CLOSE_TIMEOUT);
+        match is_at_its_path.then(lock) {
+            Some(Ok(locked)) => self.closing = Some(locked),
+            _ => self.keep_log(),
         }
     }
 }
 
-impl Files {
-    pub(super) fn at(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: identity(path)?, log: identity(&beside(path, "wal")).ok() })
+impl OpenFiles {
+    pub(super) fn at(path: &Path) -> Self {
+        Self { database: FileIdentity::of(path), log: FileIdentity::of(&beside(path, "wal")) }
+    }
+}
+
+impl FileIdentity {
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let file = std::fs::metadata(path).ok()?;
+        Some(Self { device: file.dev(), inode: file.ino(), created: file.created().ok() })
     }
 }

@@ -1,4 +1,4 @@
-//! The connections to one file, and when they must be let go.
+//! Reading and writing one database file, and closing it for a fork.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,20 +8,29 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::super::{ChangeMark, Changed, Reading, StoreError};
-use super::connections::{ATTEMPTS, BEGIN_TIMEOUT, Database, Files, Writer};
+use super::connections::{BEGIN_TIMEOUT, Connections, FileIdentity, OpenFiles, Writer};
 use super::errors::translate;
 use super::{change_log, place, statements};
 use crate::clock::{Clock, SystemClock};
 use crate::sync::{Mutex, lock};
 
-/// A file that is open, except while the process forks.
+/// How often a change is tried if another program deletes the write-ahead log each time.
+const ATTEMPTS: usize = 3;
+
+/// A database that is open, except while the process forks.
 ///
 /// A child must not inherit an SQLite that has files open. Not only may it not use the
 /// connections of its parent (<https://sqlite.org/howtocorrupt.html>, section 2.6): new ones to
 /// the same file would share what SQLite remembers of the file's locks, which the child does not
 /// have. So all are closed before a fork, and opened again at the next use.
-pub(super) struct File {
+///
+/// A file that was replaced or removed is an outage: every use fails, and the new file is neither read nor
+/// written, until the one that was opened is at the path again.
+pub(super) struct Database {
     path: PathBuf,
+    identity: FileIdentity,
+    /// The outage was logged.
+    is_reported: AtomicBool,
     /// How long a writer waits for the others.
     timeout: Duration,
     /// How long an answer may be used after a reading, as the file says to all processes.
@@ -33,34 +42,41 @@ pub(super) struct File {
 }
 
 struct State {
-    database: Option<Arc<Database>>,
+    connections: Option<Arc<Connections>>,
     users: usize,
     suspended: usize,
 }
 
 /// The connections are in use until this is dropped.
 struct InUse<'a> {
-    file: &'a File,
+    database: &'a Database,
     /// There until the drop.
-    database: Option<Arc<Database>>,
+    connections: Option<Arc<Connections>>,
 }
 
-impl File {
-    /// Opens the file, and makes it where there is none.
+impl Database {
+    /// Opens the file, and creates it if it is missing.
     pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let path = place::resolve(path)?;
-        let database = Database::open(&path, timeout)?;
-        let lease = statements::lease(&lock(&database.lister))
+        let connections = Connections::open(&path, timeout)?;
+        let lease = statements::lease(&lock(&connections.lister))
             .map_err(|error| translate(&path, "reading the lease", error))?;
-        let state = State { database: Some(Arc::new(database)), users: 0, suspended: 0 };
-        Ok(Self {
+        let replaced = || StoreError::Replaced { path: path.clone() };
+        let identity = connections.files.database.ok_or_else(replaced)?;
+        let state = State { connections: Some(Arc::new(connections)), users: 0, suspended: 0 };
+        let database = Self {
             path,
+            identity,
+            is_reported: AtomicBool::new(false),
             timeout,
             lease,
             state: Mutex::new(state),
             changed: Condvar::new(),
             forking: AtomicBool::new(false),
-        })
+        };
+        // A file that is the same afterwards is the one that was opened.
+        database.files()?;
+        Ok(database)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -72,7 +88,7 @@ impl File {
     }
 
     /// Closes all connections, after what is being done, and keeps them closed until
-    /// [`File::resume`].
+    /// [`Database::resume`].
     pub(super) fn suspend(&self) {
         let mut state = lock(&self.state);
         state.suspended += 1;
@@ -80,7 +96,7 @@ impl File {
         while state.users > 0 {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.database = None;
+        state.connections = None;
     }
 
     /// Lets the connections be opened again.
@@ -108,21 +124,23 @@ impl File {
             let Some(Writer { connection, side }) = &mut *writer else { continue };
             let connection = &*connection;
             let _held = side.lock(self.timeout, &self.forking)?;
-            // Asked again under the lock: what is written to files that were replaced is lost.
-            if Files::at(&self.path)? != used.files {
+            // Checked again under the lock: what is written to a file that is not at its path is lost.
+            if self.files()? != used.files {
                 continue;
             }
             let transaction = self.begin(connection).map_err(failed)?;
             self.require_same_lease(&transaction)?;
             let done = work(&transaction).map_err(failed)?;
             transaction.commit().map_err(failed)?;
-            // And once more: who replaces them takes no lock of ours.
-            if Files::at(&self.path)? != used.files {
-                return Err(StoreError::Replaced { path: self.path.clone() });
+            // And after the commit: a program that replaces or deletes a file does not take the lock.
+            if self.files()? != used.files {
+                let reason =
+                    "the write-ahead log was deleted during a change, which may be lost".to_owned();
+                return Err(StoreError::Failed { reason, source: None });
             }
             return Ok(done);
         }
-        Err(StoreError::Replaced { path: self.path.clone() })
+        Err(StoreError::Busy { source: None })
     }
 
     /// Begins to write. Of our own programs this one is the only writer; others, such as a shell of
@@ -147,7 +165,7 @@ impl File {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let used = self.use_any(|_| Ok(true))?;
+        let used = self.use_connections(|_| Ok(true))?;
         let reader = lock(&used.reader);
         read(&reader).map_err(|error| translate(&self.path, "looking up a key", error))
     }
@@ -189,8 +207,8 @@ impl File {
         Ok(reading)
     }
 
-    /// Refuses a file with another lease that was put at the path, or restored into it: some process
-    /// would use answers for longer than another waits after a change.
+    /// Rejects a backup with another lease that was restored into the file: some process would use
+    /// answers for longer than another waits after a change.
     fn require_same_lease(&self, connection: &Connection) -> Result<(), StoreError> {
         let lease = statements::lease(connection)
             .map_err(|error| translate(&self.path, "reading the lease", error))?;
@@ -200,10 +218,25 @@ impl File {
         Ok(())
     }
 
-    /// The connections to the file that is at the path now: another than before, when it was
-    /// replaced.
+    /// The files at the paths now. Fails if the database is not the one that was opened. The log may be
+    /// another: a second SQLite library in this process, such as Python's, drops the locks of this one, and
+    /// then deletes the log when it closes the file.
+    fn files(&self) -> Result<OpenFiles, StoreError> {
+        let there = OpenFiles::at(&self.path);
+        if there.database == Some(self.identity) {
+            self.is_reported.store(false, Ordering::Relaxed);
+            return Ok(there);
+        }
+        let error = StoreError::Replaced { path: self.path.clone() };
+        if !self.is_reported.swap(true, Ordering::Relaxed) {
+            tracing::error!("{error}");
+        }
+        Err(error)
+    }
+
+    /// The connections, once their files are known to be at their paths.
     fn use_checked(&self) -> Result<InUse<'_>, StoreError> {
-        self.use_any(|database| Ok(database.files == Files::at(&self.path)?))
+        self.use_connections(|connections| Ok(connections.files == self.files()?))
     }
 
     /// The same for who may wait as long as for a lock. In between others get their turn.
@@ -220,51 +253,53 @@ impl File {
         }
     }
 
-    fn use_any(
+    fn use_connections(
         &self,
-        good: impl FnOnce(&Database) -> Result<bool, StoreError>,
+        is_current: impl FnOnce(&Connections) -> Result<bool, StoreError>,
     ) -> Result<InUse<'_>, StoreError> {
         let mut state = lock(&self.state);
         while state.suspended > 0 {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(database) = &state.database
-            && !good(database)?
+        if let Some(connections) = &state.connections
+            && !is_current(connections)?
         {
-            tracing::warn!("{} was replaced; it is opened anew", self.path.display());
-            database.leave()?;
-            state.database = None;
+            state.connections = None;
         }
-        let database = match &state.database {
-            Some(database) => Arc::clone(database),
+        let connections = match &state.connections {
+            Some(connections) => Arc::clone(connections),
             None => {
-                let opened = Database::reopen(&self.path)?;
-                Arc::clone(state.database.insert(Arc::new(opened)))
+                let opened = Connections::reopen(&self.path, self.files()?.database)?;
+                // Files that are the same afterwards are those that were opened.
+                if self.files()? != opened.files {
+                    return Err(StoreError::Busy { source: None });
+                }
+                Arc::clone(state.connections.insert(Arc::new(opened)))
             }
         };
         state.users += 1;
-        Ok(InUse { file: self, database: Some(database) })
+        Ok(InUse { database: self, connections: Some(connections) })
     }
 }
 
 impl std::ops::Deref for InUse<'_> {
-    type Target = Database;
+    type Target = Connections;
 
-    #[expect(clippy::expect_used, reason = "only the drop takes it away")]
-    fn deref(&self) -> &Database {
-        self.database.as_ref().expect("a database that is in use is there")
+    #[expect(clippy::expect_used, reason = "only the drop takes them")]
+    fn deref(&self) -> &Connections {
+        self.connections.as_ref().expect("connections in use")
     }
 }
 
 impl Drop for InUse<'_> {
     fn drop(&mut self) {
-        // First, and only then is it said that nobody uses it: whoever waits for that forks next,
-        // and what was replaced meanwhile is closed here.
-        drop(self.database.take());
-        let mut state = lock(&self.file.state);
+        // Before the count is lowered: a thread that waits for that forks next, and connections whose
+        // log was deleted meanwhile are closed here.
+        drop(self.connections.take());
+        let mut state = lock(&self.database.state);
         state.users -= 1;
         if state.suspended > 0 {
-            self.file.changed.notify_all();
+            self.database.changed.notify_all();
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::super::StoreError;
-use super::connections::Files;
+use super::connections::{FileIdentity, OpenFiles};
 use super::errors::translate;
 use super::legacy::migrate as legacy;
 use super::schema::{Contents, contents, migrate, newest};
@@ -20,28 +20,8 @@ use super::{ownership, triggers};
 /// How long the reading side waits: it runs on the event loop of a web server.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// Which file a path names: device and inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity(u64, u64);
-
-/// Whether a file can be read as it is.
-#[derive(PartialEq, Eq)]
-pub(super) enum Inspected {
-    /// It is ours and has the newest schema.
-    Newest,
-    /// It is missing, or must be written to first.
-    Other,
-}
-
 /// Checks the file without changing it, before anything is put beside it.
-pub(super) fn inspect(
-    path: &Path,
-    create: bool,
-    timeout: Duration,
-) -> Result<Inspected, StoreError> {
-    if !create {
-        identity(path)?;
-    }
+pub(super) fn inspect(path: &Path, timeout: Duration) -> Result<(), StoreError> {
     // Asked of the system and not read from the mode: the folder may be mounted read-only.
     let folder = path.parent().unwrap_or(Path::new("/"));
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
@@ -59,18 +39,13 @@ pub(super) fn inspect(
         let connection =
             look(path, timeout).map_err(|error| translate(path, "opening the database", error))?;
         match contents(&connection, path) {
-            Ok(Contents::Store { schema }) => {
-                ownership::check_database(path)?;
-                if schema == newest() {
-                    return Ok(Inspected::Newest);
-                }
-            }
+            Ok(Contents::Store { .. }) => ownership::check_database(path)?,
             // A journal of an interrupted write can only be played back by a writer.
             Ok(_) | Err(StoreError::NotWritable { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(Inspected::Other)
+    Ok(())
 }
 
 /// Whether the file is one of the old package. Nothing is changed.
@@ -102,13 +77,14 @@ pub(super) fn open_writer(
     create: bool,
     timeout: Duration,
     give_up: &AtomicBool,
-) -> Result<(Connection, Files), StoreError> {
+) -> Result<(Connection, OpenFiles), StoreError> {
     let _held = side.lock(timeout, give_up)?;
     let failed = |error| translate(path, "opening the database", error);
     if create {
         create_private(path)?;
     }
     let mut writer = connect(path, timeout).map_err(failed)?;
+    let database = FileIdentity::of(path);
     let found = contents(&writer, path)?;
     let mut moved = None;
     match found {
@@ -137,9 +113,8 @@ pub(super) fn open_writer(
     if let Some(moved) = moved {
         moved.report(path);
     }
-    // Under the lock, and so before anybody else could take the log away.
-    let files = Files::at(path)?;
-    Ok((writer, files))
+    // The log under the lock, and so before another process could delete it.
+    Ok((writer, OpenFiles { database, ..OpenFiles::at(path) }))
 }
 
 /// Opens a connection that only reads.
@@ -150,20 +125,6 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
         Ok(reader)
     };
     open().map_err(|error| translate(path, "opening the database", error))
-}
-
-/// The file at a path.
-pub(super) fn identity(path: &Path) -> Result<Identity, StoreError> {
-    match std::fs::metadata(path) {
-        Ok(metadata) => Ok(Identity(metadata.dev(), metadata.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(StoreError::Gone { path: path.to_owned() })
-        }
-        Err(error) => Err(StoreError::Failed {
-            reason: format!("{} cannot be seen", path.display()),
-            source: Some(error.into()),
-        }),
-    }
 }
 
 // No URI file names: a path with `?` in it is a path.
