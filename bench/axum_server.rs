@@ -25,7 +25,7 @@ use axum::{Extension, Json, Router, ServiceExt, routing::get};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use simple_security::config::{Arguments, Settings};
-use simple_security::{ApiKeys, NewKey};
+use simple_security::{ApiKeys, Expiry, NewKey};
 use simple_security_axum::RequireApiKeyLayer;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let keys = Arc::new(ApiKeys::open(&settings)?.0);
-        let issued = keys.issue(NewKey { never_expires: true, ..NewKey::default() }).await?;
+        let issued = keys.issue(NewKey::default().with_expiry(Expiry::Never)).await?;
         let digest = Sha256::digest(issued.key.expose().as_bytes()).into();
         let known: Known = Arc::new(RwLock::new(HashMap::from([(digest, Name("bench".into()))])));
 

@@ -216,8 +216,10 @@ impl Engine {
         let mut candidates = candidates.into_iter().filter(|presented| !presented.is_empty());
         while let Some(presented) = candidates.next() {
             // The hot path: a cached key is verified here, with the GIL and without a wait.
-            let verdict = keys.verify_cached(presented);
-            let verdict = verdict.or_else(|| verify_in_place(scope.py(), keys, presented));
+            let verdict = match keys.try_verify(presented) {
+                None if keys.is_embedded() => Some(verify_in_place(scope.py(), keys, presented)),
+                decided => decided,
+            };
             let Some(verdict) = verdict else {
                 let left = iter::once(presented).chain(candidates);
                 let question = Question::new(Arc::clone(&opened), left, kind);
@@ -328,17 +330,14 @@ impl Engine {
     }
 }
 
-/// Verifies what is not cached, without a wait that an event loop would notice: an embedded store
-/// is asked at once. `None`: the store is on a network, and must be asked.
+/// Verifies what is not cached in an embedded store, which takes some microseconds: no wait that an
+/// event loop would notice.
 fn verify_in_place(
     py: Python<'_>,
     keys: &ApiKeys,
     presented: &[u8],
-) -> Option<Result<simple_security::VerifiedKey, Denied>> {
-    if keys.is_embedded() {
-        return Some(py.detach(|| pollster::block_on(keys.verify(presented))));
-    }
-    keys.verify_at_once(presented)
+) -> Result<simple_security::VerifiedKey, Denied> {
+    py.detach(|| pollster::block_on(keys.verify(presented)))
 }
 
 /// Another number each time, so that each engine has a mark of its own.

@@ -90,11 +90,11 @@ impl Keys {
             pollster::block_on(async {
                 Ok(match key {
                     Some(key) => {
-                        let imported = keys.without_waiting().import(key, new).await?;
+                        let imported = keys.import(key, new).committed().await?;
                         imported.map(|record| of_new(record, None))
                     }
                     None => {
-                        keys.without_waiting().issue(new).await?.map(|issued| {
+                        keys.issue(new).committed().await?.map(|issued| {
                             of_new(issued.record, Some(issued.key.expose().to_owned()))
                         })
                     }
@@ -148,7 +148,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
-                let edited = keys.without_waiting().edit(id, edit).await?;
+                let edited = keys.edit(id, edit).committed().await?;
                 Ok(shown(keys, edited).await)
             })
         })
@@ -159,7 +159,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
-                let revoked = keys.without_waiting().revoke(id).await?;
+                let revoked = keys.revoke(id).committed().await?;
                 Ok(shown(keys, revoked).await)
             })
         })
@@ -178,7 +178,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
-                let renewed = keys.without_waiting().renew(id, renewal).await?;
+                let renewed = keys.renew(id, renewal).committed().await?;
                 Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
             })
         })
@@ -189,7 +189,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
-                Ok(keys.without_waiting().delete(id).await?.map(|()| Changed::of(id)))
+                Ok(keys.delete(id).committed().await?.map(|()| Changed::of(id)))
             })
         })
     }
@@ -199,7 +199,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
-                Ok(keys.without_waiting().revoke(id).await?.map(|record| Changed::of(record.id)))
+                Ok(keys.revoke(id).committed().await?.map(|record| Changed::of(record.id)))
             })
         })
     }
@@ -212,7 +212,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
-                let renewed = keys.without_waiting().renew(id, renewal).await?;
+                let renewed = keys.renew(id, renewal).committed().await?;
                 Ok(renewed.map(|it| Changed {
                     renewed: Some((it.record.expires_at, it.was_revoked)),
                     ..Changed::of(it.record.id)
@@ -252,7 +252,7 @@ impl Keys {
         let (changed, effective_by, remaining) = self.ask(py, |keys| {
             let committed = change(keys)?;
             let effective_by = committed.effective_by.to_string();
-            let remaining = keys.time_left(&committed).as_secs_f64();
+            let remaining = committed.remaining().as_secs_f64();
             Ok((committed.outcome, effective_by, remaining))
         })?;
         let Changed { id, key, plain_key, renewed } = changed;

@@ -51,7 +51,7 @@ impl Policy {
         match credential::read(request.headers(), query) {
             Sent::Nothing => Check::Refused(Refusal::NotPresented),
             Sent::Repeated => Check::Refused(Refusal::Repeated),
-            Sent::Once(presented) => match self.keys.verify_cached(&presented) {
+            Sent::Once(presented) => match self.keys.try_verify(&*presented) {
                 Some(Ok(verified)) => Check::Verified(verified),
                 Some(Err(denied)) => Check::Refused(Refusal::Denied(denied)),
                 None => Check::Asked(self.ask(&presented)),

@@ -71,8 +71,8 @@ pub(crate) fn refused(program: Program, argument: &str, error: &StoreError) -> F
 }
 
 /// Waits for the engine: whoever calls here has nothing else to do.
-pub(crate) fn wait<F: Future>(future: F) -> F::Output {
-    pollster::block_on(future)
+pub(crate) fn wait<F: IntoFuture>(future: F) -> F::Output {
+    pollster::block_on(future.into_future())
 }
 
 fn open_file(path: &Path, absent: Absent) -> Result<Arc<dyn KeyStore>, StoreError> {

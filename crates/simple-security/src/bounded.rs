@@ -45,6 +45,11 @@ impl<T: Digested> Bounded<T> {
         })
     }
 
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Adds or replaces an entry, and throws another out when there is no room.
     pub(crate) fn insert(&self, order: &mut Order<T>, entry: T) {
         // Every entry is in the order at least once, so the order's length bounds the set's.
@@ -125,6 +130,10 @@ impl<T: Digested> Set<T> {
         self.0.pin().remove(digest);
     }
 
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
     fn clear(&self) {
         self.0.pin().clear();
     }
@@ -159,6 +168,10 @@ impl<T: Digested> Set<T> {
 
     fn remove(&self, digest: &KeyDigest) {
         crate::sync::lock(&self.0).remove(digest);
+    }
+
+    fn len(&self) -> usize {
+        crate::sync::lock(&self.0).len()
     }
 
     fn clear(&self) {

@@ -102,6 +102,18 @@ impl Cache {
         read_at != 0 && began.nanoseconds().saturating_sub(read_at) < age
     }
 
+    /// How many answers are cached: of keys, and of digests that are those of no key.
+    pub(crate) fn len(&self) -> (usize, usize) {
+        (self.known.len(), self.unknown.len())
+    }
+
+    /// How long before `now` the last applied reading was begun; `None`: there was none.
+    pub(crate) fn age(&self, now: Uptime) -> Option<Duration> {
+        let read_at = self.read_at.load(Ordering::Acquire);
+        let age = now.nanoseconds().saturating_sub(read_at);
+        (read_at != 0).then(|| Duration::from_nanos(age))
+    }
+
     /// To be called before the store is asked.
     pub(crate) fn begin_filling(&self) -> Filling {
         Filling { generation: lock(&self.state).generation }

@@ -15,15 +15,18 @@ use crate::key::InvalidImport;
 use crate::lookup::Lookup;
 use crate::random;
 use crate::record::Timestamp;
+use crate::stats::Stats;
 use crate::store::{self, KeyStore, Refreshed, StoreError};
 use crate::usage::Flusher;
-use crate::verify::{Denied, VerifiedKey, Verifier};
+use crate::verify::{Attempt, Denied, VerifiedKey, Verifier};
 
+mod change;
 mod changes;
 mod moving;
 mod showing;
 
-pub use changes::{Changes, Committed, IssuedKey, RenewedKey};
+pub use change::{Change, Committed};
+pub use changes::{IssuedKey, RenewedKey};
 pub use moving::{ImportedKey, KeyMaterial};
 
 /// The keys of one deployment: the engine that all faces ask.
@@ -163,27 +166,33 @@ impl ApiKeys {
         })
     }
 
-    /// Verifies what a client has presented, and counts it when it is accepted.
+    /// Verifies what a request presents for what its route requires, and counts it when it is accepted.
     ///
     /// # Errors
-    /// [`Denied`] says why it is refused.
-    pub async fn verify(&self, presented: &[u8]) -> Result<VerifiedKey, Denied> {
-        self.lookup.verify(presented).await
+    /// [`Denied`] says why it is rejected.
+    pub async fn verify(&self, attempt: impl Into<Attempt<'_>>) -> Result<VerifiedKey, Denied> {
+        self.lookup.verify(attempt.into()).await
     }
 
-    /// Verifies by what is known already: without waiting, without asking the store.
+    /// Verifies as far as that needs no wait and no question to the store: by what is cached; or it
+    /// rejects, where a store on the network is down or asked too much.
     ///
-    /// `None` says nothing about the key; [`ApiKeys::verify`] must be asked then.
+    /// `None` says nothing about the key; call [`ApiKeys::verify`] then.
     #[inline]
-    pub fn verify_cached(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
-        self.verifier.verify_cached(presented)
+    pub fn try_verify<'a>(
+        &self,
+        attempt: impl Into<Attempt<'a>>,
+    ) -> Option<Result<VerifiedKey, Denied>> {
+        let attempt = attempt.into();
+        match self.verifier.verify_cached(attempt) {
+            Some(decided) => Some(decided),
+            None => self.lookup.try_verify(attempt),
+        }
     }
 
-    /// Verifies as far as that needs no wait: by what is cached; or it refuses, where the store is
-    /// down or asked for too much. `None`: [`ApiKeys::verify`] must be asked.
-    pub fn verify_at_once(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
-        let cached = self.verifier.verify_cached(presented);
-        cached.or_else(|| self.lookup.verify_at_once(presented))
+    /// Figures for metrics.
+    pub fn stats(&self) -> Stats {
+        self.lookup.stats()
     }
 
     /// A number that no other engine of this process has, or ever had. It is never 0.

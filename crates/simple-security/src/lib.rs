@@ -16,6 +16,7 @@ mod page;
 mod random;
 mod record;
 mod seldom;
+mod stats;
 pub mod store;
 mod sync;
 #[cfg(feature = "testing")]
@@ -29,7 +30,7 @@ pub use key::{
     MAX_KEY_LENGTH, Malformed, PlainKey, holds_a_key,
 };
 pub use keys::{
-    ApiKeys, Changes, Committed, ImportedKey, IssuedKey, KeyError, KeyMaterial, OpenError,
+    ApiKeys, Change, Committed, ImportedKey, IssuedKey, KeyError, KeyMaterial, OpenError,
     RenewedKey,
 };
 pub use page::{Cursor, InvalidCursor, KeyDetails, KeyFilter, Page, PageRequest};
@@ -39,4 +40,5 @@ pub use record::{
     Usage,
 };
 pub use seldom::Seldom;
-pub use verify::{Denied, VerifiedKey};
+pub use stats::Stats;
+pub use verify::{Attempt, Denied, VerifiedKey};

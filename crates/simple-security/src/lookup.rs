@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
@@ -12,9 +13,10 @@ use crate::cache::Answer;
 use crate::clock::Uptime;
 use crate::key::KeyDigest;
 use crate::record::KeyReference;
+use crate::stats::Stats;
 use crate::store::{ChangeMark, KeyStore, StoreError};
 use crate::sync::{Mutex, lock};
-use crate::verify::{Denied, VerifiedKey, Verifier};
+use crate::verify::{Attempt, Denied, VerifiedKey, Verifier};
 
 /// What work for several calls gives to each of them.
 type Work<T> = BoxFuture<'static, Result<T, Arc<StoreError>>>;
@@ -46,6 +48,21 @@ pub(crate) struct Lookup {
     budget: Budget,
     /// For how long in all an answer may be used while the store is down, in nanoseconds.
     tolerated: u64,
+    tallies: Arc<Tallies>,
+}
+
+/// How often the store was asked since the start. Never read to decide anything.
+#[derive(Default)]
+struct Tallies {
+    polls: AtomicU64,
+    failed_polls: AtomicU64,
+    lookups: AtomicU64,
+    failed_lookups: AtomicU64,
+    shed_lookups: AtomicU64,
+}
+
+fn tally(tally: &AtomicU64) {
+    tally.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Lookup {
@@ -63,47 +80,49 @@ impl Lookup {
             applied: Arc::new(Mutex::new(None)),
             reading: Mutex::new(None),
             look_ups: Arc::new(Mutex::new(HashMap::new())),
+            tallies: Arc::default(),
         }
     }
 
     /// Verifies by what is cached, else by the store.
-    pub(crate) async fn verify(&self, presented: &[u8]) -> Result<VerifiedKey, Denied> {
+    pub(crate) async fn verify(&self, attempt: Attempt<'_>) -> Result<VerifiedKey, Denied> {
         let verifier = &self.verifier;
         let began = verifier.clock.uptime();
-        let digest = verifier.format.parse(presented).map_err(Denied::Malformed)?;
+        let digest = verifier.format.parse(attempt.presented).map_err(Denied::Malformed)?;
         if !verifier.cache.is_fresh(began) {
             let read = match self.outage(began) {
                 Some(error) => Err(error),
                 None => self.read_changes(began).await,
             };
             if let Err(error) = read {
-                return self.decide_without_store(&digest, began, error);
+                return self.decide_without_store(&digest, began, attempt, error);
             }
         }
         let answer = match verifier.cache.find(&digest, began) {
             Some(answer) => answer,
             None => self.look_up(digest, began).await.map_err(Denied::Unavailable)?,
         };
-        verifier.decide(answer)
+        verifier.decide(answer, attempt)
     }
 
     /// What can be said without waiting when the cache has no answer: that the store is down, or
     /// that it is asked for too much. `None`: it must be asked.
-    pub(crate) fn verify_at_once(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
+    #[cold]
+    pub(crate) fn try_verify(&self, attempt: Attempt<'_>) -> Option<Result<VerifiedKey, Denied>> {
         if self.store.is_embedded() {
             return None;
         }
         let began = self.verifier.clock.uptime();
-        let digest = match self.verifier.format.parse(presented) {
+        let digest = match self.verifier.format.parse(attempt.presented) {
             Ok(digest) => digest,
             Err(malformed) => return Some(Err(Denied::Malformed(malformed))),
         };
         if !self.verifier.cache.is_fresh(began) {
             let error = self.outage(began)?;
-            return Some(self.decide_without_store(&digest, began, error));
+            return Some(self.decide_without_store(&digest, began, attempt, error));
         }
         if let Some(answer) = self.verifier.cache.find(&digest, began) {
-            return Some(self.verifier.decide(answer));
+            return Some(self.verifier.decide(answer, attempt));
         }
         if self.budget.is_used_up(began) && !lock(&self.look_ups).contains_key(&digest) {
             return Some(Err(Denied::Unavailable(self.too_many())));
@@ -124,18 +143,38 @@ impl Lookup {
         &self,
         digest: &KeyDigest,
         began: Uptime,
+        attempt: Attempt<'_>,
         error: Arc<StoreError>,
     ) -> Result<VerifiedKey, Denied> {
         let cache = &self.verifier.cache;
         let tolerated = error.is_outage() && cache.is_read_within(self.tolerated, began);
         match cache.find_stale(digest).filter(|_| tolerated) {
-            Some(answer) => self.verifier.decide(answer),
+            Some(answer) => self.verifier.decide(answer, attempt),
             None => Err(Denied::Unavailable(error)),
         }
     }
 
     fn too_many(&self) -> Arc<StoreError> {
+        tally(&self.tallies.shed_lookups);
         Arc::new(StoreError::TooManyLookUps { per_second: self.budget.per_second() })
+    }
+
+    /// The figures of the cache and of what the store was asked.
+    pub(crate) fn stats(&self) -> Stats {
+        let Verifier { cache, clock, counters, .. } = &*self.verifier;
+        let read = |tally: &AtomicU64| tally.load(Ordering::Relaxed);
+        let (cached_keys, cached_unknown) = cache.len();
+        Stats {
+            cached_keys,
+            cached_unknown,
+            last_poll_age: cache.age(clock.uptime()),
+            polls: read(&self.tallies.polls),
+            failed_polls: read(&self.tallies.failed_polls),
+            lookups: read(&self.tallies.lookups),
+            failed_lookups: read(&self.tallies.failed_lookups),
+            shed_lookups: read(&self.tallies.shed_lookups),
+            unwritten_requests: counters.waiting(),
+        }
     }
 
     /// Reads the change log, or waits for a reading that is recent enough for a call that began
@@ -165,7 +204,7 @@ impl Lookup {
         // It has answered before anybody could join: at most as many ask for one key at once as
         // there are threads.
         if self.store.is_embedded() {
-            return ask(&self.verifier, &*self.store, digest).await;
+            return ask(&self.verifier, &*self.store, &self.tallies, digest).await;
         }
         let look_up = {
             let mut under_way = lock(&self.look_ups);
@@ -208,9 +247,14 @@ impl Lookup {
         let store = Arc::clone(&self.store);
         let applied = Arc::clone(&self.applied);
         let outage = Arc::clone(&self.outage);
+        let tallies = Arc::clone(&self.tallies);
         async move {
             let after = *lock(&applied);
+            tally(&tallies.polls);
             let reading = store.reading(after).await.map_err(Arc::new);
+            if reading.is_err() {
+                tally(&tallies.failed_polls);
+            }
             if !store.is_embedded() {
                 let failed = reading.as_ref().err();
                 *lock(&outage) = failed.map(|error| (verifier.clock.uptime(), Arc::clone(error)));
@@ -234,8 +278,9 @@ impl Lookup {
         let verifier = Arc::clone(&self.verifier);
         let store = Arc::clone(&self.store);
         let look_ups = Arc::clone(&self.look_ups);
+        let tallies = Arc::clone(&self.tallies);
         async move {
-            let answer = ask(&verifier, &*store, digest).await;
+            let answer = ask(&verifier, &*store, &tallies, digest).await;
             lock(&look_ups).remove(&digest);
             answer
         }
@@ -246,10 +291,15 @@ impl Lookup {
 async fn ask(
     verifier: &Verifier,
     store: &dyn KeyStore,
+    tallies: &Tallies,
     digest: KeyDigest,
 ) -> Result<Answer, Arc<StoreError>> {
+    tally(&tallies.lookups);
     let filling = verifier.cache.begin_filling();
     let found = store.find(KeyReference::Digest(digest)).await;
+    if found.is_err() {
+        tally(&tallies.failed_lookups);
+    }
     let answer = match found.map_err(Arc::new)? {
         None => Answer::Unknown,
         Some(record) => Answer::Known(verifier.counters.known(digest, record)),

@@ -1,4 +1,4 @@
-//! The hot path: is this a key that may pass?
+//! The hot path: verifies a presented key by what is cached.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::expiry_clock::ExpiryClock;
 use crate::key::{KeyDigest, KeyFormat, KeyId, MAX_KEY_LENGTH, Malformed};
 use crate::known::Known;
-use crate::record::KeyRecord;
+use crate::record::{KeyRecord, Timestamp};
 use crate::store::StoreError;
 use crate::sync;
 use crate::usage::Counters;
@@ -61,7 +61,49 @@ pub enum Denied {
     Unavailable(#[source] Arc<StoreError>),
 }
 
-/// All that a cached answer needs. Nothing here waits, and nothing writes but two atomics.
+/// What a request presents, and what the route that it is for requires.
+///
+/// A plain `&[u8]` is an attempt with that key on a route that requires no more than a good key.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// The key that was presented, as it came.
+    pub presented: &'a [u8],
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt with this key, on a route that requires no more than a good key.
+    pub fn new(presented: &'a [u8]) -> Self {
+        Self { presented }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Attempt<'a> {
+    fn from(presented: &'a [u8]) -> Self {
+        Self::new(presented)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Attempt<'a> {
+    fn from(presented: &'a [u8; N]) -> Self {
+        Self::new(presented)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Attempt<'a> {
+    fn from(presented: &'a Vec<u8>) -> Self {
+        Self::new(presented)
+    }
+}
+
+impl std::fmt::Debug for Attempt<'_> {
+    /// Without the key.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Attempt").finish_non_exhaustive()
+    }
+}
+
+/// What a decision by a cached answer needs. Nothing here waits, and nothing writes but two atomics.
 pub(crate) struct Verifier {
     pub(crate) format: KeyFormat,
     pub(crate) cache: Cache,
@@ -73,38 +115,59 @@ pub(crate) struct Verifier {
 impl Verifier {
     /// Verifies by what is cached; `None` when the store must be asked.
     #[inline]
-    pub(crate) fn verify_cached(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
+    pub(crate) fn verify_cached(
+        &self,
+        attempt: Attempt<'_>,
+    ) -> Option<Result<VerifiedKey, Denied>> {
         // The clock is read first: the age of what is cached counts to the begin of the call.
         let began = self.clock.uptime();
         // An answer is there only for what was found to be well-formed before the store was asked,
         // so the digest alone tells; most requests need no more.
+        let presented = attempt.presented;
         if presented.len() <= MAX_KEY_LENGTH
             && let Some(answer) = self.cache.find(&KeyDigest::of(presented), began)
         {
-            return Some(self.decide(answer));
+            return Some(self.decide(answer, attempt));
         }
-        self.refuse_malformed(presented)
+        self.reject_malformed(presented)
     }
 
     /// `None` when it can be a key.
     #[cold]
     #[inline(never)]
-    fn refuse_malformed(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
+    fn reject_malformed(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
         self.format.check(presented).err().map(|malformed| Err(Denied::Malformed(malformed)))
     }
 
-    /// Accepts and counts, or refuses.
+    /// Decides, and only then counts: a rejected request is not counted.
     #[inline]
-    pub(crate) fn decide(&self, answer: Answer) -> Result<VerifiedKey, Denied> {
+    pub(crate) fn decide(
+        &self,
+        answer: Answer,
+        attempt: Attempt<'_>,
+    ) -> Result<VerifiedKey, Denied> {
         let Answer::Known(known) = answer else { return Err(Denied::Unknown) };
         let now = self.clock.now();
-        if known.record.revoked_at.is_some() {
-            return Err(Denied::Revoked(known.record.id));
-        }
-        if known.record.expiry().is_past(self.expiry_clock.at(now, &*self.clock)) {
-            return Err(Denied::Expired(known.record.id));
-        }
+        self.check(&known.record, attempt, now)?;
         self.counters.count(&known.counter, now);
         Ok(VerifiedKey { known })
+    }
+
+    /// Whether a key is accepted for what a route requires, in the order in which a client may learn the
+    /// reason.
+    #[inline]
+    fn check(
+        &self,
+        record: &KeyRecord,
+        _attempt: Attempt<'_>,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        if record.revoked_at.is_some() {
+            return Err(Denied::Revoked(record.id));
+        }
+        if record.expiry().is_past(self.expiry_clock.at(now, &*self.clock)) {
+            return Err(Denied::Expired(record.id));
+        }
+        Ok(())
     }
 }

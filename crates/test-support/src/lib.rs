@@ -2,8 +2,6 @@
 //!
 //! Nothing here depends on which stores the engine is built with: a store is opened by its location.
 
-use std::future::Future;
-
 mod engine;
 mod faulty_store;
 pub mod records;
@@ -20,6 +18,6 @@ pub use faulty_store::{Fault, FaultyStore};
 pub use rounds::rounds;
 
 /// Waits for a future on this thread.
-pub fn wait<F: Future>(future: F) -> F::Output {
-    pollster::block_on(future)
+pub fn wait<F: IntoFuture>(future: F) -> F::Output {
+    pollster::block_on(future.into_future())
 }

@@ -22,7 +22,7 @@ where
 {
     let committed = ask(Arc::clone(&keys), change).await?;
     let effective_by = committed.effective_by;
-    let outcome = if wait { keys.settle(committed).await } else { committed.outcome };
+    let outcome = if wait { committed.effective().await } else { committed.outcome };
     Ok((outcome, effective_by))
 }
 

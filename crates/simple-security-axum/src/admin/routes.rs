@@ -50,12 +50,12 @@ pub(super) async fn issue_key(
     let new = engine::NewKey::named(name).with_expiry(expires_at);
     let ((record, key), effective_by) = change(keys, wait, async move |keys| match key {
         Some(key) => {
-            let imported = keys.without_waiting().import(key.expose_secret(), new).await?;
+            let imported = keys.import(key.expose_secret(), new).committed().await?;
             log("imported", imported.outcome.id);
             Ok(imported.map(|record| (record, None)))
         }
         None => {
-            let issued = keys.without_waiting().issue(new).await?;
+            let issued = keys.issue(new).committed().await?;
             log("issued", issued.outcome.record.id);
             Ok(issued.map(|issued| (issued.record, Some(issued.key))))
         }
@@ -127,7 +127,7 @@ pub(super) async fn edit_key(
     let id = id_in(path)?;
     let edit = engine::KeyEdit::default().with_name(name).with_expiry(expires_at);
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let edited = keys.without_waiting().edit(id, edit).await?;
+        let edited = keys.edit(id, edit).committed().await?;
         log("edited", id);
         Ok(shown(keys, edited).await)
     })
@@ -153,7 +153,7 @@ pub(super) async fn delete_key(
     let wait = query::wait(&uri)?;
     let id = id_in(path)?;
     let ((), effective_by) = change(keys, wait, async move |keys| {
-        let deleted = keys.without_waiting().delete(id).await?;
+        let deleted = keys.delete(id).committed().await?;
         log("deleted", id);
         Ok(deleted)
     })
@@ -183,7 +183,7 @@ pub(super) async fn revoke_key(
     let wait = query::wait(&uri)?;
     let id = id_in(path)?;
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let revoked = keys.without_waiting().revoke(id).await?;
+        let revoked = keys.revoke(id).committed().await?;
         log("revoked", id);
         Ok(shown(keys, revoked).await)
     })
@@ -215,7 +215,7 @@ pub(super) async fn renew_key(
     let KeyRenewal { expires_at } = KeyRenewal::read(body::read(request).await?)?;
     let id = id_in(path)?;
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let renewed = keys.without_waiting().renew(id, expires_at.into()).await?;
+        let renewed = keys.renew(id, expires_at.into()).committed().await?;
         log("renewed", id);
         Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
     })

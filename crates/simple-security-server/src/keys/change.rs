@@ -95,7 +95,7 @@ impl Revoke {
         let (mut revoked, mut failures) = (Vec::new(), Vec::new());
         for named in &named {
             let done = named.id(&keys).and_then(|id| {
-                wait(keys.without_waiting().revoke(id)).map_err(|error| named.failure(error))
+                wait(keys.revoke(id).committed()).map_err(|error| named.failure(error))
             });
             match done {
                 Ok(committed) => revoked.push(committed),
@@ -104,7 +104,7 @@ impl Revoke {
         }
         let mut output = standard_output();
         for committed in revoked {
-            let record = wait(keys.settle(committed));
+            let record = wait(committed.effective());
             // That it cannot be printed keeps none either.
             drop(writeln!(output, "revoked {}", record.id));
         }

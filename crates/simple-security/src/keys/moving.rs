@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ApiKeys, KeyError};
+use super::{ApiKeys, Change, KeyError};
 use crate::key::{self, InvalidImport, KeyDigest, KeyId};
 use crate::page::{Cursor, PageRequest};
 use crate::record::{KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
@@ -109,19 +109,13 @@ impl ApiKeys {
     /// Adds many keys at once: all of them, or none. A key that exists is not touched, so that no
     /// import can take back a revocation.
     ///
-    /// When it returns, every process accepts them. Until then others can make and change no keys,
-    /// so `keys` should be quick: checked, and at hand.
+    /// Until it is committed others can make and change no keys, so `keys` should be quick: checked, and
+    /// at hand.
     ///
     /// # Errors
     /// Those of [`KeyStore::insert_all`](crate::store::KeyStore::insert_all).
-    pub async fn import_all(
-        &self,
-        keys: KeySource,
-        existing: Existing,
-    ) -> Result<Inserted, KeyError> {
-        let inserted = self.store.insert_all(keys, existing).await?;
-        let committed = self.committed(inserted).await;
-        Ok(self.settle(committed).await)
+    pub fn import_all(&self, keys: KeySource, existing: Existing) -> Change<'_, Inserted> {
+        Change::new(self, async move |engine| Ok(engine.store.insert_all(keys, existing).await?))
     }
 
     /// Some keys as they are stored, the newest first, and the place of the next ones, with the

@@ -43,7 +43,7 @@ fn what_cannot_be_a_key_is_refused_without_asking(place: &dyn Place) {
         assert!(
             matches!(wait(keys.verify(presented)), Err(Denied::Malformed(said)) if said == why)
         );
-        let cached = keys.verify_cached(presented);
+        let cached = keys.try_verify(presented);
         assert!(matches!(cached, Some(Err(Denied::Malformed(said))) if said == why));
     }
     assert_eq!(store.asked(), (0, 0));
@@ -65,7 +65,7 @@ fn unknown_keys_do_not_push_out_known_ones(place: &dyn Place) {
     }
     let before = store.asked();
     for key in &known {
-        assert!(matches!(keys.verify_cached(key.expose().as_bytes()), Some(Ok(_))));
+        assert!(matches!(keys.try_verify(key.expose().as_bytes()), Some(Ok(_))));
     }
     assert_eq!(store.asked(), before);
 }
@@ -77,7 +77,7 @@ fn the_cache_of_unknown_keys_is_bounded(place: &dyn Place) {
     for key in &invented {
         assert!(matches!(wait(keys.verify(key.as_bytes())), Err(Denied::Unknown)));
     }
-    let cached = invented.iter().filter(|key| keys.verify_cached(key.as_bytes()).is_some());
+    let cached = invented.iter().filter(|key| keys.try_verify(key.as_bytes()).is_some());
     assert!((1..=10).contains(&cached.count()));
 }
 
@@ -88,8 +88,7 @@ fn the_cache_of_known_keys_is_bounded(place: &dyn Place) {
     for issued in &issued {
         wait(keys.verify(issued.key.expose().as_bytes())).expect("verified");
     }
-    let cached =
-        issued.iter().filter(|one| keys.verify_cached(one.key.expose().as_bytes()).is_some());
+    let cached = issued.iter().filter(|one| keys.try_verify(one.key.expose().as_bytes()).is_some());
     assert!((1..=10).contains(&cached.count()));
     // Each was counted, also those that have left the cache before their counts were written.
     let listed = wait(keys.list()).expect("a list");
@@ -107,7 +106,7 @@ fn keys_in_use_stay_in_a_full_cache(place: &dyn Place) {
     wait(keys.verify(in_use)).expect("verified");
     for key in &others {
         wait(keys.verify(key.expose().as_bytes())).expect("verified");
-        assert!(matches!(keys.verify_cached(in_use), Some(Ok(_))));
+        assert!(matches!(keys.try_verify(in_use), Some(Ok(_))));
     }
     clock.advance(LEASE);
     let (finds, readings) = store.asked();

@@ -73,13 +73,13 @@ fn a_change_that_does_not_wait_says_when_all_know() {
     let other = engine(far.store.clone(), &far.clock);
     let now = far.clock.moment();
     let id = far.issued.record.id;
-    let (committed, took) = far.time(|| wait(other.without_waiting().revoke(id)).expect("revoked"));
+    let (committed, took) = far.time(|| wait(other.revoke(id).committed()).expect("revoked"));
     assert_eq!((took, committed.effective_by), (Duration::ZERO, now.plus(BOUND)));
     assert!(far.verify().is_ok(), "within the bound");
     far.clock.advance(LEASE / 2);
-    let left = other.time_left(&committed);
+    let left = committed.remaining();
     assert_eq!(left, BOUND + ROUNDED - LEASE / 2);
-    let (revoked, took) = far.time(|| wait(other.settle(committed.map(|it| it.revoked_at))));
+    let (revoked, took) = far.time(|| wait(committed.map(|it| it.revoked_at).effective()));
     assert!(revoked.is_some());
     assert_eq!(took, left);
     assert!(matches!(far.verify(), Err(Denied::Revoked(_))));
@@ -144,7 +144,7 @@ fn while_the_store_is_down_nobody_waits_for_it() {
     for _ in 0..100 {
         assert!(far.is_unavailable());
         let key = far.issued.key.expose().as_bytes();
-        assert!(matches!(far.keys.verify_at_once(key), Some(Err(Denied::Unavailable(_)))));
+        assert!(matches!(far.keys.try_verify(key), Some(Err(Denied::Unavailable(_)))));
     }
     assert_eq!(far.store.asked(), asked, "the first has found out for all");
     assert_eq!(far.refresh(), Refreshed::Failed, "the store tries again by itself");
@@ -189,7 +189,7 @@ fn what_is_cached_counts_for_as_long_as_the_store_tolerates() {
     assert!(far.verify().is_ok());
     assert!(matches!(unknown(), Err(Denied::Unknown)));
     let key = far.issued.key.expose().as_bytes();
-    assert!(matches!(far.keys.verify_at_once(key), Some(Ok(_))));
+    assert!(matches!(far.keys.try_verify(key), Some(Ok(_))));
     let never_seen = wait(far.keys.verify(b"never seen before, of a possible shape"));
     assert!(matches!(never_seen, Err(Denied::Unavailable(_))), "{never_seen:?}");
     far.clock.advance(Duration::from_nanos(1));
@@ -224,7 +224,7 @@ fn more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key()
     let Err(Denied::Unavailable(error)) = last else { panic!("{last:?}") };
     assert!(matches!(*error, StoreError::TooManyLookUps { per_second: 10 }), "{error}");
     assert!(matches!(
-        keys.verify_at_once(b"one more invented key of this shape"),
+        keys.try_verify(b"one more invented key of this shape"),
         Some(Err(Denied::Unavailable(_)))
     ));
     assert!(wait(keys.verify(good)).is_ok(), "what is cached is served");
@@ -241,36 +241,34 @@ fn an_embedded_store_has_no_such_limits() {
     let keys = engine_with(store, &clock, few);
     for number in 0..100 {
         let invented = format!("invented key of number {number:020}");
-        assert!(keys.verify_at_once(invented.as_bytes()).is_none());
+        assert!(keys.try_verify(invented.as_bytes()).is_none());
         assert!(matches!(wait(keys.verify(invented.as_bytes())), Err(Denied::Unknown)));
     }
     let (now, bound) = (clock.moment(), super::LEASE.as_millis() as i64 + 2);
-    let committed = wait(keys.without_waiting().issue(NewKey::default())).expect("issued");
+    let committed = wait(keys.issue(NewKey::default()).committed()).expect("issued");
     assert!(
         clock.moment() >= now
             && committed.effective_by.milliseconds() - now.milliseconds() <= bound
     );
-    assert!(keys.time_left(&committed).is_zero(), "some milliseconds are waited for in any case");
+    assert!(committed.remaining().is_zero(), "some milliseconds are waited for in any case");
 }
 
 #[test]
 fn the_process_that_changes_a_key_forgets_it_at_the_commit() {
     type Change = fn(&ApiKeys, &IssuedKey);
     let changes: [Change; 4] = [
-        |keys, key| drop(wait(keys.without_waiting().revoke(key.record.id)).expect("revoked")),
-        |keys, key| drop(wait(keys.without_waiting().edit(key.record.id, KeyEdit::default()))),
-        |keys, key| {
-            drop(wait(keys.without_waiting().renew(key.record.id, Renewal::DefaultLifetime)))
-        },
-        |keys, key| drop(wait(keys.without_waiting().delete(key.record.id)).expect("deleted")),
+        |keys, key| drop(wait(keys.revoke(key.record.id).committed()).expect("revoked")),
+        |keys, key| drop(wait(keys.edit(key.record.id, KeyEdit::default()).committed())),
+        |keys, key| drop(wait(keys.renew(key.record.id, Renewal::DefaultLifetime).committed())),
+        |keys, key| drop(wait(keys.delete(key.record.id).committed()).expect("deleted")),
     ];
     for change in changes {
         let far = Far::new(Duration::ZERO);
         far.verify().expect("it is cached");
         let key = far.issued.key.expose().as_bytes();
-        assert!(matches!(far.keys.verify_cached(key), Some(Ok(_))));
+        assert!(matches!(far.keys.try_verify(key), Some(Ok(_))));
         change(&far.keys, &far.issued);
-        assert!(far.keys.verify_cached(key).is_none(), "the store must be asked");
+        assert!(far.keys.try_verify(key).is_none(), "the store must be asked");
     }
 }
 
@@ -281,7 +279,7 @@ fn a_lookup_that_began_before_an_own_change_does_not_enter_the_cache() {
     far.store.hold_finds.store(true, Ordering::SeqCst);
     let mut verifying = Box::pin(far.keys.verify(key));
     assert!(super::poll(&mut verifying).is_pending(), "it has read the record from before");
-    drop(wait(far.keys.without_waiting().revoke(far.issued.record.id)).expect("revoked"));
+    drop(wait(far.keys.revoke(far.issued.record.id).committed()).expect("revoked"));
     far.store.hold_finds.store(false, Ordering::SeqCst);
     far.store.release();
     wait(verifying).expect("it began before");

@@ -27,7 +27,7 @@ fn a_cached_answer_is_used_within_the_lease_and_not_after(place: &dyn Place) {
     let keys = engine(store.clone(), &clock);
     let (key, unknown) = (issue(&keys).key, issue(&engine(place.another().open(), &clock)).key);
     let (key, unknown) = (key.expose().as_bytes(), unknown.expose().as_bytes());
-    assert!(keys.verify_cached(key).is_none(), "nothing was read yet");
+    assert!(keys.try_verify(key).is_none(), "nothing was read yet");
     assert_eq!(store.asked(), (0, 0));
 
     assert!(wait(keys.verify(key)).is_ok());
@@ -35,16 +35,16 @@ fn a_cached_answer_is_used_within_the_lease_and_not_after(place: &dyn Place) {
     assert_eq!(store.asked(), (2, 1));
 
     clock.advance(LEASE - Duration::from_nanos(1));
-    assert!(matches!(keys.verify_cached(key), Some(Ok(_))));
-    assert!(matches!(keys.verify_cached(unknown), Some(Err(Denied::Unknown))));
+    assert!(matches!(keys.try_verify(key), Some(Ok(_))));
+    assert!(matches!(keys.try_verify(unknown), Some(Err(Denied::Unknown))));
     assert!(wait(keys.verify(key)).is_ok());
     assert_eq!(store.asked(), (2, 1), "nothing was asked");
 
     clock.advance(Duration::from_nanos(1));
-    assert!(keys.verify_cached(key).is_none());
-    assert!(keys.verify_cached(unknown).is_none());
+    assert!(keys.try_verify(key).is_none());
+    assert!(keys.try_verify(unknown).is_none());
     assert!(wait(keys.verify(key)).is_ok());
-    assert!(matches!(keys.verify_cached(unknown), Some(Err(Denied::Unknown))));
+    assert!(matches!(keys.try_verify(unknown), Some(Err(Denied::Unknown))));
     assert_eq!(store.asked(), (2, 2), "one reading renews the lease of all that is cached");
 }
 
@@ -59,7 +59,7 @@ fn a_change_in_the_store_is_seen_when_the_lease_is_over(place: &dyn Place) {
     assert!(wait(keys.verify(key)).is_ok(), "the cached answer is used: this is not a test else");
     clock.advance(LEASE);
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Revoked(id)) if id == issued.record.id));
-    assert!(matches!(keys.verify_cached(key), Some(Err(Denied::Revoked(_)))));
+    assert!(matches!(keys.try_verify(key), Some(Err(Denied::Revoked(_)))));
 }
 
 fn all_engines_refuse_a_key_once_revoke_has_returned(place: &dyn Place) {
@@ -70,14 +70,14 @@ fn all_engines_refuse_a_key_once_revoke_has_returned(place: &dyn Place) {
         let key = issued.key.expose().as_bytes();
         for keys in &engines {
             assert!(wait(keys.verify(key)).is_ok());
-            assert!(matches!(keys.verify_cached(key), Some(Ok(_))));
+            assert!(matches!(keys.try_verify(key), Some(Ok(_))));
         }
         let revoked = wait(revoking.revoke(issued.record.id)).expect("revoked");
         assert!(revoked.revoked_at.is_some());
         for keys in &engines {
-            assert!(!matches!(keys.verify_cached(key), Some(Ok(_))));
+            assert!(!matches!(keys.try_verify(key), Some(Ok(_))));
             assert!(matches!(wait(keys.verify(key)), Err(Denied::Revoked(_))));
-            assert!(matches!(keys.verify_cached(key), Some(Err(Denied::Revoked(_)))));
+            assert!(matches!(keys.try_verify(key), Some(Err(Denied::Revoked(_)))));
         }
         let again = wait(revoking.revoke(issued.record.id)).expect("revoked");
         assert_eq!(again, revoked, "a second time changes nothing");
@@ -123,7 +123,7 @@ fn an_unknown_key_is_asked_for_again_once_it_was_added(place: &dyn Place) {
     let keys = engine(place.open(), &clock);
     let text = b"c7f8e1f2-0d7e-4d3f-8a51-5a1b7f0e3c99";
     assert!(matches!(wait(keys.verify(text)), Err(Denied::Unknown)));
-    assert!(matches!(keys.verify_cached(text), Some(Err(Denied::Unknown))));
+    assert!(matches!(keys.try_verify(text), Some(Err(Denied::Unknown))));
     let record = issue(&engine(place.another().open(), &clock)).record;
     clock.advance(LEASE);
     assert!(matches!(wait(keys.verify(text)), Err(Denied::Unknown)));

@@ -50,7 +50,7 @@ pub fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
 
 /// Waits for a future. loom has such a function too, but the waker of that one is a place where
 /// threads may change over, and `Shared` clones wakers under a lock that loom does not know of.
-pub fn wait<T>(future: impl Future<Output = T>) -> T {
+pub fn wait<F: IntoFuture>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -58,7 +58,7 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
         }
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
+    let mut future = pin!(future.into_future());
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(value) => return value,
@@ -69,7 +69,7 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
 
 /// Presents the key, as a face does it.
 pub fn verify(keys: &ApiKeys) -> Result<VerifiedKey, Denied> {
-    keys.verify_cached(KEY).unwrap_or_else(|| wait(keys.verify(KEY)))
+    keys.try_verify(KEY).unwrap_or_else(|| wait(keys.verify(KEY)))
 }
 
 pub fn is_revoked(keys: &ApiKeys) -> bool {

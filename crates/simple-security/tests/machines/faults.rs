@@ -163,7 +163,7 @@ impl Changer {
             let mut changes = Changes::default();
             let mut numbers = (0..pool.len()).step_by(2);
             while !told.load(Ordering::SeqCst) {
-                match wait(keys.without_waiting().issue(NewKey::default())) {
+                match wait(keys.issue(NewKey::default()).committed()) {
                     Ok(key) => changes.issued.push(key.outcome.record.id),
                     Err(_) => changes.unknown += 1,
                 }

@@ -21,7 +21,7 @@ pub fn unknown_keys(kind: &dyn Kind) {
     let per_second = of(200, EngineSettings::default().look_ups_per_second);
     let engine = EngineSettings { look_ups_per_second: per_second, ..engine_settings() };
     let keys = team::open_with(&location, engine);
-    let issue = |_| wait(keys.without_waiting().issue(NewKey::default())).expect("a key").outcome;
+    let issue = |_| wait(keys.issue(NewKey::default()).committed()).expect("a key").outcome;
     let good: Vec<IssuedKey> = (0..100).map(issue).collect();
     until("all are cached", || good.iter().all(|key| verify(&keys, key).is_ok()));
     let usual = serve(&keys, &good, || true).p99();

@@ -30,7 +30,7 @@ pub fn older(kind: &dyn Kind) {
         let name = KeyName::new(name).expect("a name");
         let edit = KeyEdit::default().with_name(name);
         until("a key is edited", || {
-            wait(keys.without_waiting().edit(issued[1].record.id, edit.clone())).is_ok()
+            wait(keys.edit(issued[1].record.id, edit.clone()).committed()).is_ok()
         });
     }
     let restored = uptime();

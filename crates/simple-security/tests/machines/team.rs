@@ -61,7 +61,7 @@ impl Team {
     pub fn start(plan: Plan<'_>) -> Self {
         let keys = open(plan.own_location);
         let mut file = NamedTempFile::new().expect("a file");
-        let issue = |_| wait(keys.without_waiting().issue(NewKey::default())).expect("a key");
+        let issue = |_| wait(keys.issue(NewKey::default()).committed()).expect("a key");
         let issued: Vec<IssuedKey> = (0..plan.keys).map(|number| issue(number).outcome).collect();
         for key in &issued {
             writeln!(file, "{}", key.key.expose()).expect("written");
@@ -139,7 +139,7 @@ impl Team {
 /// Revokes the key of this number, and does not wait. `None`: whether it was revoked is not known.
 pub fn revoke(keys: &ApiKeys, issued: &[IssuedKey], number: usize) -> Option<Revoked> {
     let id = issued[number].record.id;
-    let committed = wait(keys.without_waiting().revoke(id)).ok()?;
+    let committed = wait(keys.revoke(id).committed()).ok()?;
     let (now, moment) = (uptime(), SystemClock.moment());
     let left = committed.effective_by.milliseconds() - moment.milliseconds();
     let left = Duration::from_millis(left.try_into().unwrap_or(0)).as_nanos() as u64;
