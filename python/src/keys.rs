@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 use simple_security::{
-    ApiKeys, Committed, Cursor, Expiry, KeyEdit, KeyError, KeyFilter, KeyId, KeyName, KeyRecord,
-    KeyState, NewKey, PageRequest, Renewal, Timestamp, Usage,
+    Actor, ApiKeys, Committed, Cursor, Expiry, KeyEdit, KeyError, KeyFilter, KeyId, KeyName,
+    KeyRecord, KeyState, NewKey, PageRequest, Renewal, Timestamp, Usage,
 };
 
 use crate::engine::Engine;
@@ -90,11 +90,11 @@ impl Keys {
             pollster::block_on(async {
                 Ok(match key {
                     Some(key) => {
-                        let imported = keys.import(key, new).committed().await?;
+                        let imported = keys.import(key, new).by(Actor::Secret).committed().await?;
                         imported.map(|record| of_new(record, None))
                     }
                     None => {
-                        keys.issue(new).committed().await?.map(|issued| {
+                        keys.issue(new).by(Actor::Secret).committed().await?.map(|issued| {
                             of_new(issued.record, Some(issued.key.expose().to_owned()))
                         })
                     }
@@ -148,7 +148,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
-                let edited = keys.edit(id, edit).committed().await?;
+                let edited = keys.edit(id, edit).by(Actor::Secret).committed().await?;
                 Ok(shown(keys, edited).await)
             })
         })
@@ -159,7 +159,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
-                let revoked = keys.revoke(id).committed().await?;
+                let revoked = keys.revoke(id).by(Actor::Secret).committed().await?;
                 Ok(shown(keys, revoked).await)
             })
         })
@@ -178,7 +178,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
-                let renewed = keys.renew(id, renewal).committed().await?;
+                let renewed = keys.renew(id, renewal).by(Actor::Secret).committed().await?;
                 Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
             })
         })
@@ -189,7 +189,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = read_id(key_id)?;
-                Ok(keys.delete(id).committed().await?.map(|()| Changed::of(id)))
+                Ok(keys.delete(id).by(Actor::Secret).committed().await?.map(|()| Changed::of(id)))
             })
         })
     }
@@ -199,7 +199,12 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
-                Ok(keys.revoke(id).committed().await?.map(|record| Changed::of(record.id)))
+                Ok(keys
+                    .revoke(id)
+                    .by(Actor::Secret)
+                    .committed()
+                    .await?
+                    .map(|record| Changed::of(record.id)))
             })
         })
     }
@@ -212,7 +217,7 @@ impl Keys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
-                let renewed = keys.renew(id, renewal).committed().await?;
+                let renewed = keys.renew(id, renewal).by(Actor::Secret).committed().await?;
                 Ok(renewed.map(|it| Changed {
                     renewed: Some((it.record.expires_at, it.was_revoked)),
                     ..Changed::of(it.record.id)

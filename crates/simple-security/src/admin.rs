@@ -11,6 +11,10 @@ use crate::keys::OpenError;
 use crate::random::{self, BASE62};
 use crate::store::KeyStore;
 
+mod actor;
+
+pub use actor::Actor;
+
 /// A secret of fewer characters is accepted with a warning.
 const SHORT: usize = 16;
 

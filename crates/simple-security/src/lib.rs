@@ -24,7 +24,7 @@ pub mod testing;
 mod usage;
 mod verify;
 
-pub use admin::AdminSecret;
+pub use admin::{Actor, AdminSecret};
 pub use key::{
     InvalidImport, InvalidKeyId, InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, KeyId,
     MAX_KEY_LENGTH, Malformed, PlainKey, holds_a_key,

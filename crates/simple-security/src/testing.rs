@@ -1,48 +1,23 @@
 //! The conformance suite: what every store must do.
 //!
-//! [`CHECKS`] holds all that [`KeyStore`] promises, each promise by its name. A store implements
+//! [`CHECKS`] holds all that [`KeyStore`](crate::store::KeyStore) promises, each promise by its name. A store implements
 //! [`Place`] and runs every check on a place of its own, as `tests/conformance.rs` does. A check
 //! that is not fulfilled panics.
 
-use std::sync::Arc;
-
-use crate::key::{KeyDigest, KeyId};
-use crate::page::PageRequest;
-use crate::record::{
-    KeyChange, KeyEdit, KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage,
-};
-use crate::store::{
-    ChangeMark, Changed, Existing, Inserted, KeyStore, Reading, StoreError, StoreFuture, UsageBatch,
-};
-
 mod bulk;
+mod commits;
 mod counts;
+mod handle;
 mod log;
 mod model;
 mod pages;
+mod place;
 mod records;
 mod secret;
 
-/// Where a store that is checked keeps its keys. It is empty at first.
-pub trait Place: Send + Sync {
-    /// One more handle on what is kept here, as another process would have.
-    fn open(&self) -> Arc<dyn KeyStore>;
+pub use place::Place;
 
-    /// Another place of the same kind, empty and apart from this one.
-    fn another(&self) -> Box<dyn Place>;
-
-    /// The runtime that the store needs, if it needs one.
-    fn runtime(&self) -> Option<tokio::runtime::Handle> {
-        None
-    }
-
-    /// How often a check that tries many orders of events tries them. More finds more.
-    fn rounds(&self) -> u32 {
-        50
-    }
-}
-
-/// One promise of [`KeyStore`]: its name, and what checks it on an empty place.
+/// One promise of [`KeyStore`](crate::store::KeyStore): its name, and what checks it on an empty place.
 pub type Check = (&'static str, fn(&dyn Place));
 
 macro_rules! checks {
@@ -65,6 +40,10 @@ pub const CHECKS: &[Check] = checks![
     records::a_handle_that_knows_old_fields_does_not_write_them_back,
     records::one_of_many_insertions_at_once_wins,
     records::keys_are_listed_last_used_first,
+    commits::operations_are_made_in_their_order_and_all_are_logged,
+    commits::all_operations_are_made_or_none,
+    commits::an_outcome_is_what_the_store_has,
+    commits::two_operations_on_one_key_are_an_error,
     bulk::many_keys_are_added_with_their_usage,
     bulk::many_keys_are_added_or_none,
     bulk::a_key_that_exists_stays_as_it_is,
@@ -99,174 +78,3 @@ pub const CHECKS: &[Check] = checks![
     secret::when_all_are_gone_the_next_secret_is_new,
     model::any_order_of_calls_does_what_the_model_does,
 ];
-
-/// A handle whose calls wait.
-struct Handle {
-    store: Arc<dyn KeyStore>,
-    runtime: Option<tokio::runtime::Handle>,
-}
-
-impl Handle {
-    fn on(place: &dyn Place) -> Self {
-        Self { store: place.open(), runtime: place.runtime() }
-    }
-
-    fn wait<T>(&self, future: StoreFuture<'_, T>) -> Result<T, StoreError> {
-        match &self.runtime {
-            Some(runtime) => runtime.block_on(future),
-            None => pollster::block_on(future),
-        }
-    }
-
-    fn try_insert(&self, digest: KeyDigest, record: &KeyRecord) -> Result<(), StoreError> {
-        self.wait(self.store.insert(digest, record))
-    }
-
-    #[track_caller]
-    fn insert(&self, number: u32) -> KeyRecord {
-        let record = record(number);
-        self.try_insert(digest(number), &record).expect("insert");
-        record
-    }
-
-    fn try_insert_all(
-        &self,
-        keys: Vec<Result<StoredKey, StoreError>>,
-        existing: Existing,
-    ) -> Result<Inserted, StoreError> {
-        self.wait(self.store.insert_all(Box::new(keys.into_iter()), existing))
-    }
-
-    /// Asks what changes nothing. A store on a network has little time for it, and may need a
-    /// second try on a machine that is busy.
-    fn ask<'a, T>(&'a self, ask: impl Fn() -> StoreFuture<'a, T>) -> Result<T, StoreError> {
-        let mut answer = self.wait(ask());
-        for _ in 0..5 {
-            match answer {
-                Err(error) if error.is_outage() => answer = self.wait(ask()),
-                _ => break,
-            }
-        }
-        answer
-    }
-
-    #[track_caller]
-    fn find(&self, key: KeyReference) -> Option<KeyRecord> {
-        self.ask(|| self.store.find(key)).expect("find")
-    }
-
-    #[track_caller]
-    fn find_id(&self, number: u32) -> Option<KeyRecord> {
-        self.find(KeyReference::Id(id(number)))
-    }
-
-    #[track_caller]
-    fn change(&self, number: u32, change: KeyChange) -> Option<KeyRecord> {
-        self.try_change(id(number), change).map(|(_, before)| before)
-    }
-
-    #[track_caller]
-    fn delete(&self, number: u32) -> bool {
-        self.try_delete(id(number)).is_some()
-    }
-
-    #[track_caller]
-    fn try_change(&self, id: KeyId, change: KeyChange) -> Option<(KeyDigest, KeyRecord)> {
-        self.wait(self.store.change(id, change)).expect("change")
-    }
-
-    #[track_caller]
-    fn try_delete(&self, id: KeyId) -> Option<KeyDigest> {
-        self.wait(self.store.delete(id)).expect("delete")
-    }
-
-    /// The keys of a page, at the instant `now`.
-    #[track_caller]
-    fn page(&self, request: &PageRequest, now: i64) -> Vec<(KeyRecord, Usage)> {
-        let keys = self.wait(self.store.page(request, at(now))).expect("page");
-        keys.into_iter().map(|key| (key.record, key.usage)).collect()
-    }
-
-    #[track_caller]
-    fn list(&self) -> Vec<(KeyRecord, Usage)> {
-        self.wait(self.store.list()).expect("list")
-    }
-
-    #[track_caller]
-    fn usage(&self, number: u32) -> Option<Usage> {
-        self.wait(self.store.usage(id(number))).expect("usage")
-    }
-
-    #[track_caller]
-    fn add(&self, writer: u8, number: u64, counts: &[(u32, u64, i64)]) {
-        let counts = counts.iter().map(|(key, count, last)| (id(*key), *count, at(*last)));
-        let batch = UsageBatch {
-            writer: [writer; 16],
-            number,
-            made_at: at(1000),
-            counts: counts.collect(),
-        };
-        self.wait(self.store.add_usage(&batch)).expect("add_usage");
-    }
-
-    #[track_caller]
-    fn reading(&self, after: Option<ChangeMark>) -> Reading {
-        self.ask(|| self.store.reading(after)).expect("reading")
-    }
-
-    /// Where the log ends now.
-    #[track_caller]
-    fn mark(&self) -> ChangeMark {
-        self.reading(None).mark
-    }
-
-    /// The keys that changed after `mark`, which moves on.
-    #[track_caller]
-    fn changed(&self, mark: &mut ChangeMark) -> Vec<KeyDigest> {
-        let reading = self.reading(Some(*mark));
-        *mark = reading.mark;
-        match reading.changed {
-            Changed::Keys(digests) => digests,
-            Changed::Anything => panic!("the log lacks the row {mark:?}"),
-        }
-    }
-}
-
-fn id(number: u32) -> KeyId {
-    format!("{number:011}").parse().expect("an id")
-}
-
-fn digest(number: u32) -> KeyDigest {
-    KeyDigest::of(format!("key {number}").as_bytes())
-}
-
-fn stored(number: u32) -> StoredKey {
-    StoredKey { digest: digest(number), record: record(number), usage: Usage::default() }
-}
-
-fn record(number: u32) -> KeyRecord {
-    KeyRecord {
-        name: name_of(&format!("number {number}")),
-        ..KeyRecord::new(id(number), at(100), at(10_000))
-    }
-}
-
-fn name_of(name: &str) -> KeyName {
-    KeyName::new(name).expect("a name")
-}
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_seconds(seconds)
-}
-
-fn revoke(seconds: i64) -> KeyChange {
-    KeyChange::revoke(at(seconds))
-}
-
-fn rename(name: &str) -> KeyChange {
-    KeyEdit::default().with_name(name_of(name)).into()
-}
-
-fn renew(seconds: i64) -> KeyChange {
-    KeyChange::renew(at(seconds), None)
-}

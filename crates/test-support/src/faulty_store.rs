@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use simple_security::store::{
-    ChangeMark, Existing, Inserted, KeySource, KeyStore, Reading, Refresh, StoreError, StoreFuture,
-    UsageBatch,
+    ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, KeyStore, Lifecycle,
+    Operation, Outcome, Reading, Refresh, SharedSecret, StoreError, StoreFuture, UsageBatch,
+    UsageTotals,
 };
 use simple_security::{
-    KeyChange, KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
+    Actor, KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
 };
 use tokio::sync::oneshot;
 
@@ -143,35 +144,32 @@ fn failed(when: &str) -> StoreError {
     StoreError::Failed { reason: format!("out of order, {when} writing"), source: None }
 }
 
-impl KeyStore for FaultyStore {
-    fn lease(&self) -> Duration {
-        self.far.map_or_else(|| self.inner().lease(), |(lease, _)| lease)
-    }
-
-    fn stale_if_error(&self) -> Duration {
-        self.far.map_or(Duration::ZERO, |(_, stale)| stale)
-    }
-
-    fn is_embedded(&self) -> bool {
-        self.far.is_none()
-    }
-
-    fn keep_fresh(&self, refresh: Refresh) {
-        *self.refresh.lock().expect("the callback") = Some(refresh);
-    }
-
-    fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
+impl KeyRecords for FaultyStore {
+    fn commit<'a>(
+        &'a self,
+        operations: Vec<Operation>,
+        actor: &'a Actor,
+    ) -> StoreFuture<'a, Vec<Outcome>> {
         Box::pin(async move {
             self.refuse_if_down()?;
             self.wait_if(&self.hold_changes).await;
-            self.inner().insert(digest, record).await
+            let committed = self.inner().commit(operations, actor).await;
+            if self.goes_down.swap(false, Ordering::SeqCst) {
+                self.down.store(true, Ordering::SeqCst);
+            }
+            committed
         })
     }
 
-    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
+    fn insert_all<'a>(
+        &'a self,
+        keys: KeySource,
+        existing: Existing,
+        actor: &'a Actor,
+    ) -> StoreFuture<'a, Inserted> {
         Box::pin(async move {
             self.refuse_if_down()?;
-            self.inner().insert_all(keys, existing).await
+            self.inner().insert_all(keys, existing, actor).await
         })
     }
 
@@ -182,30 +180,6 @@ impl KeyStore for FaultyStore {
             let found = self.inner().find(key).await;
             self.wait_if(&self.hold_finds).await;
             found
-        })
-    }
-
-    fn change(
-        &self,
-        id: KeyId,
-        change: KeyChange,
-    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
-        Box::pin(async move {
-            self.refuse_if_down()?;
-            self.wait_if(&self.hold_changes).await;
-            let changed = self.inner().change(id, change).await;
-            if self.goes_down.swap(false, Ordering::SeqCst) {
-                self.down.store(true, Ordering::SeqCst);
-            }
-            changed
-        })
-    }
-
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
-        Box::pin(async move {
-            self.refuse_if_down()?;
-            self.wait_if(&self.hold_changes).await;
-            self.inner().delete(id).await
         })
     }
 
@@ -226,7 +200,9 @@ impl KeyStore for FaultyStore {
             self.inner().list().await
         })
     }
+}
 
+impl UsageTotals for FaultyStore {
     fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
         Box::pin(async move {
             self.refuse_if_down()?;
@@ -253,6 +229,16 @@ impl KeyStore for FaultyStore {
             Ok(())
         })
     }
+}
+
+impl ChangeLog for FaultyStore {
+    fn lease(&self) -> Duration {
+        self.far.map_or_else(|| self.inner().lease(), |(lease, _)| lease)
+    }
+
+    fn stale_if_error(&self) -> Duration {
+        self.far.map_or(Duration::ZERO, |(_, stale)| stale)
+    }
 
     fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
         Box::pin(async move {
@@ -264,6 +250,12 @@ impl KeyStore for FaultyStore {
         })
     }
 
+    fn keep_fresh(&self, refresh: Refresh) {
+        *self.refresh.lock().expect("the callback") = Some(refresh);
+    }
+}
+
+impl SharedSecret for FaultyStore {
     fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
         Box::pin(async move {
             match self.is_shared.load(Ordering::SeqCst) {
@@ -271,5 +263,11 @@ impl KeyStore for FaultyStore {
                 false => self.inner().agree_on_admin_secret(offered).await,
             }
         })
+    }
+}
+
+impl Lifecycle for FaultyStore {
+    fn is_embedded(&self) -> bool {
+        self.far.is_none()
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 
 use serde_json::Value;
-use simple_security::store::KeyStore;
-use simple_security::{ApiKeys, Expiry, KeyDigest, KeyId, KeyRecord, NewKey, Timestamp};
+use simple_security::store::{KeyImage, KeyStore, Operation};
+use simple_security::{Actor, ApiKeys, Expiry, KeyDigest, KeyId, KeyRecord, NewKey, Timestamp};
 
 /// A key of the old package.
 const LEGACY: &str = "0b6c1b9e-52f7-4c1d-8a4e-6f9d3c2b1a07";
@@ -91,8 +91,10 @@ async fn issue_all(
     let id = LEGACY_ID.parse().expect("an id");
     let legacy =
         KeyRecord::new(id, Timestamp::from_seconds(0), Timestamp::MAX).with_expiry(Expiry::Never);
-    store.insert(KeyDigest::of(LEGACY.as_bytes()), &legacy).await.expect("stored");
-    ids.insert("legacy".to_owned(), legacy.id);
+    let insert = KeyImage::new(KeyDigest::of(LEGACY.as_bytes()), legacy);
+    let operations = vec![Operation::Insert(insert)];
+    store.commit(operations, &Actor::Program).await.expect("stored");
+    ids.insert("legacy".to_owned(), id);
 
     let live = values["live"].clone();
     let (cut, last) = live.split_at(live.len() - 1);

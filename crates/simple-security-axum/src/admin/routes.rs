@@ -12,7 +12,7 @@ use http::header::LOCATION;
 use http::{StatusCode, Uri};
 use secrecy::ExposeSecret;
 use simple_security as engine;
-use simple_security::{ApiKeys, Committed, KeyId, KeyRecord};
+use simple_security::{Actor, ApiKeys, Committed, KeyId, KeyRecord};
 
 use super::answers::{ChangedKey, DeletedKey, IssuedKey, KeyDetails, KeyPage};
 use super::ask::{ask, change};
@@ -50,12 +50,13 @@ pub(super) async fn issue_key(
     let new = engine::NewKey::named(name).with_expiry(expires_at);
     let ((record, key), effective_by) = change(keys, wait, async move |keys| match key {
         Some(key) => {
-            let imported = keys.import(key.expose_secret(), new).committed().await?;
+            let imported =
+                keys.import(key.expose_secret(), new).by(Actor::Secret).committed().await?;
             log("imported", imported.outcome.id);
             Ok(imported.map(|record| (record, None)))
         }
         None => {
-            let issued = keys.issue(new).committed().await?;
+            let issued = keys.issue(new).by(Actor::Secret).committed().await?;
             log("issued", issued.outcome.record.id);
             Ok(issued.map(|issued| (issued.record, Some(issued.key))))
         }
@@ -127,7 +128,7 @@ pub(super) async fn edit_key(
     let id = id_in(path)?;
     let edit = engine::KeyEdit::default().with_name(name).with_expiry(expires_at);
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let edited = keys.edit(id, edit).committed().await?;
+        let edited = keys.edit(id, edit).by(Actor::Secret).committed().await?;
         log("edited", id);
         Ok(shown(keys, edited).await)
     })
@@ -153,7 +154,7 @@ pub(super) async fn delete_key(
     let wait = query::wait(&uri)?;
     let id = id_in(path)?;
     let ((), effective_by) = change(keys, wait, async move |keys| {
-        let deleted = keys.delete(id).committed().await?;
+        let deleted = keys.delete(id).by(Actor::Secret).committed().await?;
         log("deleted", id);
         Ok(deleted)
     })
@@ -183,7 +184,7 @@ pub(super) async fn revoke_key(
     let wait = query::wait(&uri)?;
     let id = id_in(path)?;
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let revoked = keys.revoke(id).committed().await?;
+        let revoked = keys.revoke(id).by(Actor::Secret).committed().await?;
         log("revoked", id);
         Ok(shown(keys, revoked).await)
     })
@@ -215,7 +216,7 @@ pub(super) async fn renew_key(
     let KeyRenewal { expires_at } = KeyRenewal::read(body::read(request).await?)?;
     let id = id_in(path)?;
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let renewed = keys.renew(id, expires_at.into()).committed().await?;
+        let renewed = keys.renew(id, expires_at.into()).by(Actor::Secret).committed().await?;
         log("renewed", id);
         Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
     })

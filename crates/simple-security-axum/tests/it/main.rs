@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use simple_security::clock::FakeClock;
-use simple_security::store::{KeyStore, MemoryStore};
+use simple_security::store::{ChangeLog, KeyStore, MemoryStore};
 use simple_security::{ApiKeys, IssuedKey, KeyId, KeyName, NewKey};
 use simple_security_axum::{ApiKey, RequireApiKeyLayer};
 use test_support::{FaultyStore, fake_clock};

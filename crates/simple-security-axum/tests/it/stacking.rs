@@ -55,8 +55,7 @@ async fn two_engines_by_turns_count_once_each() {
     // One text that both know.
     let issued = one.issue("shared").await;
     let digest = simple_security::KeyDigest::of(issued.key.expose().as_bytes());
-    use simple_security::store::KeyStore;
-    other.store.insert(digest, &issued.record).await.expect("stored");
+    test_support::commits::insert(&*other.store, digest, &issued.record).expect("stored");
     let by_turns = [one.layer(), other.layer(), one.layer(), other.layer()];
     let app = by_turns
         .into_iter()

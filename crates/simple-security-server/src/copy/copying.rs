@@ -1,8 +1,8 @@
 //! The writing: what is missing is added, what differs is changed.
 
 use simple_security::clock::{Clock as _, SystemClock};
-use simple_security::store::{Existing, KeyStore, StoreError, UsageBatch};
-use simple_security::{Cursor, KeyChange, KeyId, KeyReference, StoredKey, Timestamp};
+use simple_security::store::{Existing, KeyStore, Operation, StoreError, UsageBatch};
+use simple_security::{Actor, Cursor, KeyId, KeyReference, StoredKey, Timestamp};
 
 use super::difference::{change, uses};
 use super::walk::{Met, Walk};
@@ -28,7 +28,7 @@ pub(super) struct Done {
 #[derive(Default)]
 struct Batch {
     new: Vec<StoredKey>,
-    changes: Vec<(KeyId, KeyChange)>,
+    changes: Vec<Operation>,
     counts: Vec<(KeyId, u64, Timestamp)>,
 }
 
@@ -69,19 +69,25 @@ impl Copying {
     /// Revocations go first.
     fn write(&self, batch: Batch) -> Result<(), Failure> {
         let to = &*self.walk.to().store;
-        for (id, change) in batch.changes {
-            if wait(to.change(id, change)).map_err(failed)?.is_none() {
-                return Err(self.changed_meanwhile(id));
+        let ids: Vec<_> = batch.changes.iter().map(Operation::id).collect();
+        match wait(to.commit(batch.changes, &Actor::CommandLine)) {
+            Err(StoreError::NotFound { position }) => {
+                let gone = usize::try_from(position).ok().and_then(|at| ids.get(at).copied());
+                return Err(gone.map_or_else(
+                    || failed(StoreError::NotFound { position }),
+                    |id| self.changed_meanwhile(id),
+                ));
             }
+            committed => drop(committed.map_err(failed)?),
         }
         if !batch.new.is_empty() {
             let keys = Box::new(batch.new.clone().into_iter().map(Ok));
-            match wait(to.insert_all(keys, Existing::Refuse)) {
-                Err(StoreError::DuplicateAt { position }) => {
+            match wait(to.insert_all(keys, Existing::Refuse, &Actor::CommandLine)) {
+                Err(StoreError::Duplicate { position }) => {
                     let taken = usize::try_from(position).ok().and_then(|at| batch.new.get(at));
                     return Err(match taken {
                         Some(key) => self.conflict(to, key)?,
-                        None => failed(StoreError::Duplicate),
+                        None => failed(StoreError::Duplicate { position }),
                     });
                 }
                 inserted => drop(inserted.map_err(failed)?),
@@ -147,7 +153,7 @@ impl Batch {
         let change = change(&from.record, &to.record);
         let uses = uses(from.usage, to.usage);
         let any = change.is_some() || uses.is_some();
-        self.changes.extend(change.map(|change| (id, change)));
+        self.changes.extend(change.map(|change| Operation::change(id, change)));
         self.counts.extend(uses.map(|(more, last)| (id, more, last)));
         Ok(any)
     }

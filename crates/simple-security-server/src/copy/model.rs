@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use simple_security::store::{Existing, MemoryStore, UsageBatch};
+use simple_security::store::{Existing, MemoryStore, Operation, UsageBatch};
 use simple_security::{
-    Expiry, KeyChange, KeyDigest, KeyEdit, KeyId, KeyRecord, PageRequest, StoredKey, Timestamp,
-    Usage,
+    Actor, Expiry, KeyChange, KeyDigest, KeyEdit, KeyId, KeyRecord, PageRequest, StoredKey,
+    Timestamp, Usage,
 };
 
 use super::Side;
@@ -50,7 +50,7 @@ pub(super) fn side(name: &str) -> Side {
 
 pub(super) fn add(side: &Side, keys: Vec<StoredKey>) {
     let keys = Box::new(keys.into_iter().map(Ok));
-    wait(side.store.insert_all(keys, Existing::Skip)).expect("added");
+    wait(side.store.insert_all(keys, Existing::Skip, &Actor::CommandLine)).expect("added");
 }
 
 fn all(side: &Side) -> Vec<StoredKey> {
@@ -60,8 +60,9 @@ fn all(side: &Side) -> Vec<StoredKey> {
 
 fn happens(event: &Event, second: i64, from: &Side, to: &Side) {
     let at = Timestamp::from_seconds(second);
-    let change = |side: &Side, number: u8, change| {
-        wait(side.store.change(id(number), change)).expect("changed");
+    let change = |side: &Side, number: u8, change: KeyChange| {
+        // There may be no such key.
+        drop(wait(side.store.commit(vec![Operation::change(id(number), change)], &Actor::Program)));
     };
     match *event {
         Event::Use(number, uses) => {

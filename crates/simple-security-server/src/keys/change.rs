@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Args;
-use simple_security::{ApiKeys, Expiry as KeyExpiry, KeyDetails, Renewal, Timestamp};
+use simple_security::{Actor, ApiKeys, Expiry as KeyExpiry, KeyDetails, Renewal, Timestamp};
 
 use super::issue::Expiry;
 use super::named::Named;
@@ -95,7 +95,8 @@ impl Revoke {
         let (mut revoked, mut failures) = (Vec::new(), Vec::new());
         for named in &named {
             let done = named.id(&keys).and_then(|id| {
-                wait(keys.revoke(id).committed()).map_err(|error| named.failure(error))
+                wait(keys.revoke(id).by(Actor::CommandLine).committed())
+                    .map_err(|error| named.failure(error))
             });
             match done {
                 Ok(committed) => revoked.push(committed),
@@ -125,8 +126,8 @@ impl Renew {
         let renewal = Renewal::from(self.expiry.read()?);
         let named = Named::one(&self.id)?;
         let keys = open(Absent::Refuse)?;
-        let renewed =
-            wait(keys.renew(named.id(&keys)?, renewal)).map_err(|error| named.failure(error))?;
+        let renewed = wait(keys.renew(named.id(&keys)?, renewal).by(Actor::CommandLine))
+            .map_err(|error| named.failure(error))?;
         let until = match renewed.record.expiry() {
             KeyExpiry::Never => "for ever".to_owned(),
             KeyExpiry::At(date) => format!("until {date}"),
@@ -151,7 +152,8 @@ impl Delete {
         if !self.yes && !confirmed(&key)? {
             return Err(Failure::Refused("nothing was deleted".to_owned()));
         }
-        wait(keys.delete(key.record.id)).map_err(|error| named.failure(error))?;
+        wait(keys.delete(key.record.id).by(Actor::CommandLine))
+            .map_err(|error| named.failure(error))?;
         say(&format!("deleted {}\n", key.record.id))
     }
 }

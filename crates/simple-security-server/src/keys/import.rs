@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use simple_security::clock::{Clock as _, SystemClock};
 use simple_security::store::{Existing, StoreError, read_old_keys};
-use simple_security::{ApiKeys, KeyError};
+use simple_security::{Actor, ApiKeys, KeyError};
 
 use self::check::{Check, Checked};
 use self::lines::{Line, Lines};
@@ -89,12 +89,12 @@ impl Import {
         }
         let skipped = checked.skipped();
         let (keys, line) = checked.into_keys(progress)?;
-        let inserted = wait(open(Absent::Make)?.import_all(keys, existing));
+        let inserted = wait(open(Absent::Make)?.import_all(keys, existing).by(Actor::CommandLine));
         match inserted {
             Ok(done) => {
                 say(&format!("imported {} keys, skipped {}\n", done.added, skipped + done.skipped))
             }
-            Err(KeyError::Store(StoreError::DuplicateAt { .. })) => Err(Failure::Refused(format!(
+            Err(KeyError::Store(StoreError::Duplicate { .. })) => Err(Failure::Refused(format!(
                 "line {}: a key with this id or this text was made meanwhile; nothing was imported",
                 line.last()
             ))),

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::Args;
-use simple_security::{ApiKeys, Expiry as KeyExpiry, KeyName, NewKey};
+use simple_security::{Actor, ApiKeys, Expiry as KeyExpiry, KeyName, NewKey};
 
 use super::shown::{IssuedKey, line};
 use super::{Absent, wait};
@@ -64,7 +64,7 @@ impl Issue {
             KeyName::new(&self.name).map_err(|error| Failure::Usage(format!("--name: {error}")))?;
         let new = NewKey::named(name).with_expiry(self.expiry.read()?);
         let keys = open(Absent::Make)?;
-        let issued = wait(keys.issue(new))?;
+        let issued = wait(keys.issue(new).by(Actor::CommandLine))?;
         let id = issued.record.id;
         let for_people = format!("{}. It is not shown again.\n", described(&issued.record));
         let text = match self.json {

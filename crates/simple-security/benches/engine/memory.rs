@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use simple_security::store::{KeyStore, SqliteStore};
+use simple_security::store::{KeyRecords, SqliteStore};
 use simple_security::{KeyDigest, KeyReference};
 
 use super::filling::{Known, engine_that_flushes_each};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ApiKeys, KeyError};
+use crate::admin::Actor;
 use crate::clock::{Clock, Uptime};
 use crate::record::Moment;
 
@@ -16,17 +17,28 @@ use crate::record::Moment;
 #[must_use = "a change is made when it is awaited"]
 pub struct Change<'a, T> {
     keys: &'a ApiKeys,
-    make: Making<'a, T>,
+    actor: Actor,
+    make: Make<'a, T>,
 }
 
+type Make<'a, T> = Box<dyn FnOnce(Actor) -> Making<'a, T> + Send + 'a>;
 type Making<'a, T> = Pin<Box<dyn Future<Output = Result<T, KeyError>> + Send + 'a>>;
 
 impl<'a, T: Send + 'a> Change<'a, T> {
-    pub(super) fn new<F>(keys: &'a ApiKeys, make: impl FnOnce(&'a ApiKeys) -> F) -> Self
+    pub(super) fn new<F>(
+        keys: &'a ApiKeys,
+        make: impl FnOnce(&'a ApiKeys, Actor) -> F + Send + 'a,
+    ) -> Self
     where
         F: Future<Output = Result<T, KeyError>> + Send + 'a,
     {
-        Self { keys, make: Box::pin(make(keys)) }
+        let make = Box::new(move |actor| Box::pin(make(keys, actor)) as Making<'a, T>);
+        Self { keys, actor: Actor::Program, make }
+    }
+
+    /// The same, made by this actor. Unless said otherwise it is [`Actor::Program`].
+    pub fn by(self, actor: impl Into<Actor>) -> Self {
+        Self { actor: actor.into(), ..self }
     }
 
     /// Makes the change, and returns when it is committed. Where it holds everywhere within 50 ms, as on
@@ -35,8 +47,9 @@ impl<'a, T: Send + 'a> Change<'a, T> {
     /// # Errors
     /// Those of the verb.
     pub async fn committed(self) -> Result<Committed<T>, KeyError> {
-        let outcome = self.make.await?;
-        Ok(self.keys.committed(outcome).await)
+        let Self { keys, actor, make } = self;
+        let outcome = make(actor).await?;
+        Ok(keys.committed(outcome).await)
     }
 }
 

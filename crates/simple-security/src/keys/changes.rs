@@ -1,9 +1,10 @@
 //! The verbs that change keys: issue, import, revoke, renew, edit, delete.
 
 use super::{ApiKeys, Change, KeyError};
+use crate::admin::Actor;
 use crate::key::{self, KeyDigest, KeyId, PlainKey};
 use crate::record::{Expiry, KeyChange, KeyEdit, KeyRecord, NewKey, Renewal};
-use crate::store::StoreError;
+use crate::store::{KeyImage, Operation, Outcome, StoreError};
 
 /// A key that was just issued. The plain key is nowhere else.
 #[derive(Debug)]
@@ -32,10 +33,11 @@ impl ApiKeys {
     /// [`KeyError::Store`]: the plain key was never returned, so a record that was stored anyway cannot
     /// be used.
     pub fn issue(&self, new: NewKey) -> Change<'_, IssuedKey> {
-        Change::new(self, async move |keys| {
+        Change::new(self, async move |keys, actor| {
             let (key, id) = keys.verifier.format.generate()?;
             let record = keys.new_record(id, new);
-            keys.insert(KeyDigest::of(key.expose().as_bytes()), &record).await?;
+            let digest = KeyDigest::of(key.expose().as_bytes());
+            let record = keys.insert(digest, record, &actor).await?;
             Ok(IssuedKey { key, record })
         })
     }
@@ -49,13 +51,12 @@ impl ApiKeys {
     /// it is a key already, which then stays as it was; or the store's.
     pub fn import(&self, key: &str, new: NewKey) -> Change<'_, KeyRecord> {
         let digest = self.verifier.format.import(key);
-        Change::new(self, async move |keys| {
+        Change::new(self, async move |keys, actor| {
             let digest = digest?;
             let record = keys.new_record(key::generate_id()?, new);
-            match keys.insert(digest, &record).await {
-                Err(StoreError::Duplicate) => Err(KeyError::Exists),
-                Err(error) => Err(error.into()),
-                Ok(()) => Ok(record),
+            match keys.insert(digest, record, &actor).await {
+                Err(KeyError::Store(StoreError::Duplicate { .. })) => Err(KeyError::Exists),
+                inserted => inserted,
             }
         })
     }
@@ -65,9 +66,9 @@ impl ApiKeys {
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
     pub fn revoke(&self, id: KeyId) -> Change<'_, KeyRecord> {
-        Change::new(self, async move |keys| {
-            let (_, after) = keys.change(id, KeyChange::revoke(keys.now())).await?;
-            Ok(after)
+        Change::new(self, async move |keys, actor| {
+            let revoke = KeyChange::revoke(keys.now());
+            Ok(keys.change(id, revoke, &actor).await?.after)
         })
     }
 
@@ -76,7 +77,7 @@ impl ApiKeys {
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
     pub fn renew(&self, id: KeyId, renewal: Renewal) -> Change<'_, RenewedKey> {
-        Change::new(self, async move |keys| {
+        Change::new(self, async move |keys, actor| {
             let by_default = || keys.now().plus_days(keys.automatic_expiration);
             let change = match renewal {
                 Renewal::DefaultLifetime => KeyChange::renew(by_default(), None),
@@ -84,8 +85,8 @@ impl ApiKeys {
                 Renewal::Until(Expiry::At(date)) => KeyChange::renew(date, Some(false)),
                 Renewal::Date(date) => KeyChange::renew(date, None),
             };
-            let (before, record) = keys.change(id, change).await?;
-            Ok(RenewedKey { record, was_revoked: before.revoked_at.is_some() })
+            let Changed { before, after } = keys.change(id, change, &actor).await?;
+            Ok(RenewedKey { record: after, was_revoked: before.revoked_at.is_some() })
         })
     }
 
@@ -94,9 +95,8 @@ impl ApiKeys {
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
     pub fn edit(&self, id: KeyId, edit: KeyEdit) -> Change<'_, KeyRecord> {
-        Change::new(self, async move |keys| {
-            let (_, after) = keys.change(id, edit.into()).await?;
-            Ok(after)
+        Change::new(self, async move |keys, actor| {
+            Ok(keys.change(id, edit.into(), &actor).await?.after)
         })
     }
 
@@ -105,9 +105,8 @@ impl ApiKeys {
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
     pub fn delete(&self, id: KeyId) -> Change<'_, ()> {
-        Change::new(self, async move |keys| {
-            let digest = keys.store.delete(id).await?.ok_or(KeyError::NotFound)?;
-            keys.verifier.cache.forget(&digest);
+        Change::new(self, async move |keys, actor| {
+            keys.commit(Operation::Delete { id }, &actor).await?;
             Ok(())
         })
     }
@@ -123,24 +122,45 @@ impl ApiKeys {
         }
     }
 
-    /// Inserts a key, and drops the cached answer that there is no such key.
-    async fn insert(&self, digest: KeyDigest, record: &KeyRecord) -> Result<(), StoreError> {
-        self.store.insert(digest, record).await?;
-        self.verifier.cache.forget(&digest);
-        Ok(())
+    /// Adds a key. Returns its record as the store has it.
+    async fn insert(
+        &self,
+        digest: KeyDigest,
+        record: KeyRecord,
+        actor: &Actor,
+    ) -> Result<KeyRecord, KeyError> {
+        let insert = Operation::Insert(KeyImage::new(digest, record));
+        let outcome = self.commit(insert, actor).await?;
+        outcome.after.map(|image| image.record).ok_or(KeyError::NotFound)
     }
 
-    /// Changes a key, and drops what is cached of it. Returns the record before and after.
     async fn change(
         &self,
         id: KeyId,
         change: KeyChange,
-    ) -> Result<(KeyRecord, KeyRecord), KeyError> {
-        let changed = self.store.change(id, change.clone()).await?;
-        let (digest, before) = changed.ok_or(KeyError::NotFound)?;
-        self.verifier.cache.forget(&digest);
-        let mut after = before.clone();
-        change.apply(&mut after);
-        Ok((before, after))
+        actor: &Actor,
+    ) -> Result<Changed, KeyError> {
+        let Outcome { before, after } = self.commit(Operation::change(id, change), actor).await?;
+        let (before, after) = before.zip(after).ok_or(KeyError::NotFound)?;
+        Ok(Changed { before: before.record, after: after.record })
     }
+
+    /// Makes one operation, and drops what is cached of its key: also that there is no such key.
+    async fn commit(&self, operation: Operation, actor: &Actor) -> Result<Outcome, KeyError> {
+        let outcomes = self.store.commit(vec![operation], actor).await;
+        let mut outcomes = outcomes.map_err(|error| match error {
+            StoreError::NotFound { .. } => KeyError::NotFound,
+            error => KeyError::Store(error),
+        })?;
+        for digest in outcomes.iter().filter_map(Outcome::digest) {
+            self.verifier.cache.forget(&digest);
+        }
+        outcomes.pop().ok_or(KeyError::NotFound)
+    }
+}
+
+/// A key before and after a change of it.
+struct Changed {
+    before: KeyRecord,
+    after: KeyRecord,
 }

@@ -115,7 +115,9 @@ impl ApiKeys {
     /// # Errors
     /// Those of [`KeyStore::insert_all`](crate::store::KeyStore::insert_all).
     pub fn import_all(&self, keys: KeySource, existing: Existing) -> Change<'_, Inserted> {
-        Change::new(self, async move |engine| Ok(engine.store.insert_all(keys, existing).await?))
+        Change::new(self, async move |engine, actor| {
+            Ok(engine.store.insert_all(keys, existing, &actor).await?)
+        })
     }
 
     /// Some keys as they are stored, the newest first, and the place of the next ones, with the

@@ -123,14 +123,25 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The id or the digest of a new record is taken.
-    #[error("a key with this id or this text exists already")]
-    Duplicate,
-    /// The id or the digest of one of many new keys is taken. None of them was added.
-    #[error("the key at position {position} exists already")]
-    DuplicateAt {
-        /// Which of them, counted from 0.
+    /// The id or the digest of a new key is taken. Nothing was changed.
+    #[error("a key with this id or this text exists already (the key at position {position})")]
+    Duplicate {
+        /// Which of the operations, or of the keys, counted from 0.
         position: u64,
+    },
+    /// There is no key with the id of an operation. Nothing was changed.
+    #[error("there is no such key (the operation at position {position})")]
+    NotFound {
+        /// Which of the operations, counted from 0.
+        position: u64,
+    },
+    /// Another trigger undid a change, so it was taken back.
+    #[error(
+        "{place} did not keep the change, so nothing was changed: look for another trigger on api_keys, which undoes changes"
+    )]
+    NotApplied {
+        /// The store.
+        place: String,
     },
     /// Machines that share a store have no way to share a generated secret.
     #[error("machines that share a store cannot share a generated admin secret; set {setting}")]

@@ -5,14 +5,17 @@ use std::future::ready;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{
-    ChangeMark, Changed, Existing, Inserted, KeySource, KeyStore, Reading, StoreError, StoreFuture,
-    UsageBatch,
-};
+use super::bulk::{Existing, Inserted, KeySource};
+use super::change_log::{ChangeMark, Changed, Reading};
+use super::error::StoreError;
+use super::key_store::{ChangeLog, KeyRecords, Lifecycle, SharedSecret, StoreFuture, UsageTotals};
+use super::operation::{KeyImage, Operation, Outcome};
+use super::usage_batch::UsageBatch;
+use crate::admin::Actor;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::{Cursor, PageRequest};
 use crate::random;
-use crate::record::{KeyChange, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 
 /// Keeps everything until it is dropped. Nothing is written anywhere.
 ///
@@ -83,6 +86,49 @@ impl State {
         true
     }
 
+    /// Whether an operation can be made.
+    fn require_possible(&self, position: u64, operation: &Operation) -> Result<(), StoreError> {
+        let exists = self.keys.contains_key(&operation.id());
+        match operation {
+            Operation::Insert(image) if exists || self.ids.contains_key(&image.digest) => {
+                Err(StoreError::Duplicate { position })
+            }
+            Operation::Change { .. } | Operation::Delete { .. } if !exists => {
+                Err(StoreError::NotFound { position })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes an operation that is possible.
+    fn make(&mut self, operation: Operation) -> Outcome {
+        let id = operation.id();
+        let image = |state: &Self| {
+            let (digest, record, _) = state.keys.get(&id)?;
+            Some(KeyImage::new(*digest, record.clone()))
+        };
+        let before = image(self);
+        match operation {
+            Operation::Insert(KeyImage { digest, record }) => {
+                self.insert(StoredKey::new(digest, record));
+            }
+            Operation::Change { change, .. } => {
+                if let Some((digest, record, _)) = self.keys.get_mut(&id) {
+                    change.apply(record);
+                    self.changes.push(*digest);
+                }
+            }
+            Operation::Delete { .. } => {
+                if let Some((digest, ..)) = self.keys.remove(&id) {
+                    self.ids.remove(&digest);
+                    self.changes.push(digest);
+                }
+            }
+        }
+        let after = image(self);
+        Outcome::new(before, after)
+    }
+
     /// Undoes the last insertions.
     fn take_back(&mut self, added: &[(KeyDigest, KeyId)]) {
         for (digest, id) in added {
@@ -93,19 +139,27 @@ impl State {
     }
 }
 
-impl KeyStore for MemoryStore {
-    fn lease(&self) -> Duration {
-        self.lease
-    }
-
-    fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
+impl KeyRecords for MemoryStore {
+    fn commit<'a>(
+        &'a self,
+        operations: Vec<Operation>,
+        _actor: &'a Actor,
+    ) -> StoreFuture<'a, Vec<Outcome>> {
         self.with(|state| {
-            let key = StoredKey { digest, record: record.clone(), usage: Usage::default() };
-            if state.insert(key) { Ok(()) } else { Err(StoreError::Duplicate) }
+            Operation::require_distinct(&operations)?;
+            for (position, operation) in (0..).zip(&operations) {
+                state.require_possible(position, operation)?;
+            }
+            Ok(operations.into_iter().map(|operation| state.make(operation)).collect())
         })
     }
 
-    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
+    fn insert_all<'a>(
+        &'a self,
+        keys: KeySource,
+        existing: Existing,
+        _actor: &'a Actor,
+    ) -> StoreFuture<'a, Inserted> {
         self.with(|state| {
             let mut done = Inserted::default();
             let mut added = Vec::new();
@@ -116,7 +170,7 @@ impl KeyStore for MemoryStore {
                         (true, _) => added.push((digest, id)),
                         (false, Existing::Skip) => done.skipped += 1,
                         (false, Existing::Refuse) => {
-                            return Err(StoreError::DuplicateAt { position });
+                            return Err(StoreError::Duplicate { position });
                         }
                     }
                     Ok(())
@@ -135,31 +189,6 @@ impl KeyStore for MemoryStore {
         self.with(|state| {
             let id = state.id(key);
             Ok(id.and_then(|id| state.keys.get(&id)).map(|(_, record, _)| record.clone()))
-        })
-    }
-
-    fn change(
-        &self,
-        id: KeyId,
-        change: KeyChange,
-    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
-        self.with(|state| {
-            let Some((digest, record, _)) = state.keys.get_mut(&id) else {
-                return Ok(None);
-            };
-            let before = record.clone();
-            change.apply(record);
-            state.changes.push(*digest);
-            Ok(Some((*digest, before)))
-        })
-    }
-
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
-        self.with(|state| {
-            let Some((digest, ..)) = state.keys.remove(&id) else { return Ok(None) };
-            state.ids.remove(&digest);
-            state.changes.push(digest);
-            Ok(Some(digest))
         })
     }
 
@@ -189,7 +218,9 @@ impl KeyStore for MemoryStore {
             Ok(rows)
         })
     }
+}
 
+impl UsageTotals for MemoryStore {
     fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
         self.with(|state| Ok(state.keys.get(&id).map(|(_, _, usage)| *usage)))
     }
@@ -209,6 +240,12 @@ impl KeyStore for MemoryStore {
             Ok(())
         })
     }
+}
+
+impl ChangeLog for MemoryStore {
+    fn lease(&self) -> Duration {
+        self.lease
+    }
 
     fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
         self.with(|state| {
@@ -222,8 +259,12 @@ impl KeyStore for MemoryStore {
             Ok(Reading { changed, mark })
         })
     }
+}
 
+impl SharedSecret for MemoryStore {
     fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
         self.with(|state| Ok(Some(*state.admin_secret.get_or_insert(offered))))
     }
 }
+
+impl Lifecycle for MemoryStore {}

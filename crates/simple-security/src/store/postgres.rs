@@ -10,18 +10,20 @@ use std::time::Duration;
 use tokio_postgres::Row;
 
 use self::database::Database;
-use super::network::{Worker, keep_fresh};
-use super::{
-    ChangeMark, Existing, Inserted, KeySource, KeyStore, Reading, Refresh, StoreError, StoreFuture,
-    UsageBatch,
-};
+use crate::admin::Actor;
 use crate::config::Server;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
-use crate::record::{KeyChange, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::store::network::{Worker, keep_fresh};
+use crate::store::{
+    ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, Lifecycle, Operation,
+    Outcome, Reading, Refresh, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
+};
 
 mod bulk;
 mod change_log;
+mod commit;
 mod connect;
 mod database;
 mod errors;
@@ -62,37 +64,21 @@ impl PostgresStore {
     }
 }
 
-impl KeyStore for PostgresStore {
-    fn lease(&self) -> Duration {
-        self.database.bounds().lease()
+impl KeyRecords for PostgresStore {
+    fn commit<'a>(
+        &'a self,
+        operations: Vec<Operation>,
+        _actor: &'a Actor,
+    ) -> StoreFuture<'a, Vec<Outcome>> {
+        self.run(|database| async move { commit::commit(&database, operations).await })
     }
 
-    fn stale_if_error(&self) -> Duration {
-        self.database.bounds().stale_if_error
-    }
-
-    fn bound(&self) -> Duration {
-        self.database.bounds().bound()
-    }
-
-    fn is_embedded(&self) -> bool {
-        false
-    }
-
-    fn keep_fresh(&self, refresh: Refresh) {
-        let (database, lease) = (Arc::clone(&self.database), self.lease());
-        self.worker.spawn(async move { keep_fresh(refresh, database.changed(), lease).await });
-    }
-
-    fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
-        let query = statements::insert(StoredKey::new(digest, record.clone()));
-        self.run(|database| async move {
-            database.change("adding a key", &query).await?;
-            Ok(())
-        })
-    }
-
-    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
+    fn insert_all<'a>(
+        &'a self,
+        keys: KeySource,
+        existing: Existing,
+        _actor: &'a Actor,
+    ) -> StoreFuture<'a, Inserted> {
         self.run(move |database| async move { bulk::insert_all(&database, keys, existing).await })
     }
 
@@ -106,27 +92,6 @@ impl KeyStore for PostgresStore {
             } else {
                 Err(database.behind())
             }
-        })
-    }
-
-    fn change(
-        &self,
-        id: KeyId,
-        change: KeyChange,
-    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
-        let query = statements::change(id, &change);
-        self.run(|database| async move {
-            let rows = database.change("changing a key", &query).await?;
-            let stored = |row: &Row| Ok(rows::digest(row)?.zip(rows::record(row)?));
-            database.errors().first(&rows, stored)
-        })
-    }
-
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
-        let query = statements::delete(id);
-        self.run(|database| async move {
-            let rows = database.change("deleting a key", &query).await?;
-            database.errors().first(&rows, rows::digest)
         })
     }
 
@@ -156,7 +121,9 @@ impl KeyStore for PostgresStore {
             database.errors().each(&rows, key)
         })
     }
+}
 
+impl UsageTotals for PostgresStore {
     fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
         self.run(move |database| async move {
             let rows = database.show(&statements::usage(&database, id)).await?;
@@ -170,10 +137,26 @@ impl KeyStore for PostgresStore {
 
     fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
         let query = usage::add(batch);
-        self.run(|database| async move {
-            database.add("writing usage", &query).await?;
-            Ok(())
-        })
+        self.run(|database| async move { database.add("writing usage", &query).await })
+    }
+}
+
+impl ChangeLog for PostgresStore {
+    fn lease(&self) -> Duration {
+        self.database.bounds().lease()
+    }
+
+    fn stale_if_error(&self) -> Duration {
+        self.database.bounds().stale_if_error
+    }
+
+    fn bound(&self) -> Duration {
+        self.database.bounds().bound()
+    }
+
+    fn keep_fresh(&self, refresh: Refresh) {
+        let (database, lease) = (Arc::clone(&self.database), self.lease());
+        self.worker.spawn(async move { keep_fresh(refresh, database.changed(), lease).await });
     }
 
     fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
@@ -184,13 +167,20 @@ impl KeyStore for PostgresStore {
             Ok(reading)
         })
     }
+}
 
+impl SharedSecret for PostgresStore {
     /// Machines that share a database have no way to know who lives.
     fn agree_on_admin_secret(&self, _: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
         Box::pin(std::future::ready(Ok(None)))
     }
+}
 
-    // Nothing is done for a fork: the child never touches the store of its parent and opens one of
-    // its own. Its copies of the connections are not driven there, so it says nothing on them, also
-    // not when it closes them; those of the parent go on.
+// Nothing is done for a fork: the child never touches the store of its parent and opens one of
+// its own. Its copies of the connections are not driven there, so it says nothing on them, also
+// not when it closes them; those of the parent go on.
+impl Lifecycle for PostgresStore {
+    fn is_embedded(&self) -> bool {
+        false
+    }
 }

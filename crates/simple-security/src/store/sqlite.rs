@@ -14,13 +14,14 @@ use rustix::fs::FlockOperation;
 use self::database::Database;
 pub use self::legacy::read_old_keys;
 use self::side_lock::SideFile;
-use super::{
-    ChangeMark, Existing, Inserted, KeySource, KeyStore, Reading, StoreError, StoreFuture,
-    UsageBatch,
-};
+use crate::admin::Actor;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
-use crate::record::{KeyChange, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::store::{
+    ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, Lifecycle, Operation,
+    Outcome, Reading, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
+};
 use crate::sync::{Mutex, lock};
 
 mod bulk;
@@ -115,42 +116,30 @@ impl SqliteStore {
     }
 }
 
-impl KeyStore for SqliteStore {
-    fn lease(&self) -> Duration {
-        self.0.file.lease()
+impl KeyRecords for SqliteStore {
+    fn commit<'a>(
+        &'a self,
+        operations: Vec<Operation>,
+        _actor: &'a Actor,
+    ) -> StoreFuture<'a, Vec<Outcome>> {
+        self.write("changing keys", move |transaction| statements::commit(transaction, &operations))
     }
 
-    fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
-        let record = record.clone();
-        self.write("adding a key", move |transaction| {
-            statements::insert(transaction, digest, &record)
-        })
-    }
-
-    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
+    fn insert_all<'a>(
+        &'a self,
+        keys: KeySource,
+        existing: Existing,
+        _actor: &'a Actor,
+    ) -> StoreFuture<'a, Inserted> {
         self.write("adding keys", move |transaction| bulk::insert_all(transaction, keys, existing))
     }
 
-    /// Read in place: a look-up by primary key takes some microseconds.
+    /// Read in place: a lookup by primary key takes some microseconds.
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
         Box::pin(std::future::ready(self.0.file.look_up(|reader| match key {
             KeyReference::Id(id) => statements::record_by_id(reader, id),
             KeyReference::Digest(digest) => statements::record_by_digest(reader, digest),
         })))
-    }
-
-    fn change(
-        &self,
-        id: KeyId,
-        change: KeyChange,
-    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
-        self.write("changing a key", move |transaction| {
-            statements::change(transaction, id, &change)
-        })
-    }
-
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
-        self.write("deleting a key", move |transaction| statements::delete(transaction, id))
     }
 
     fn page<'a>(
@@ -167,7 +156,9 @@ impl KeyStore for SqliteStore {
     fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {
         self.blocking(|inner| inner.file.list("listing keys", statements::list))
     }
+}
 
+impl UsageTotals for SqliteStore {
     fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
         self.blocking(move |inner| {
             inner.file.list("reading usage", |reader| statements::usage(reader, id))
@@ -178,16 +169,26 @@ impl KeyStore for SqliteStore {
         let batch = batch.clone();
         self.write("writing usage", move |transaction| statements::add_usage(transaction, &batch))
     }
+}
 
-    /// Read in place, as [`KeyStore::find`] is.
+impl ChangeLog for SqliteStore {
+    fn lease(&self) -> Duration {
+        self.0.file.lease()
+    }
+
+    /// Read in place, as [`KeyRecords::find`] is.
     fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
         Box::pin(std::future::ready(self.0.file.reading(after)))
     }
+}
 
+impl SharedSecret for SqliteStore {
     fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
         Box::pin(std::future::ready(self.0.agree_on_admin_secret(offered).map(Some)))
     }
+}
 
+impl Lifecycle for SqliteStore {
     fn suspend(&self) {
         self.0.file.suspend();
     }

@@ -1,6 +1,7 @@
 //! Many keys at once: all of them, or none.
 
-use super::{Handle, Place, at, digest, id, record, revoke, stored};
+use super::handle::{Handle, at, digest, id, record, revoke, stored};
+use super::place::Place;
 use crate::page::PageRequest;
 use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 use crate::store::{Changed, Existing, Inserted, StoreError};
@@ -48,7 +49,7 @@ pub(super) fn many_keys_are_added_or_none(place: &dyn Place) {
     for taken in [same_id, same_digest, stored(1), same_id_twice, same_digest_twice, stored(2)] {
         let keys = twice(taken).into_iter().map(Ok).collect();
         let refused = one.try_insert_all(keys, Existing::Refuse);
-        assert!(matches!(refused, Err(StoreError::DuplicateAt { position: 2 })), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::Duplicate { position: 2 })), "{refused:?}");
         assert_eq!(other.list(), before);
         assert_eq!(other.changed(&mut mark), []);
         for number in [2, 3, 4, 9] {

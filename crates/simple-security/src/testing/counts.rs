@@ -1,6 +1,7 @@
 //! Usage: every count is added, and none twice.
 
-use super::{Handle, Place, at, digest, id};
+use super::handle::{Handle, at, digest, id};
+use super::place::Place;
 use crate::record::Usage;
 
 fn used(total: u64, last: i64) -> Option<Usage> {

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use super::{Handle, Place, digest, record, rename, renew, revoke};
+use super::handle::{Handle, digest, record, rename, renew, revoke};
+use super::place::Place;
 use crate::store::{ChangeMark, Changed, Refreshed};
 
 pub(super) fn without_a_mark_anything_may_have_changed(place: &dyn Place) {

@@ -6,14 +6,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FailurePersistence, RngSeed, TestRunner};
 
-use super::{Handle, Place, at, digest, id, name_of, record, renew, revoke};
+use super::handle::{Handle, at, digest, id, name_of, record, renew, revoke};
+use super::place::Place;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::{Cursor, KeyFilter, PageRequest};
 use crate::random;
 use crate::record::{
     KeyChange, KeyEdit, KeyRecord, KeyReference, KeyState, StoredKey, Timestamp, Usage,
 };
-use crate::store::{ChangeMark, Changed, Existing, Inserted, StoreError};
+use crate::store::{
+    ChangeMark, Changed, Existing, Inserted, KeyImage, Operation, Outcome, StoreError,
+};
 
 #[derive(Debug, Clone)]
 enum Call {
@@ -70,18 +73,24 @@ impl Model {
         Ok(done)
     }
 
-    fn change(&mut self, id: KeyId, change: KeyChange) -> Option<(KeyDigest, KeyRecord)> {
-        let (digest, record, _) = self.keys.get_mut(&id)?;
-        let before = record.clone();
-        change.apply(record);
-        self.log.push(*digest);
-        Some((*digest, before))
+    fn image(&self, id: KeyId) -> Option<KeyImage> {
+        self.keys.get(&id).map(|(digest, record, _)| KeyImage::new(*digest, record.clone()))
     }
 
-    fn delete(&mut self, id: KeyId) -> Option<KeyDigest> {
-        let (digest, ..) = self.keys.remove(&id)?;
-        self.log.push(digest);
-        Some(digest)
+    fn change(&mut self, id: KeyId, change: KeyChange) -> Option<Outcome> {
+        let before = self.image(id)?;
+        if let Some((digest, record, _)) = self.keys.get_mut(&id) {
+            change.apply(record);
+            self.log.push(*digest);
+        }
+        Some(Outcome::new(Some(before), self.image(id)))
+    }
+
+    fn delete(&mut self, id: KeyId) -> Option<Outcome> {
+        let before = self.image(id)?;
+        self.keys.remove(&id);
+        self.log.push(before.digest);
+        Some(Outcome::new(Some(before), None))
     }
 
     fn page(&self, request: &PageRequest, now: i64) -> Vec<(KeyRecord, Usage)> {
@@ -165,7 +174,7 @@ fn compare(reader: &mut Reader, model: &mut Model, call: Call) -> Result<(), Tes
             let record = KeyRecord { created_at: at(created), ..record(id) };
             let inserted = match handle.try_insert(digest(key), &record) {
                 Ok(()) => true,
-                Err(StoreError::Duplicate) => false,
+                Err(StoreError::Duplicate { .. }) => false,
                 Err(error) => return Err(TestCaseError::fail(error.to_string())),
             };
             prop_assert_eq!(inserted, model.insert(digest(key), &record));
@@ -181,7 +190,7 @@ fn compare(reader: &mut Reader, model: &mut Model, call: Call) -> Result<(), Tes
             let inserted =
                 match handle.try_insert_all(all.iter().cloned().map(Ok).collect(), existing) {
                     Ok(inserted) => Ok(inserted),
-                    Err(StoreError::DuplicateAt { position }) => Err(position),
+                    Err(StoreError::Duplicate { position }) => Err(position),
                     Err(error) => return Err(TestCaseError::fail(error.to_string())),
                 };
             prop_assert_eq!(inserted, model.insert_all(&all, skip));
@@ -197,11 +206,12 @@ fn compare(reader: &mut Reader, model: &mut Model, call: Call) -> Result<(), Tes
             prop_assert_eq!(found, expected.map(|(_, record, _)| record.clone()));
         }
         Call::Change(number, change) => {
-            let before = handle.try_change(id(number), change.clone());
-            prop_assert_eq!(before, model.change(id(number), change));
+            let made = handle.make(Operation::change(id(number), change.clone()));
+            prop_assert_eq!(made, model.change(id(number), change));
         }
         Call::Delete(number) => {
-            prop_assert_eq!(handle.try_delete(id(number)), model.delete(id(number)));
+            let made = handle.make(Operation::Delete { id: id(number) });
+            prop_assert_eq!(made, model.delete(id(number)));
         }
         Call::Page(request, now) => {
             prop_assert_eq!(handle.page(&request, now), model.page(&request, now));

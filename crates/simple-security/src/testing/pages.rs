@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Handle, Place, at, digest, id, name_of, record, rename, revoke};
+use super::handle::{Handle, at, digest, id, name_of, record, rename, revoke};
+use super::place::Place;
 use crate::key::KeyId;
 use crate::page::{Cursor, KeyFilter, PageRequest};
 use crate::record::{KeyRecord, KeyState, Timestamp, Usage};

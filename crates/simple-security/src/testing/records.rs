@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Handle, Place, at, digest, id, name_of, record, rename, renew, revoke};
+use super::handle::{Handle, at, digest, id, name_of, record, rename, renew, revoke};
+use super::place::Place;
 use crate::record::{KeyChange, KeyEdit, KeyName, KeyRecord, KeyReference, Timestamp, Usage};
 use crate::store::StoreError;
 
@@ -50,11 +51,14 @@ pub(super) fn an_insertion_touches_no_other_record(place: &dyn Place) {
     let before = one.list();
     for handle in [&one, &other] {
         let same_id = handle.try_insert(digest(2), &record(1));
-        assert!(matches!(same_id, Err(StoreError::Duplicate)), "{same_id:?}");
+        assert!(matches!(same_id, Err(StoreError::Duplicate { position: 0 })), "{same_id:?}");
         let same_digest = handle.try_insert(digest(1), &record(2));
-        assert!(matches!(same_digest, Err(StoreError::Duplicate)), "{same_digest:?}");
+        assert!(
+            matches!(same_digest, Err(StoreError::Duplicate { position: 0 })),
+            "{same_digest:?}"
+        );
         let the_same = handle.try_insert(digest(1), &record(1));
-        assert!(matches!(the_same, Err(StoreError::Duplicate)), "{the_same:?}");
+        assert!(matches!(the_same, Err(StoreError::Duplicate { position: 0 })), "{the_same:?}");
         assert_eq!(handle.list(), before);
         assert_eq!(handle.find(KeyReference::Digest(digest(2))), None);
         assert_eq!(handle.find_id(2), None);
@@ -203,7 +207,7 @@ pub(super) fn one_of_many_insertions_at_once_wins(place: &dyn Place) {
                     let record = KeyRecord { created_at: at(thread.into()), ..record(round) };
                     match handle.try_insert(digest(round), &record) {
                         Ok(()) => assert_eq!(won.swap(thread, Ordering::SeqCst), 0, "two won"),
-                        Err(StoreError::Duplicate) => {}
+                        Err(StoreError::Duplicate { .. }) => {}
                         Err(error) => panic!("{error}"),
                     }
                 });

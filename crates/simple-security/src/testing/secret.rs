@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{Handle, Place, digest};
+use super::handle::{Handle, digest};
+use super::place::Place;
 use crate::key::KeyDigest;
 
 /// What is agreed on when `handle` offers the secret of this number; `None` where there is none.

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
-use simple_security::store::KeyStore;
+use simple_security::store::ChangeLog;
 use simple_security::testing::Place;
 use simple_security::{KeyDigest, KeyFormat, KeyReference, NewKey, Renewal};
-use test_support::{Fault, FaultyStore, engine_without_secret, settings_without_secret};
+use test_support::{Fault, FaultyStore, commits, engine_without_secret, settings_without_secret};
 
 use super::{LEASE, fake_clock, on_every_store, wait};
 
@@ -102,7 +102,7 @@ fn use_all(place: &dyn Place) -> (String, Vec<String>) {
         said += &shown(wait(keys.verify(presented.as_bytes())));
         said += &shown(wait(keys.identify(presented)));
     }
-    said += &shown(wait(store.insert(digest, &issued.record)));
+    said += &shown(commits::insert(&*store, digest, &issued.record));
     said += &shown(wait(store.reading(None)));
     said += &shown(wait(keys.list()));
     said += &shown(wait(keys.revoke(id)));

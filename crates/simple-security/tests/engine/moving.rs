@@ -101,7 +101,7 @@ fn many_keys_work_in_every_process_after_one_wait(place: &dyn Place) {
     again[7].record.revoked_at = None;
     let source = Box::new(again.clone().into_iter().skip(7).map(Ok));
     let refused = wait(keys.import_all(source, Existing::Refuse));
-    let at_once = matches!(refused, Err(KeyError::Store(StoreError::DuplicateAt { position: 0 })));
+    let at_once = matches!(refused, Err(KeyError::Store(StoreError::Duplicate { position: 0 })));
     assert!(at_once, "{refused:?}");
     let skipped = wait(keys.import_all(Box::new(again.into_iter().map(Ok)), Existing::Skip));
     assert_eq!(skipped.expect("skipped").skipped, 50);

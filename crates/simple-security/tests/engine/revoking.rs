@@ -7,7 +7,7 @@ use std::time::Duration;
 use simple_security::clock::SystemClock;
 use simple_security::testing::Place;
 use simple_security::{ApiKeys, Denied, KeyChange, Renewal};
-use test_support::{FaultyStore, rounds};
+use test_support::{FaultyStore, commits, rounds};
 
 use super::{LEASE, START, at, engine, fake_clock, issue, on_every_store, until, wait};
 
@@ -55,7 +55,7 @@ fn a_change_in_the_store_is_seen_when_the_lease_is_over(place: &dyn Place) {
     let key = issued.key.expose().as_bytes();
     assert!(wait(keys.verify(key)).is_ok());
     let by_hand = place.open();
-    wait(by_hand.change(issued.record.id, KeyChange::revoke(at(START)))).expect("a change");
+    commits::change(&*by_hand, issued.record.id, KeyChange::revoke(at(START))).expect("a change");
     assert!(wait(keys.verify(key)).is_ok(), "the cached answer is used: this is not a test else");
     clock.advance(LEASE);
     assert!(matches!(wait(keys.verify(key)), Err(Denied::Revoked(id)) if id == issued.record.id));
@@ -127,7 +127,7 @@ fn an_unknown_key_is_asked_for_again_once_it_was_added(place: &dyn Place) {
     let record = issue(&engine(place.another().open(), &clock)).record;
     clock.advance(LEASE);
     assert!(matches!(wait(keys.verify(text)), Err(Denied::Unknown)));
-    wait(place.open().insert(simple_security::KeyDigest::of(text), &record)).expect("added");
+    commits::insert(&*place.open(), simple_security::KeyDigest::of(text), &record).expect("added");
     clock.advance(LEASE);
     assert_eq!(wait(keys.verify(text)).expect("verified").id(), record.id);
 }

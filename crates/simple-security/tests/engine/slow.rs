@@ -11,7 +11,7 @@ use std::time::Duration;
 use simple_security::clock::FakeClock;
 use simple_security::store::{KeyStore, MemoryStore};
 use simple_security::{ApiKeys, Denied, IssuedKey, KeyChange, Renewal, VerifiedKey};
-use test_support::FaultyStore;
+use test_support::{FaultyStore, commits};
 
 use super::{LEASE, START, at, engine, fake_clock, issue, poll, ready, wait};
 
@@ -48,7 +48,7 @@ impl Slow {
     fn revoke_by_hand(&self) {
         let revoke = KeyChange::revoke(at(START));
         let store = Arc::clone(&self.store);
-        wait(store.change(self.issued.record.id, revoke)).expect("revoked").expect("the key");
+        commits::change(&*store, self.issued.record.id, revoke).expect("revoked").expect("the key");
     }
 }
 

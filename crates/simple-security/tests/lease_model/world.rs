@@ -13,11 +13,12 @@ use loom::thread::{self, Thread};
 use simple_security::clock::{Clock, Uptime};
 use simple_security::config::{Arguments, Settings};
 use simple_security::store::{
-    ChangeMark, Existing, Inserted, KeySource, KeyStore, MemoryStore, Reading, StoreError,
-    StoreFuture, UsageBatch,
+    ChangeLog, ChangeMark, Existing, Inserted, KeyImage, KeyRecords, KeySource, KeyStore,
+    Lifecycle, MemoryStore, Operation, Outcome, Reading, SharedSecret, StoreError, StoreFuture,
+    UsageBatch, UsageTotals,
 };
 use simple_security::{
-    ApiKeys, Denied, KeyChange, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Moment,
+    Actor, ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Moment,
     PageRequest, StoredKey, Timestamp, Usage, VerifiedKey,
 };
 
@@ -109,7 +110,8 @@ impl World {
     pub fn with_key_in(embedded: bool) -> (Self, KeyId) {
         let world = Self::of(embedded);
         let record = record();
-        wait(world.store.insert(KeyDigest::of(KEY), &record)).expect("the first key");
+        let insert = Operation::Insert(KeyImage::new(KeyDigest::of(KEY), record));
+        wait(world.store.commit(vec![insert], &Actor::Program)).expect("the first key");
         (world, record.id)
     }
 
@@ -154,7 +156,8 @@ impl ModelStore {
         let backup = MemoryStore::new().expect("a store");
         let mut record = record();
         record.revoked_at = Some(NOW);
-        done(backup.insert(KeyDigest::of(KEY), &record)).expect("the first key");
+        let insert = Operation::Insert(KeyImage::new(KeyDigest::of(KEY), record));
+        done(backup.commit(vec![insert], &Actor::Program)).expect("the first key");
         *self.now() = backup;
     }
 
@@ -209,39 +212,37 @@ fn done<T>(answer: impl Future<Output = T>) -> T {
     answer.now_or_never().expect("an answer")
 }
 
-impl KeyStore for ModelStore {
-    fn lease(&self) -> Duration {
-        Duration::from_millis(5)
-    }
-
-    fn is_embedded(&self) -> bool {
-        self.embedded
-    }
-
+impl KeyRecords for ModelStore {
     /// Whatever key is issued: it is filed as the one of the model, which somebody may have asked
     /// for before it was known.
-    fn insert<'a>(&'a self, _: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
-        self.asked(move |now| done(now.insert(KeyDigest::of(KEY), record)))
+    fn commit<'a>(
+        &'a self,
+        operations: Vec<Operation>,
+        actor: &'a Actor,
+    ) -> StoreFuture<'a, Vec<Outcome>> {
+        let operations: Vec<_> = operations
+            .into_iter()
+            .map(|operation| match operation {
+                Operation::Insert(image) => {
+                    Operation::Insert(KeyImage::new(KeyDigest::of(KEY), image.record))
+                }
+                other => other,
+            })
+            .collect();
+        self.asked(move |now| done(now.commit(operations, actor)))
     }
 
-    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
-        self.asked(move |now| done(now.insert_all(keys, existing)))
+    fn insert_all<'a>(
+        &'a self,
+        keys: KeySource,
+        existing: Existing,
+        actor: &'a Actor,
+    ) -> StoreFuture<'a, Inserted> {
+        self.asked(move |now| done(now.insert_all(keys, existing, actor)))
     }
 
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
         self.asked(move |now| done(now.find(key)))
-    }
-
-    fn change(
-        &self,
-        id: KeyId,
-        change: KeyChange,
-    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
-        self.asked(move |now| done(now.change(id, change)))
-    }
-
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
-        self.asked(move |now| done(now.delete(id)))
     }
 
     fn page<'a>(
@@ -255,7 +256,9 @@ impl KeyStore for ModelStore {
     fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {
         self.asked(|now| done(now.list()))
     }
+}
 
+impl UsageTotals for ModelStore {
     fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
         self.asked(move |now| done(now.usage(id)))
     }
@@ -271,13 +274,27 @@ impl KeyStore for ModelStore {
             failure.map_or(Ok(()), |_| Err(StoreError::Busy { source: None }))
         })
     }
+}
+
+impl ChangeLog for ModelStore {
+    fn lease(&self) -> Duration {
+        Duration::from_millis(5)
+    }
 
     fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
         self.asked(move |now| done(now.reading(after)))
     }
+}
 
+impl SharedSecret for ModelStore {
     fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
         self.asked(move |now| done(now.agree_on_admin_secret(offered)))
+    }
+}
+
+impl Lifecycle for ModelStore {
+    fn is_embedded(&self) -> bool {
+        self.embedded
     }
 }
 

@@ -5,52 +5,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simple_security::store::{
-    ChangeMark, Existing, Inserted, KeySource, KeyStore, Reading, Refresh, StoreFuture, UsageBatch,
+    ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, KeyStore, Lifecycle,
+    Operation, Outcome, Reading, Refresh, SharedSecret, StoreFuture, UsageBatch, UsageTotals,
 };
 use simple_security::{
-    KeyChange, KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
+    Actor, KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
 };
 
 /// See the module.
 pub struct Deaf(pub Arc<dyn KeyStore>);
 
-impl KeyStore for Deaf {
-    fn keep_fresh(&self, _refresh: Refresh) {}
-
-    fn lease(&self) -> Duration {
-        self.0.lease()
+impl KeyRecords for Deaf {
+    fn commit<'a>(
+        &'a self,
+        operations: Vec<Operation>,
+        actor: &'a Actor,
+    ) -> StoreFuture<'a, Vec<Outcome>> {
+        self.0.commit(operations, actor)
     }
 
-    fn stale_if_error(&self) -> Duration {
-        self.0.stale_if_error()
-    }
-
-    fn is_embedded(&self) -> bool {
-        self.0.is_embedded()
-    }
-
-    fn insert<'a>(&'a self, digest: KeyDigest, record: &'a KeyRecord) -> StoreFuture<'a, ()> {
-        self.0.insert(digest, record)
-    }
-
-    fn insert_all(&self, keys: KeySource, existing: Existing) -> StoreFuture<'_, Inserted> {
-        self.0.insert_all(keys, existing)
+    fn insert_all<'a>(
+        &'a self,
+        keys: KeySource,
+        existing: Existing,
+        actor: &'a Actor,
+    ) -> StoreFuture<'a, Inserted> {
+        self.0.insert_all(keys, existing, actor)
     }
 
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
         self.0.find(key)
-    }
-
-    fn change(
-        &self,
-        id: KeyId,
-        change: KeyChange,
-    ) -> StoreFuture<'_, Option<(KeyDigest, KeyRecord)>> {
-        self.0.change(id, change)
-    }
-
-    fn delete(&self, id: KeyId) -> StoreFuture<'_, Option<KeyDigest>> {
-        self.0.delete(id)
     }
 
     fn page<'a>(
@@ -64,7 +48,9 @@ impl KeyStore for Deaf {
     fn list(&self) -> StoreFuture<'_, Vec<(KeyRecord, Usage)>> {
         self.0.list()
     }
+}
 
+impl UsageTotals for Deaf {
     fn usage(&self, id: KeyId) -> StoreFuture<'_, Option<Usage>> {
         self.0.usage(id)
     }
@@ -72,12 +58,32 @@ impl KeyStore for Deaf {
     fn add_usage<'a>(&'a self, batch: &'a UsageBatch) -> StoreFuture<'a, ()> {
         self.0.add_usage(batch)
     }
+}
+
+impl ChangeLog for Deaf {
+    fn lease(&self) -> Duration {
+        self.0.lease()
+    }
+
+    fn stale_if_error(&self) -> Duration {
+        self.0.stale_if_error()
+    }
 
     fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
         self.0.reading(after)
     }
 
+    fn keep_fresh(&self, _refresh: Refresh) {}
+}
+
+impl SharedSecret for Deaf {
     fn agree_on_admin_secret(&self, offered: KeyDigest) -> StoreFuture<'_, Option<KeyDigest>> {
         self.0.agree_on_admin_secret(offered)
+    }
+}
+
+impl Lifecycle for Deaf {
+    fn is_embedded(&self) -> bool {
+        self.0.is_embedded()
     }
 }

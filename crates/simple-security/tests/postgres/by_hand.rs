@@ -1,6 +1,7 @@
 //! Edits by hand are in the log, and no transaction is skipped that commits late.
 
-use simple_security::store::{Changed, KeyStore, StoreError};
+use simple_security::store::{Changed, StoreError};
+use test_support::commits;
 
 use super::servers::hand::Hand;
 use super::servers::postgres::Postgres;
@@ -190,7 +191,7 @@ fn counting_and_deleting_at_once_is_no_error() {
             }
             scope.spawn(|| {
                 for number in (0..20).rev() {
-                    assert!(wait(keys.0.delete(id(number))).expect("deleted").is_some());
+                    assert!(commits::delete(&*keys.0, id(number)).expect("deleted").is_some());
                 }
             });
         });

@@ -11,7 +11,7 @@ use simple_security::store::{
 };
 use simple_security::{KeyChange, KeyDigest, KeyRecord, KeyReference, Usage};
 use test_support::records::{at, digest, id, record};
-use test_support::{servers, wait};
+use test_support::{commits, servers, wait};
 
 mod by_hand;
 mod encrypted;
@@ -22,7 +22,7 @@ mod pooled;
 mod triggers;
 
 /// A store, as one process has it.
-struct Keys(Arc<PostgresStore>);
+struct Keys(Arc<dyn KeyStore>);
 
 impl Keys {
     #[track_caller]
@@ -47,7 +47,7 @@ impl Keys {
 
     #[track_caller]
     fn insert(&self, number: u32) {
-        wait(self.0.insert(digest(number), &record(number))).expect("insert");
+        commits::insert(&*self.0, digest(number), &record(number)).expect("insert");
     }
 
     fn try_find(&self, number: u32) -> Result<Option<KeyRecord>, StoreError> {
@@ -87,8 +87,8 @@ impl Keys {
     }
 
     fn try_revoke(&self, number: u32) -> Result<Option<KeyRecord>, StoreError> {
-        let revoked = wait(self.0.change(id(number), KeyChange::revoke(at(200))))?;
-        Ok(revoked.map(|(_, before)| before))
+        let revoked = commits::change(&*self.0, id(number), KeyChange::revoke(at(200)))?;
+        Ok(revoked.and_then(|outcome| outcome.before).map(|image| image.record))
     }
 }
 

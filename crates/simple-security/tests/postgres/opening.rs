@@ -1,7 +1,8 @@
 //! Opening: by many at once, by two versions, and where something is wrong.
 
 use futures_util::FutureExt;
-use simple_security::store::{KeyStore, StoreError};
+use simple_security::Actor;
+use simple_security::store::{Operation, StoreError};
 
 use super::servers::hand::Hand;
 use super::servers::postgres::Postgres;
@@ -184,7 +185,8 @@ fn any_runtime_and_none_can_wait_for_it() {
         assert!(keys.try_find(1).expect("found").is_some());
     }
     // Who gives up takes nothing back: what was begun is done.
-    let revoked = keys.0.change(id(1), KeyChange::revoke(at(200)));
+    let revoke = Operation::change(id(1), KeyChange::revoke(at(200)));
+    let revoked = keys.0.commit(vec![revoke], &Actor::Program);
     assert!(revoked.now_or_never().is_none(), "it was begun, and is not done yet");
     until("the change is made", || {
         keys.try_find(1).expect("found").is_some_and(|record| record.revoked_at.is_some())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use simple_security::store::{KeyStore, Refreshed, StoreError};
+use simple_security::store::{Refreshed, StoreError};
 use tokio::sync::Notify;
 
 use super::servers::hand::Hand;

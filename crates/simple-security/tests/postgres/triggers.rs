@@ -1,7 +1,8 @@
 //! The triggers that write the change log: missing, disabled, or evaded.
 
-use simple_security::StoredKey;
-use simple_security::store::{Changed, Existing, KeyStore, StoreError};
+use simple_security::store::{Changed, Existing, StoreError};
+use simple_security::{Actor, StoredKey};
+use test_support::commits;
 
 use super::servers::hand::Hand;
 use super::servers::postgres::Postgres;
@@ -33,11 +34,11 @@ fn a_change_that_is_not_logged_is_an_error_and_changes_nothing() {
         hand.run(&damage("update"));
         assert!(is_not_logged(keys.try_revoke(1)));
         hand.run(&damage("delete"));
-        assert!(is_not_logged(wait(keys.0.delete(id(1)))));
+        assert!(is_not_logged(commits::delete(&*keys.0, id(1))));
         hand.run(&damage("insert"));
-        assert!(is_not_logged(wait(keys.0.insert(digest(2), &record(2)))));
+        assert!(is_not_logged(commits::insert(&*keys.0, digest(2), &record(2))));
         let many = (3..2_000).map(stored).map(Ok);
-        let many = keys.0.insert_all(Box::new(many), Existing::Refuse);
+        let many = keys.0.insert_all(Box::new(many), Existing::Refuse, &Actor::Program);
         assert!(is_not_logged(wait(many)));
         assert_eq!(wait(keys.0.list()).expect("a list"), before);
         assert_eq!(keys.changed(&mut mark), []);
@@ -57,8 +58,8 @@ fn a_change_that_another_trigger_suppresses_is_an_error() {
              FOR EACH ROW EXECUTE FUNCTION suppress()",
     );
     assert!(is_not_logged(keys.try_revoke(1)));
-    assert!(is_not_logged(wait(keys.0.delete(id(1)))));
-    assert!(is_not_logged(wait(keys.0.insert(digest(2), &record(2)))));
+    assert!(is_not_logged(commits::delete(&*keys.0, id(1))));
+    assert!(is_not_logged(commits::insert(&*keys.0, digest(2), &record(2))));
     assert_eq!(wait(keys.0.list()).expect("a list").len(), 1);
 }
 

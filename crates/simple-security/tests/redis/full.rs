@@ -25,7 +25,7 @@ fn a_full_server_takes_no_new_key_and_still_revokes() {
     assert_eq!(find(&store, 9).expect("found"), None);
     revoke(&store, 1).expect("revoked");
     assert_eq!(find(&store, 1).expect("found").expect("a key").revoked_at, Some(at(200)));
-    assert!(wait(store.delete(id(2))).expect("deleted").is_some());
+    assert!(super::commits::delete(&*store, id(2)).expect("deleted").is_some());
     wait(store.add_usage(&batch(1, 0..1))).expect("counted");
     let listed = wait(store.list()).expect("a list");
     assert_eq!(listed.len(), 2);

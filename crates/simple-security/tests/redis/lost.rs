@@ -116,7 +116,7 @@ fn a_store_whose_last_key_was_deleted_is_not_damaged() {
     let server = Redis::start();
     let store = make(&server.url());
     insert(&store, 1).expect("a key");
-    assert!(wait(store.delete(id(1))).expect("deleted").is_some());
+    assert!(super::commits::delete(&*store, id(1)).expect("deleted").is_some());
     assert_eq!(find(&store, 1).expect("found"), None);
     assert_eq!(wait(store.list()).expect("a list"), []);
     insert(&store, 1).expect("a key");

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use simple_security::config::Location;
 use simple_security::store::{self, Existing, KeyStore, StoreError, UsageBatch};
-use simple_security::{KeyChange, KeyRecord, KeyReference, PageRequest, StoredKey};
+use simple_security::{Actor, KeyChange, KeyRecord, KeyReference, PageRequest, StoredKey};
 use test_support::records::{at, digest, id, record};
-use test_support::{servers, wait};
+use test_support::{commits, servers, wait};
 
 mod encrypted;
 mod full;
@@ -55,12 +55,12 @@ fn stored(number: u32) -> StoredKey {
 }
 
 fn insert(store: &Store, number: u32) -> Result<(), StoreError> {
-    wait(store.insert(digest(number), &record(number)))
+    commits::insert(&**store, digest(number), &record(number))
 }
 
 fn revoke(store: &Store, number: u32) -> Result<Option<KeyRecord>, StoreError> {
-    let revoked = wait(store.change(id(number), KeyChange::revoke(at(200))))?;
-    Ok(revoked.map(|(_, before)| before))
+    let revoked = commits::change(&**store, id(number), KeyChange::revoke(at(200)))?;
+    Ok(revoked.and_then(|outcome| outcome.before).map(|image| image.record))
 }
 
 fn find(store: &Store, number: u32) -> Result<Option<KeyRecord>, StoreError> {
@@ -69,7 +69,8 @@ fn find(store: &Store, number: u32) -> Result<Option<KeyRecord>, StoreError> {
 
 fn import(store: &Store, numbers: std::ops::Range<u32>) -> Result<u64, StoreError> {
     let keys: Vec<_> = numbers.map(|number| Ok(stored(number))).collect();
-    let imported = wait(store.insert_all(Box::new(keys.into_iter()), Existing::Refuse));
+    let imported =
+        wait(store.insert_all(Box::new(keys.into_iter()), Existing::Refuse, &Actor::Program));
     imported.map(|inserted| inserted.added)
 }
 
@@ -94,6 +95,6 @@ fn every_call(store: &Store) -> Vec<(&'static str, Result<(), StoreError>)> {
         ("usage", wait(store.usage(id(1000))).map(drop)),
         ("add_usage", wait(store.add_usage(&batch(1, 1000..1002)))),
         ("reading", wait(store.reading(None)).map(drop)),
-        ("delete", wait(store.delete(id(1000))).map(drop)),
+        ("delete", commits::delete(&**store, id(1000)).map(drop)),
     ]
 }

@@ -26,7 +26,7 @@ fn a_store_that_is_there_is_not_made_anew() {
     for (call, done) in every_call(&first).into_iter().chain(every_call(&open(&server.url()))) {
         // The second time some keys are there already.
         let done = done.or_else(|error| match error {
-            StoreError::Duplicate | StoreError::DuplicateAt { .. } => Ok(()),
+            StoreError::Duplicate { .. } => Ok(()),
             error => Err(error),
         });
         done.expect(call);

@@ -174,7 +174,7 @@ fn an_import_that_was_cut_leaves_all_or_nothing() {
     let added = eventually("the way", || import(&store, 0..KEYS).ok());
     assert_eq!(added, u64::from(KEYS));
     let again = import(&store, 0..KEYS).expect_err("they are there");
-    assert!(matches!(again, StoreError::DuplicateAt { position: 0 }), "{again}");
+    assert!(matches!(again, StoreError::Duplicate { position: 0 }), "{again}");
 }
 
 #[test]
@@ -196,6 +196,7 @@ fn a_change_that_is_late_is_not_made() {
         numbers[0] * 1_000_000 + numbers[1]
     };
     let (key, digest) = (id(1).to_string(), "d".repeat(32));
+    let revocation = ["mark", "change", &key, "200", "0"];
     let insertion: Vec<&str> = [
         &["mark", "00000000002", &digest, "000000000000", "0", "", "5"][..],
         &["digest", &digest, "name", "a key", "created_at", "000000000000"],
@@ -203,9 +204,9 @@ fn a_change_that_is_late_is_not_made() {
     ]
     .concat();
     let changes: [(&str, &[&str]); 3] = [
-        (script!("store.lua", "late.lua", "change.lua"), &[&key, "mark", "200", "0"]),
-        (script!("store.lua", "late.lua", "delete.lua"), &[&key, "mark"]),
-        (script!("memory.lua", "store.lua", "late.lua", "insert.lua"), &insertion),
+        (script!("store.lua", "late.lua", "add.lua", "commit.lua"), &revocation),
+        (script!("store.lua", "late.lua", "add.lua", "commit.lua"), &["mark", "delete", &key]),
+        (script!("memory.lua", "store.lua", "late.lua", "add.lua", "insert.lua"), &insertion),
     ];
     let run = |script: &str, arguments: &[&str], last: u64| {
         let last = last.to_string();

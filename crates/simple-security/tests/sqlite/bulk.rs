@@ -1,7 +1,8 @@
 //! What many keys at once leave behind.
 
-use simple_security::store::{Existing, KeyStore, SqliteStore};
-use simple_security::{KeyDigest, KeyName, KeyRecord, StoredKey, Timestamp};
+use simple_security::store::{Existing, KeyRecords, SqliteStore};
+use simple_security::{Actor, KeyDigest, KeyName, KeyRecord, StoredKey, Timestamp};
+use test_support::commits;
 
 use super::{Folder, by_hand, wait};
 
@@ -24,7 +25,7 @@ fn neither_log_stays_long() {
     // Somebody else, so that the write-ahead log is not removed.
     let other = SqliteStore::open(&folder.database()).expect("the store");
     let keys = Box::new((0..KEYS).map(|number| Ok(key(number))));
-    let inserted = wait(store.insert_all(keys, Existing::Refuse)).expect("added");
+    let inserted = wait(store.insert_all(keys, Existing::Refuse, &Actor::Program)).expect("added");
     assert_eq!(inserted.added, u64::from(KEYS));
     let count = |table: &str| -> u32 {
         let query = format!("SELECT count(*) FROM {table}");
@@ -38,7 +39,7 @@ fn neither_log_stays_long() {
     };
     assert!(log() > 20, "{} MiB are too few to see anything", log());
     let one = key(KEYS);
-    wait(other.insert(one.digest, &one.record)).expect("added");
+    commits::insert(&other, one.digest, &one.record).expect("added");
     assert!(log() <= 17, "the write-ahead log has {} MiB", log());
     assert_eq!((count("api_keys"), count("key_usage")), (KEYS + 1, KEYS));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use simple_security::clock::FakeClock;
 use simple_security::store::{Existing, StoreError};
-use simple_security::{ApiKeys, Denied, IssuedKey, KeyError, NewKey};
+use simple_security::{Actor, ApiKeys, Denied, IssuedKey, KeyError, NewKey};
 
 use super::{Folder, LEASE, beside, by_hand, engine, fake_clock, issue, open, verify, wait};
 
@@ -157,7 +157,8 @@ fn a_change_that_was_committed_to_a_replaced_file_is_an_error_and_not_lost() {
             Ok(super::bulk::key(1))
         })
     };
-    let error = wait(store.insert_all(Box::new(added), Existing::Refuse)).expect_err("an error");
+    let error = wait(store.insert_all(Box::new(added), Existing::Refuse, &Actor::Program))
+        .expect_err("an error");
     assert!(matches!(error, StoreError::Replaced { .. }), "{error}");
     assert_outage(&keys, &[&old, &new], &path);
     rename(&kept, &path);

@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 
 use tokio::task::spawn_blocking;
 
-use super::super::network::within;
-use super::super::{Existing, Inserted, KeySource, StoreError};
 use super::database::{Bulk, Database, LISTING};
 use super::pool::Lent;
 use super::query::Query;
 use super::rows;
 use crate::record::StoredKey;
+use crate::store::network::within;
+use crate::store::{Existing, Inserted, KeySource, StoreError};
 
 /// How many keys go into one statement.
 const BATCH: usize = 1_000;
@@ -63,7 +63,7 @@ pub(super) async fn insert_all(
             let missing = (0..).zip(&added).find(|(expected, there)| expected != *there);
             let missing = missing.map_or(added.len() as u64, |(expected, _)| expected);
             roll_back(bulk.lent).await;
-            return Err(StoreError::DuplicateAt { position: first + missing });
+            return Err(StoreError::Duplicate { position: first + missing });
         }
         done.added += added.len() as u64;
         done.skipped += count - added.len() as u64;

@@ -3,11 +3,11 @@
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 
-use super::super::{ChangeMark, Changed, Reading, StoreError};
 use super::database::{Database, about_the_store};
 use super::errors::Translator;
 use super::query::Query;
 use super::rows;
+use crate::store::{ChangeMark, Changed, Reading, StoreError};
 
 /// What the log has after a row, where it has that row; else its newest row. One statement, so
 /// that both are of one state.

@@ -15,10 +15,10 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::super::StoreError;
-use super::super::network::tls;
 use super::errors::Translator;
 use crate::config::Server;
+use crate::store::StoreError;
+use crate::store::network::tls;
 
 /// How long all servers of a URL may take, each a part of it: less than a look-up may.
 const CONNECTING: Duration = Duration::from_millis(800);

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{OptionFuture, join, join3};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Error, Row};
 
-use super::super::network::{Bounds, within};
-use super::super::{ChangeMark, StoreError};
 use super::connect::Connector;
 use super::errors::Translator;
 use super::open::{self, Settings};
 use super::pool::{Lent, Pool};
-use super::query::{LastRow, Query};
+use super::query::{LastRow, Query, ask_all};
 use super::reader::Reader;
 use crate::config::Server;
+use crate::store::network::{Bounds, within};
+use crate::store::{ChangeMark, StoreError};
 use crate::sync::{Mutex, lock};
 
 /// How long a reading and a look-up may take.
@@ -43,14 +44,8 @@ const BULK_LIMITS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET 
     SET LOCAL lock_timeout = 9000; SET LOCAL statement_timeout = 60000;
     SET LOCAL idle_in_transaction_session_timeout = 60000;";
 
-/// What a statement writes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Writes {
-    /// Keys: alone, and recorded in the change log.
-    Keys,
-    /// Counts.
-    Usage,
-}
+/// How many queries are sent without a round trip in between. `join_all` polls so many in their order.
+const PIPELINED: usize = 30;
 
 /// The first lock of all that changes keys: whoever holds it is the only one, and gets positions
 /// in the order of commits. The store's id is read with it, and the end of the change log.
@@ -60,6 +55,10 @@ const LOCK_HEAD: &str = "SELECT s.store_id, h.position
 const LOG_END: &str = "SELECT position FROM simple_security.change_head";
 /// Without that lock, for what is in no log.
 const NO_LOCK: &str = "SELECT store_id FROM simple_security.settings";
+
+/// What the caller checks before the commit: the rows that each query answered, and by how many
+/// rows the log grew.
+type AnswerCheck<'a, T> = dyn Fn(&[Vec<Row>], u64) -> Result<T, StoreError> + Sync + 'a;
 
 /// At most three connections.
 pub(super) struct Database {
@@ -166,15 +165,39 @@ impl Database {
         self.read("listing keys", query, LISTING).await
     }
 
-    /// Changes keys by one statement, alone. It returns a row for each key that it changes, and as
-    /// many must be in the log.
-    pub(super) async fn change(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.write(doing, query, Writes::Keys).await
+    /// Changes keys, alone. `check` gets the answers of all queries and how many rows the log has more;
+    /// where it fails, everything is taken back.
+    pub(super) async fn change<T>(
+        &self,
+        doing: &str,
+        queries: &[Query],
+        check: &AnswerCheck<'_, T>,
+    ) -> Result<T, StoreError> {
+        within(CHANGING, self.errors.place(), async {
+            let mut attempt = 1;
+            loop {
+                match self.change_once(doing, queries, check).await {
+                    // Another one was in the way.
+                    Err(StoreError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
+                    done => return done,
+                }
+            }
+        })
+        .await
     }
 
     /// Writes by one statement what is no change of a key.
-    pub(super) async fn add(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
-        self.write(doing, query, Writes::Usage).await
+    pub(super) async fn add(&self, doing: &str, query: &Query) -> Result<(), StoreError> {
+        within(CHANGING, self.errors.place(), async {
+            let mut attempt = 1;
+            loop {
+                match self.add_once(doing, query).await {
+                    Err(StoreError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
+                    done => return done,
+                }
+            }
+        })
+        .await
     }
 
     /// The turn of one that takes long.
@@ -232,52 +255,85 @@ impl Database {
         .await
     }
 
-    async fn write(
-        &self,
-        doing: &str,
-        query: &Query,
-        writes: Writes,
-    ) -> Result<Vec<Row>, StoreError> {
-        within(CHANGING, self.errors.place(), async {
-            let mut attempt = 1;
-            loop {
-                match self.try_to_write(doing, query, writes).await {
-                    Err(StoreError::Busy { .. }) if attempt < ATTEMPTS => attempt += 1,
-                    done => return done,
-                }
-            }
-        })
-        .await
-    }
-
-    /// Two round trips: all but the commit, then the commit. An error of the commit is one,
-    /// whatever has become of it.
-    async fn try_to_write(
-        &self,
-        doing: &str,
-        query: &Query,
-        writes: Writes,
-    ) -> Result<Vec<Row>, StoreError> {
+    async fn add_once(&self, doing: &str, query: &Query) -> Result<(), StoreError> {
         let failed = |error| self.errors.translate(doing, error);
         let lent = self.others.lend(&self.errors).await?;
-        let (first, last) = match writes {
-            Writes::Keys => (LOCK_HEAD, Some(LOG_END)),
-            Writes::Usage => (NO_LOCK, None),
-        };
-        let written = query.ask_between(&lent, &format!("{CHANGE_LIMITS} {first}"), last).await;
-        let written = written.map_err(failed).and_then(|(begun, rows, end)| {
-            self.check_id(begun.column(0))?;
-            if writes == Writes::Keys {
-                let (before, after) = (position(&begun, 1), position(&end, 0));
-                self.require_logged(before, after, rows.len() as u64)?;
+        let begin = format!("{CHANGE_LIMITS} {NO_LOCK}");
+        let (begun, added) = join(lent.simple_query(&begin), query.ask(&lent)).await;
+        let begun = begun.map_err(failed).map(LastRow::of);
+        let added = begun
+            .and_then(|begun| self.check_id(begun.column(0)))
+            .and_then(|()| added.map_err(failed).map(drop));
+        self.end(lent, doing, added).await
+    }
+
+    async fn change_once<T>(
+        &self,
+        doing: &str,
+        queries: &[Query],
+        check: &AnswerCheck<'_, T>,
+    ) -> Result<T, StoreError> {
+        let lent = self.others.lend(&self.errors).await?;
+        let changed = self.try_to_change(&lent, doing, queries, check).await;
+        self.end(lent, doing, changed).await
+    }
+
+    /// A few queries need one round trip with the begin of the transaction and the end of the log.
+    async fn try_to_change<T>(
+        &self,
+        lent: &Lent,
+        doing: &str,
+        queries: &[Query],
+        check: &AnswerCheck<'_, T>,
+    ) -> Result<T, StoreError> {
+        let failed = |error| self.errors.translate(doing, error);
+        let failed_at = |first: usize| {
+            move |(number, error): (usize, Error)| match self.errors.translate(doing, error) {
+                // Two queries for each operation.
+                StoreError::Duplicate { .. } => {
+                    StoreError::Duplicate { position: ((first + number) / 2) as u64 }
+                }
+                other => other,
             }
-            Ok(rows)
-        });
-        match written {
-            Ok(rows) => {
-                lent.batch_execute("COMMIT").await.map_err(failed)?;
+        };
+        let (first, rest) = queries.split_at(queries.len().min(PIPELINED));
+        let begin = format!("{CHANGE_LIMITS} {LOCK_HEAD}");
+        let (begun, answers, end) = join3(
+            lent.simple_query(&begin),
+            ask_all(lent, first),
+            OptionFuture::from(rest.is_empty().then(|| lent.simple_query(LOG_END))),
+        )
+        .await;
+        let begun = LastRow::of(begun.map_err(failed)?);
+        self.check_id(begun.column(0))?;
+        let mut answers = answers.map_err(failed_at(0))?;
+        for (number, queries) in rest.chunks(PIPELINED).enumerate() {
+            let more = ask_all(lent, queries).await;
+            answers.extend(more.map_err(failed_at((number + 1) * PIPELINED))?);
+        }
+        let end = match end {
+            Some(end) => end,
+            None => lent.simple_query(LOG_END).await,
+        };
+        let end = LastRow::of(end.map_err(failed)?);
+        let logged = position(&begun, 1).zip(position(&end, 0));
+        let logged = logged.map_or(0, |(before, after)| after.saturating_sub(before));
+        check(&answers, logged)
+    }
+
+    /// Commits what was done, or takes it back. An error of the commit is one, whatever has become of it.
+    async fn end<T>(
+        &self,
+        lent: Lent,
+        doing: &str,
+        done: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match done {
+            Ok(done) => {
+                let committed = lent.batch_execute("COMMIT").await;
+                committed.map_err(|error| self.errors.translate(doing, error))?;
                 lent.give_back();
-                Ok(rows)
+                Ok(done)
             }
             Err(error) => {
                 // Else it is closed, which takes everything back too.

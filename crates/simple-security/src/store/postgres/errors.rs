@@ -6,7 +6,7 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row};
 
-use super::super::StoreError;
+use crate::store::StoreError;
 
 /// What the server says to the name of a place, and no more of it than what is not secret.
 pub(super) struct Translator(String);
@@ -44,7 +44,7 @@ impl Translator {
             };
         };
         if code == SqlState::UNIQUE_VIOLATION {
-            return StoreError::Duplicate;
+            return StoreError::Duplicate { position: 0 };
         }
         if code == SqlState::UNDEFINED_TABLE || code == SqlState::INVALID_SCHEMA_NAME {
             return StoreError::NotMade { place };

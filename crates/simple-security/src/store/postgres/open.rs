@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use super::super::StoreError;
-use super::super::network::Bounds;
 use super::errors::Translator;
 use super::query::Query;
 use crate::config::Server;
+use crate::store::StoreError;
+use crate::store::network::Bounds;
 
 /// One step of the tables. Steps add first and remove in a later version, so that programs of two
 /// versions can work side by side.

@@ -5,9 +5,9 @@ use std::ops::Deref;
 use deadpool_postgres::{Manager, ManagerConfig, Object, RecyclingMethod};
 use tokio_postgres::{Client, Config};
 
-use super::super::StoreError;
 use super::connect::Connector;
 use super::errors::Translator;
+use crate::store::StoreError;
 
 /// How many connections there are.
 const SIZE: usize = 2;

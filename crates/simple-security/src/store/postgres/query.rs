@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use futures_util::future::{OptionFuture, join3};
+use futures_util::future::{join_all, join3};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row, SimpleQueryMessage, SimpleQueryRow};
 
@@ -58,19 +58,17 @@ impl Query {
         ended?;
         Ok(rows)
     }
+}
 
-    /// Runs it after `begin`, which begins a transaction, and before `last`, if there is one, in one
-    /// round trip. Returns the last row of `begin`, its own rows, and the last row of `last`.
-    pub(super) async fn ask_between(
-        &self,
-        client: &Client,
-        begin: &str,
-        last: Option<&str>,
-    ) -> Result<(LastRow, Vec<Row>, LastRow), Error> {
-        let last = OptionFuture::from(last.map(|last| client.simple_query(last)));
-        let (begun, rows, last) = join3(client.simple_query(begin), self.ask(client), last).await;
-        Ok((LastRow::of(begun?), rows?, LastRow::of(last.transpose()?.unwrap_or_default())))
-    }
+/// Asks some queries one right after the other, without a round trip in between. Where one fails, its
+/// number comes with the error.
+pub(super) async fn ask_all(
+    client: &Client,
+    queries: &[Query],
+) -> Result<Vec<Vec<Row>>, (usize, Error)> {
+    let answers = join_all(queries.iter().map(|query| query.ask(client))).await;
+    let numbered = answers.into_iter().enumerate();
+    numbered.map(|(number, answer)| answer.map_err(|error| (number, error))).collect()
 }
 
 /// The last row of statements that were sent as text.

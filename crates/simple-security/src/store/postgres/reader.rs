@@ -15,12 +15,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Row};
 
-use super::super::StoreError;
 use super::connect::{Connector, Driver};
 use super::database::READING;
 use super::errors::Translator;
 use super::pool::Pool;
 use super::query::Query;
+use crate::store::StoreError;
 use crate::store::network::within;
 
 /// What the triggers speak on.

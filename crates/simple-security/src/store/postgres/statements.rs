@@ -10,6 +10,7 @@ use super::rows;
 use crate::key::KeyId;
 use crate::page::PageRequest;
 use crate::record::{KeyChange, KeyReference, KeyState, Revocation, StoredKey, Timestamp};
+use crate::store::{KeyImage, Operation};
 
 // Put together once.
 static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -42,16 +43,38 @@ static CHANGE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Adds a key. Returns a row even if another trigger suppresses the write: the log lacks it then.
-pub(super) fn insert(key: StoredKey) -> Query {
-    rows::encode(Query::new(INSERT.as_str()), &[key])
+static DELETE: LazyLock<String> = LazyLock::new(|| {
+    let columns = rows::key_columns();
+    format!(
+        "WITH before AS MATERIALIZED (
+             SELECT {columns} FROM simple_security.api_keys AS k WHERE k.id = $1 FOR UPDATE
+         ), deleted AS (
+             DELETE FROM simple_security.api_keys AS k USING before WHERE k.id = before.id
+         )
+         SELECT {columns} FROM before AS k"
+    )
+});
+static IMAGE: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {} FROM simple_security.api_keys AS k WHERE k.id = $1", rows::key_columns())
+});
+
+/// Makes an operation. Returns the key from before, where there was one.
+pub(super) fn operation(operation: &Operation) -> Query {
+    match operation {
+        Operation::Insert(KeyImage { digest, record }) => {
+            let key = StoredKey::new(*digest, record.clone());
+            rows::encode(Query::new(INSERT.as_str()), &[key])
+        }
+        Operation::Change { id, change } => self::change(*id, change),
+        Operation::Delete { id } => delete(*id),
+    }
 }
 
-/// Changes single fields. Returns the record and the digest from before.
+/// Changes single fields.
 ///
 /// Every change updates its row, even where no value becomes another: the trigger logs it then, and
 /// other processes drop what they have cached of the key.
-pub(super) fn change(id: KeyId, change: &KeyChange) -> Query {
+fn change(id: KeyId, change: &KeyChange) -> Query {
     let (clear, revoked_at) = match change.revocation {
         Revocation::Keep => (false, None),
         Revocation::Set(at) => (false, Some(at.seconds())),
@@ -61,17 +84,14 @@ pub(super) fn change(id: KeyId, change: &KeyChange) -> Query {
     rows::encode_edit(query, &change.edit).with(clear, Type::BOOL).with(revoked_at, Type::INT8)
 }
 
-/// Removes a key, and returns its digest. Its usage goes with it, by the foreign key.
-pub(super) fn delete(id: KeyId) -> Query {
-    Query::new(
-        "WITH before AS MATERIALIZED (
-             SELECT k.id, k.digest FROM simple_security.api_keys AS k WHERE k.id = $1 FOR UPDATE
-         ), deleted AS (
-             DELETE FROM simple_security.api_keys AS k USING before WHERE k.id = before.id
-         )
-         SELECT digest FROM before",
-    )
-    .with(id.as_str().to_owned(), Type::TEXT)
+/// Removes a key. Its usage goes with it, by the foreign key.
+fn delete(id: KeyId) -> Query {
+    Query::new(DELETE.as_str()).with(id.as_str().to_owned(), Type::TEXT)
+}
+
+/// A key as it is in the transaction.
+pub(super) fn image(id: KeyId) -> Query {
+    Query::new(IMAGE.as_str()).with(id.as_str().to_owned(), Type::TEXT)
 }
 
 /// A key, and whether the server has the row of the log that a poll has found last, or has

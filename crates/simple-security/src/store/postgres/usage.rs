@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::types::Type;
 
-use super::super::UsageBatch;
 use super::query::Query;
 use super::rows::integer;
 use crate::key::KeyId;
 use crate::record::Timestamp;
+use crate::store::UsageBatch;
 
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
 const KEPT_BATCHES: i64 = 30 * 86_400;

@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, Pipeline, ServerErrorKind, Value};
 
-use super::changes::insertion;
+use super::commit::insertion;
+use super::rows;
 use super::scripts::{INSERT, STORE, TAKEN};
-use super::{CHUNK, Inner, rows};
+use super::server::{CHUNK, Server};
 use crate::record::StoredKey;
 use crate::store::{Existing, Inserted, KeySource, StoreError, network};
 
@@ -20,7 +21,7 @@ const KEYS: usize = 500;
 const ATTEMPTS: u32 = 100;
 
 pub(super) async fn insert_all(
-    inner: &Inner,
+    server: &Server,
     keys: KeySource,
     existing: Existing,
 ) -> Result<Inserted, StoreError> {
@@ -30,9 +31,9 @@ pub(super) async fn insert_all(
         source: Some(error.into()),
     })?;
     // Of its own: what is watched, and what is in a transaction, belongs to a connection.
-    let connecting = inner.connector.connect();
-    let mut connection = network::within(CHUNK, &inner.connector.place, connecting).await?;
-    let mut line = Transaction { inner, commands: &mut connection.commands };
+    let connecting = server.connector.connect();
+    let mut connection = network::within(CHUNK, &server.connector.place, connecting).await?;
+    let mut line = Transaction { server, commands: &mut connection.commands };
     for _ in 0..ATTEMPTS {
         line.say(redis::pipe().cmd("WATCH").arg(STORE)).await?;
         let taken = line.taken(&keys).await?;
@@ -75,7 +76,7 @@ fn choose<'a>(
     for (position, (key, taken)) in (0..).zip(keys.iter().zip(taken)) {
         if *taken || ids.contains(&key.record.id) || digests.contains(&key.digest) {
             match existing {
-                Existing::Refuse => return Err(StoreError::DuplicateAt { position }),
+                Existing::Refuse => return Err(StoreError::Duplicate { position }),
                 Existing::Skip => continue,
             }
         }
@@ -87,13 +88,13 @@ fn choose<'a>(
 }
 
 struct Transaction<'a> {
-    inner: &'a Inner,
+    server: &'a Server,
     commands: &'a mut MultiplexedConnection,
 }
 
 impl Transaction<'_> {
     async fn say(&mut self, commands: &Pipeline) -> Result<(), StoreError> {
-        let connector = &self.inner.connector;
+        let connector = &self.server.connector;
         let said = async {
             commands.exec_async(self.commands).await.map_err(|error| connector.failed(error))
         };
@@ -103,18 +104,18 @@ impl Transaction<'_> {
     /// Of each key, whether its id or its digest is there.
     async fn taken(&mut self, keys: &[StoredKey]) -> Result<Vec<bool>, StoreError> {
         let mut taken = Vec::with_capacity(keys.len());
-        let place = &self.inner.connector.place;
+        let place = &self.server.connector.place;
         // Also for no keys: the store must be there.
         let nothing = keys.is_empty().then_some(&[][..]);
         for chunk in keys.chunks(KEYS).chain(nothing) {
             let mut script = TAKEN.key(STORE);
-            script.arg(&self.inner.id);
+            script.arg(&self.server.id);
             for StoredKey { digest, record, .. } in chunk {
                 script.arg(record.id.as_str()).arg(digest.as_bytes());
             }
             let asked = async {
                 let asked = script.invoke_async::<String>(self.commands).await;
-                asked.map_err(|error| self.inner.connector.failed(error))
+                asked.map_err(|error| self.server.connector.failed(error))
             };
             let answer = network::within(CHUNK, place, asked).await?;
             taken.extend(answer.bytes().map(|byte| byte == b'1'));
@@ -127,7 +128,7 @@ impl Transaction<'_> {
         let mark = rows::mark()?;
         self.say(redis::pipe().load_script(&INSERT).cmd("MULTI")).await?;
         for chunk in keys.chunks(KEYS) {
-            let mut script = insertion(self.inner, &mark, chunk.iter().copied());
+            let mut script = insertion(self.server, &mark, chunk.iter().copied());
             // Never too late: it is done only where nothing has changed since the first look.
             script.arg("");
             self.say(redis::pipe().invoke_script(&script)).await?;
@@ -140,9 +141,9 @@ impl Transaction<'_> {
                 Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                     Ok(false)
                 }
-                Err(error) => Err(self.inner.connector.failed(error)),
+                Err(error) => Err(self.server.connector.failed(error)),
             }
         };
-        network::within(CHUNK, &self.inner.connector.place, executing).await
+        network::within(CHUNK, &self.server.connector.place, executing).await
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connect::Connector;
 use super::scripts::CHANNEL;
-use super::{CHANGE, LOOK_UP};
+use super::server::{CHANGE, LOOK_UP};
 use crate::store::network;
 
 /// How long after a connection was lost the next one is made.

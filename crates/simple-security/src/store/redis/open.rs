@@ -8,7 +8,8 @@ use redis::aio::MultiplexedConnection;
 
 use super::connect::Connector;
 use super::scripts::{MAKE, STORE};
-use super::{CHANGE, rows, suitable};
+use super::server::CHANGE;
+use super::{rows, suitable};
 use crate::config::Server;
 use crate::store::StoreError;
 use crate::store::network::{self, Bounds};

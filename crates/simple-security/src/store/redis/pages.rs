@@ -7,7 +7,7 @@ use redis::{FromRedisValue, Value, from_redis_value};
 
 use super::rows::{self, Row};
 use super::scripts::{PAGE, STORE, USAGE};
-use super::{CHUNK, Inner};
+use super::server::{CHUNK, Server};
 use crate::key::KeyId;
 use crate::page::{KeyFilter, PageRequest};
 use crate::record::{KeyRecord, StoredKey, Timestamp, Usage};
@@ -17,7 +17,7 @@ use crate::store::StoreError;
 const KEYS: usize = 500;
 
 pub(super) async fn page(
-    inner: &Inner,
+    server: &Server,
     request: &PageRequest,
     now: Timestamp,
 ) -> Result<Vec<StoredKey>, StoreError> {
@@ -28,7 +28,7 @@ pub(super) async fn page(
     let mut found = Vec::new();
     while found.len() < limit {
         let count = if all_pass { (limit - found.len()).min(KEYS) } else { KEYS };
-        let (next, keys) = chunk(inner, &place, count).await?;
+        let (next, keys) = chunk(server, &place, count).await?;
         found.extend(keys.into_iter().filter(|key| request.asks_for(&key.record, now)));
         match next {
             Some(next) => place = next,
@@ -39,12 +39,12 @@ pub(super) async fn page(
     Ok(found)
 }
 
-pub(super) async fn list(inner: &Inner) -> Result<Vec<(KeyRecord, Usage)>, StoreError> {
+pub(super) async fn list(server: &Server) -> Result<Vec<(KeyRecord, Usage)>, StoreError> {
     // By id: a key that is deleted and comes back meanwhile may be met twice.
     let mut found = HashMap::new();
     let mut place = String::new();
     loop {
-        let (next, keys) = chunk(inner, &place, KEYS).await?;
+        let (next, keys) = chunk(server, &place, KEYS).await?;
         found.extend(keys.into_iter().map(|key| (key.record.id, (key.record, key.usage))));
         match next {
             Some(next) => place = next,
@@ -57,24 +57,24 @@ pub(super) async fn list(inner: &Inner) -> Result<Vec<(KeyRecord, Usage)>, Store
     Ok(found)
 }
 
-pub(super) async fn usage(inner: &Inner, id: KeyId) -> Result<Option<Usage>, StoreError> {
+pub(super) async fn usage(server: &Server, id: KeyId) -> Result<Option<Usage>, StoreError> {
     let mut script = USAGE.key(STORE);
-    script.arg(&inner.id).arg(id.as_str());
-    let found: Option<(Option<i64>, Option<i64>)> = inner.others.run(CHUNK, &script).await?;
+    script.arg(&server.id).arg(id.as_str());
+    let found: Option<(Option<i64>, Option<i64>)> = server.others.run(CHUNK, &script).await?;
     Ok(found.map(|(total, last)| rows::usage(total, last)))
 }
 
 /// The next keys after a place, at most so many; and the place of the last of them, unless there
 /// are no more.
 async fn chunk(
-    inner: &Inner,
+    server: &Server,
     place: &str,
     count: usize,
 ) -> Result<(Option<String>, Vec<StoredKey>), StoreError> {
     let mut script = PAGE.key(STORE);
-    script.arg(&inner.id).arg(place).arg(count);
-    let mut answer: Vec<Value> = inner.others.run(CHUNK, &script).await?;
-    let failed = |error: redis::ParsingError| inner.connector.failed(error.into());
+    script.arg(&server.id).arg(place).arg(count);
+    let mut answer: Vec<Value> = server.others.run(CHUNK, &script).await?;
+    let failed = |error: redis::ParsingError| server.connector.failed(error.into());
     let keys = answer.split_off(answer.len().min(1));
     let next = answer.pop().map(Option::<String>::from_redis_value).transpose().map_err(failed)?;
     let keys = keys.into_iter().map(|key| from_redis_value(key).map(|Row(key)| key));

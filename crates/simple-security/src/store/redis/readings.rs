@@ -4,49 +4,49 @@ use redis::RedisError;
 
 use super::rows::Row;
 use super::scripts::{FIND, READING, STORE};
-use super::{Inner, LOOK_UP};
+use super::server::{LOOK_UP, Server};
 use crate::key::KeyDigest;
 use crate::record::{KeyRecord, KeyReference};
 use crate::store::{ChangeMark, Changed, Reading, StoreError};
 
 pub(super) async fn find(
-    inner: &Inner,
+    server: &Server,
     key: KeyReference,
 ) -> Result<Option<KeyRecord>, StoreError> {
     let mut script = FIND.key(STORE);
-    script.arg(&inner.id);
+    script.arg(&server.id);
     match &key {
         KeyReference::Id(id) => script.arg(id.as_str()).arg(""),
         KeyReference::Digest(digest) => script.arg("").arg(digest.as_bytes()),
     };
-    let found: Option<Row> = inner.look_ups.run(LOOK_UP, &script).await?;
+    let found: Option<Row> = server.look_ups.run(LOOK_UP, &script).await?;
     Ok(found.map(|Row(key)| key.record))
 }
 
 pub(super) async fn reading(
-    inner: &Inner,
+    server: &Server,
     after: Option<ChangeMark>,
 ) -> Result<Reading, StoreError> {
     let mut script = READING.key(STORE);
-    script.arg(&inner.id);
+    script.arg(&server.id);
     match after {
         Some(after) => script.arg(after.position).arg(&after.mark.to_be_bytes()),
         None => script.arg("").arg(""),
     };
     let (is_known, position, mark, digests): (bool, u64, Vec<u8>, Vec<u8>) =
-        inner.look_ups.run(LOOK_UP, &script).await?;
-    let mark = mark.try_into().map(u64::from_be_bytes).map_err(|_| damaged(inner))?;
+        server.look_ups.run(LOOK_UP, &script).await?;
+    let mark = mark.try_into().map(u64::from_be_bytes).map_err(|_| damaged(server))?;
     // The row that `make` writes names no key.
     let (digests, rest) = digests.as_chunks::<32>();
     if !rest.is_empty() {
-        return Err(damaged(inner));
+        return Err(damaged(server));
     }
     let digests = digests.iter().copied().map(KeyDigest::from_bytes).collect();
     let changed = if is_known { Changed::Keys(digests) } else { Changed::Anything };
     Ok(Reading { changed, mark: ChangeMark { position, mark } })
 }
 
-fn damaged(inner: &Inner) -> StoreError {
+fn damaged(server: &Server) -> StoreError {
     let text = "the log of changes is damaged";
-    inner.connector.failed(RedisError::from((redis::ErrorKind::UnexpectedReturnType, text)))
+    server.connector.failed(RedisError::from((redis::ErrorKind::UnexpectedReturnType, text)))
 }

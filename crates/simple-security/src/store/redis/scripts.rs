@@ -19,10 +19,12 @@ pub(super) static MAKE: LazyLock<Script> = script!("make.lua");
 pub(super) static FIND: LazyLock<Script> = script!("store.lua", "find.lua");
 pub(super) static READING: LazyLock<Script> = script!("store.lua", "reading.lua");
 pub(super) static INSERT: LazyLock<Script> =
-    script!("memory.lua", "store.lua", "late.lua", "insert.lua");
+    script!("memory.lua", "store.lua", "late.lua", "add.lua", "insert.lua");
 pub(super) static TAKEN: LazyLock<Script> = script!("store.lua", "taken.lua");
-pub(super) static CHANGE: LazyLock<Script> = script!("store.lua", "late.lua", "change.lua");
-pub(super) static DELETE: LazyLock<Script> = script!("store.lua", "late.lua", "delete.lua");
+pub(super) static COMMIT: LazyLock<Script> =
+    script!("store.lua", "late.lua", "add.lua", "commit.lua");
+pub(super) static COMMIT_NEW: LazyLock<Script> =
+    script!("memory.lua", "store.lua", "late.lua", "add.lua", "commit.lua");
 pub(super) static PAGE: LazyLock<Script> = script!("store.lua", "page.lua");
 pub(super) static USAGE: LazyLock<Script> = script!("store.lua", "usage.lua");
 pub(super) static COUNT: LazyLock<Script> = script!("store.lua", "count.lua");

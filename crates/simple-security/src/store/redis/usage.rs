@@ -1,7 +1,8 @@
 //! Adding counts: some hundred at a time, each time once.
 
+use super::rows;
 use super::scripts::{COUNT, STORE};
-use super::{CHANGE, Inner, rows};
+use super::server::{CHANGE, Server};
 use crate::store::{StoreError, UsageBatch};
 
 /// How many counts are added by one script.
@@ -9,7 +10,7 @@ const COUNTS: usize = 200;
 
 /// Adds a batch. What had arrived of it before is not added again, so it may be sent as often as
 /// it takes.
-pub(super) async fn add(inner: &Inner, mut batch: UsageBatch) -> Result<(), StoreError> {
+pub(super) async fn add(server: &Server, mut batch: UsageBatch) -> Result<(), StoreError> {
     // The same chunks, however often it comes.
     batch.counts.sort_by_key(|(id, ..)| *id);
     let mut commands = redis::pipe();
@@ -21,7 +22,7 @@ pub(super) async fn add(inner: &Inner, mut batch: UsageBatch) -> Result<(), Stor
     let nothing = batch.counts.is_empty().then_some(&[][..]);
     for (chunk, counts) in batch.counts.chunks(COUNTS).chain(nothing).enumerate() {
         let mut script = COUNT.key(STORE);
-        script.arg(&inner.id).arg(&writer).arg(&number).arg(format!("{chunk:010}"));
+        script.arg(&server.id).arg(&writer).arg(&number).arg(format!("{chunk:010}"));
         for (id, count, last) in counts {
             script.arg(id.as_str()).arg(rows::count(*count)).arg(last.seconds());
         }
@@ -29,5 +30,5 @@ pub(super) async fn add(inner: &Inner, mut batch: UsageBatch) -> Result<(), Stor
     }
     let commands = &commands;
     let send = |mut connection| async move { commands.exec_async(&mut connection).await };
-    inner.others.ask(CHANGE, send).await
+    server.others.ask(CHANGE, send).await
 }

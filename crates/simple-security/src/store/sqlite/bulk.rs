@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use rusqlite::{Transaction, params_from_iter};
 
-use super::super::{Existing, Inserted, KeySource, StoreError};
 use super::change_log::{self, KEPT};
 use super::{rows, statements};
 use crate::record::{StoredKey, Usage};
+use crate::store::{Existing, Inserted, KeySource, StoreError};
 
 /// How much of the file is kept in memory while many keys are added, in KiB.
 const BULK_CACHE: i64 = 262_144;
@@ -57,7 +57,7 @@ fn insert_each(
         let added = insert.execute(params_from_iter(rows::encode(&digest, &record)))?;
         if added == 0 {
             match existing {
-                Existing::Refuse => return Err(StoreError::DuplicateAt { position }.into()),
+                Existing::Refuse => return Err(StoreError::Duplicate { position }.into()),
                 Existing::Skip => done.skipped += 1,
             }
             continue;

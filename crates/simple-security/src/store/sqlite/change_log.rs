@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use super::super::{ChangeMark, Changed, Reading, StoreError};
 use crate::key::KeyDigest;
+use crate::store::{ChangeMark, Changed, Reading, StoreError};
 
 /// How many rows of the change log are kept. A process that has slept through more forgets all
 /// that it has cached.

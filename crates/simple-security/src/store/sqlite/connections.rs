@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::super::{ChangeMark, StoreError};
 use super::errors::translate;
 use super::open::{self, READ_TIMEOUT};
 use super::side_lock::{Locked, SideFile, beside};
 use super::statements;
+use crate::store::{ChangeMark, StoreError};
 use crate::sync::{Mutex, lock};
 
 /// How long one attempt to begin a transaction waits: a fork waits for no more than that.

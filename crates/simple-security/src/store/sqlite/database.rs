@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use super::super::{ChangeMark, Changed, Reading, StoreError};
 use super::connections::{BEGIN_TIMEOUT, Connections, FileIdentity, OpenFiles, Writer};
 use super::errors::translate;
 use super::{change_log, place, statements};
 use crate::clock::{Clock, SystemClock};
+use crate::store::{ChangeMark, Changed, Reading, StoreError};
 use crate::sync::{Mutex, lock};
 
 /// How often a change is tried if another program deletes the write-ahead log each time.

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 
-use super::super::StoreError;
+use crate::store::StoreError;
 
 /// In a transaction all errors are SQLite's; ours are carried through as they are.
 impl From<StoreError> for rusqlite::Error {
@@ -27,9 +27,6 @@ pub(super) fn translate(path: &Path, doing: &str, error: rusqlite::Error) -> Sto
     };
     let path = path.to_owned();
     let code = error.sqlite_error_code();
-    let is_duplicate = error.sqlite_extended_error_code().is_some_and(|code| {
-        matches!(code, SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE)
-    });
     let reason = error.to_string();
     let source = Some(error.into());
     match code {
@@ -41,7 +38,13 @@ pub(super) fn translate(path: &Path, doing: &str, error: rusqlite::Error) -> Sto
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             StoreError::NotWritable { path, reason, source }
         }
-        Some(ErrorCode::ConstraintViolation) if is_duplicate => StoreError::Duplicate,
         _ => StoreError::Failed { reason: format!("{doing}: {reason}"), source },
     }
+}
+
+/// Whether an id or a digest is taken.
+pub(super) fn is_duplicate(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_extended_error_code()
+        .is_some_and(|code| matches!(code, SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE))
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::super::StoreError;
 use super::connections::{FileIdentity, OpenFiles};
 use super::errors::translate;
 use super::legacy::migrate as legacy;
 use super::schema::{Contents, contents, migrate, newest};
 use super::side_lock::{SideFile, beside};
 use super::{ownership, triggers};
+use crate::store::StoreError;
 
 /// How long the reading side waits: it runs on the event loop of a web server.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(20);

@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::super::StoreError;
 use super::side_lock::beside;
+use crate::store::StoreError;
 
 /// The files beside the database: those of SQLite (<https://sqlite.org/tempfiles.html>) and the locks.
 const BESIDE: [&str; 5] = ["wal", "shm", "journal", "write-lock", "secret-lock"];

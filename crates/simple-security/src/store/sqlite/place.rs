@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::StoreError;
+use crate::store::StoreError;
 
 /// The path without links, once the place is known to be fit for a database.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::super::StoreError;
 use super::errors::translate;
+use crate::store::StoreError;
 
 /// "fss1": in the header of the file it marks a database of this software
 /// (<https://sqlite.org/fileformat.html>).

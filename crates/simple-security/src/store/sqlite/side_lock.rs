@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use super::super::StoreError;
 use crate::clock::{Clock, SystemClock};
+use crate::store::StoreError;
 
 const POLL: Duration = Duration::from_micros(500);
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, OptionalExtension, Transaction, params_from_iter};
 
-use super::super::UsageBatch;
 use super::change_log::{self, prune};
+use super::errors::is_duplicate;
 use super::rows;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
 use crate::record::{KeyChange, KeyRecord, KeyState, Revocation, StoredKey, Timestamp, Usage};
+use crate::store::{KeyImage, Operation, Outcome, StoreError, UsageBatch};
 
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
 const KEPT_BATCHES: i64 = 86_400;
@@ -68,17 +69,59 @@ fn find_by(column: &str) -> String {
     format!("SELECT {} FROM api_keys AS k WHERE k.{column} = ?1", rows::key_columns())
 }
 
+/// Makes all operations, or none when the caller rolls back after an error.
+pub(super) fn commit(
+    transaction: &Transaction<'_>,
+    operations: &[Operation],
+) -> rusqlite::Result<Vec<Outcome>> {
+    Operation::require_distinct(operations)?;
+    let outcomes = (0..)
+        .zip(operations)
+        .map(|(position, operation)| make(transaction, position, operation))
+        .collect::<Result<_, _>>()?;
+    prune(transaction)?;
+    Ok(outcomes)
+}
+
+fn make(
+    transaction: &Transaction<'_>,
+    position: u64,
+    operation: &Operation,
+) -> rusqlite::Result<Outcome> {
+    let id = operation.id();
+    let before = image(transaction, id)?;
+    let log_end = change_log::end(transaction)?;
+    match (operation, &before) {
+        (Operation::Insert(_), Some(_)) => return Err(StoreError::Duplicate { position }.into()),
+        (Operation::Insert(KeyImage { digest, record }), None) => {
+            insert(transaction, *digest, record).map_err(|error| match is_duplicate(&error) {
+                true => StoreError::Duplicate { position }.into(),
+                false => error,
+            })?;
+        }
+        (_, None) => return Err(StoreError::NotFound { position }.into()),
+        (Operation::Change { change, .. }, Some(_)) => self::change(transaction, id, change)?,
+        (Operation::Delete { .. }, Some(_)) => delete(transaction, id)?,
+    }
+    change_log::require(transaction, log_end, 1)?;
+    let after = image(transaction, id)?;
+    if !operation.is_done(after.as_ref()) {
+        let place = transaction.path().unwrap_or_default().to_owned();
+        return Err(StoreError::NotApplied { place }.into());
+    }
+    Ok(Outcome::new(before, after))
+}
+
+/// Adds a key.
 pub(super) fn insert(
     transaction: &Transaction<'_>,
     digest: KeyDigest,
     record: &KeyRecord,
 ) -> rusqlite::Result<()> {
-    let before = change_log::end(transaction)?;
     transaction
         .prepare_cached(&INSERT)?
-        .execute(params_from_iter(rows::encode(&digest, record)))?;
-    change_log::require(transaction, before, 1)?;
-    prune(transaction)
+        .execute(params_from_iter(rows::encode(&digest, record)))
+        .map(drop)
 }
 
 /// Adds the usage of a key that has none yet.
@@ -94,17 +137,11 @@ pub(super) fn insert_usage(
         .map(drop)
 }
 
-/// Changes single fields. Returns the digest and the record from before.
+/// Changes single fields.
 ///
 /// Every change names its row in an `UPDATE`, even where no value becomes another: the triggers log
 /// it then, and other processes drop what they have cached of the key.
-pub(super) fn change(
-    transaction: &Transaction<'_>,
-    id: KeyId,
-    change: &KeyChange,
-) -> rusqlite::Result<Option<(KeyDigest, KeyRecord)>> {
-    let Some(stored) = stored_by_id(transaction, id)? else { return Ok(None) };
-    let before = change_log::end(transaction)?;
+fn change(transaction: &Transaction<'_>, id: KeyId, change: &KeyChange) -> rusqlite::Result<()> {
     let (clear, revoked_at) = match change.revocation {
         Revocation::Keep => (false, None),
         Revocation::Set(at) => (false, Some(at.seconds())),
@@ -113,23 +150,15 @@ pub(super) fn change(
     let null = ToSqlOutput::Owned(Value::Null);
     let rest = [clear.into(), revoked_at.map_or(null, ToSqlOutput::from), id.as_str().into()];
     let values = rows::encode_edit(&change.edit).into_iter().chain(rest);
-    transaction.prepare_cached(&CHANGE)?.execute(params_from_iter(values))?;
-    change_log::require(transaction, before, 1)?;
-    prune(transaction)?;
-    Ok(Some(stored))
+    transaction.prepare_cached(&CHANGE)?.execute(params_from_iter(values)).map(drop)
 }
 
 /// Removes a key. Its usage goes with it, by the foreign key.
-pub(super) fn delete(
-    transaction: &Transaction<'_>,
-    id: KeyId,
-) -> rusqlite::Result<Option<KeyDigest>> {
-    let Some((digest, _)) = stored_by_id(transaction, id)? else { return Ok(None) };
-    let before = change_log::end(transaction)?;
-    transaction.prepare_cached("DELETE FROM api_keys WHERE id = ?1")?.execute([id.as_str()])?;
-    change_log::require(transaction, before, 1)?;
-    prune(transaction)?;
-    Ok(Some(digest))
+fn delete(transaction: &Transaction<'_>, id: KeyId) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("DELETE FROM api_keys WHERE id = ?1")?
+        .execute([id.as_str()])
+        .map(drop)
 }
 
 pub(super) fn record_by_digest(
@@ -149,14 +178,11 @@ pub(super) fn record_by_id(
     connection.prepare_cached(&FIND_BY_ID)?.query_row([id.as_str()], rows::record).optional()
 }
 
-/// The digest and the record of a key.
-fn stored_by_id(
-    connection: &Connection,
-    id: KeyId,
-) -> rusqlite::Result<Option<(KeyDigest, KeyRecord)>> {
-    connection
+/// A key as it is in this transaction.
+fn image(transaction: &Transaction<'_>, id: KeyId) -> rusqlite::Result<Option<KeyImage>> {
+    transaction
         .prepare_cached(&FIND_BY_ID)?
-        .query_row([id.as_str()], |row| Ok((rows::digest(row)?, rows::record(row)?)))
+        .query_row([id.as_str()], |row| Ok(KeyImage::new(rows::digest(row)?, rows::record(row)?)))
         .optional()
 }
 

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::super::errors::translate;
-use super::super::open::write_ahead;
-use super::super::schema::{LEGACY_TABLE, migrate};
-use super::super::statements;
 use super::read::{self, Fault, no_random_bytes};
 use crate::clock::{Clock, SystemClock};
 use crate::key::{KeyDigest, generate_id};
 use crate::random;
 use crate::store::StoreError;
+use crate::store::sqlite::errors::translate;
+use crate::store::sqlite::open::write_ahead;
+use crate::store::sqlite::schema::{LEGACY_TABLE, migrate};
+use crate::store::sqlite::{change_log, statements};
 
 /// Set while plain text may still be in free pages, so that an interrupted cleaning goes on.
 const CLEANING: &str = "plaintext_cleaning";
@@ -135,5 +135,6 @@ fn move_keys(transaction: &Transaction<'_>, path: &Path) -> Result<Moved, StoreE
         }
         Ok(())
     })?;
+    change_log::prune(transaction).map_err(failed)?;
     Ok(moved)
 }

@@ -8,12 +8,12 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{PrimitiveDateTime, UtcOffset};
 
-use super::super::errors::translate;
-use super::super::open;
-use super::super::schema::LEGACY_TABLE;
 use crate::key::{KeyDigest, KeyId, MAX_KEY_LENGTH, generate_id};
 use crate::record::{KeyName, KeyRecord, StoredKey, Timestamp, Usage};
 use crate::store::StoreError;
+use crate::store::sqlite::errors::translate;
+use crate::store::sqlite::open;
+use crate::store::sqlite::schema::LEGACY_TABLE;
 
 /// How long who reads the file of another program waits for it.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
