@@ -24,7 +24,7 @@ use axum::response::Response;
 use axum::{Extension, Json, Router, ServiceExt, routing::get};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use simple_security::config::{Arguments, Settings};
+use simple_security::store::SqliteStore;
 use simple_security::{ApiKeys, Expiry, NewKey};
 use simple_security_axum::RequireApiKeyLayer;
 use tokio::net::TcpListener;
@@ -57,15 +57,11 @@ async fn by_hand(
 #[allow(clippy::print_stdout, reason = "the client reads it")]
 fn main() -> Result<(), Box<dyn Error>> {
     let location = std::env::args().nth(1).ok_or("the argument is the path of a new database")?;
-    let settings = Settings::load(&Arguments {
-        secret: Some("only for this measurement".into()),
-        db_location: Some(location),
-        ..Arguments::default()
-    })?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
-        let keys = Arc::new(ApiKeys::open(&settings)?.0);
+        let store = SqliteStore::open(location.as_ref())?;
+        let keys = Arc::new(ApiKeys::builder(Arc::new(store)).build()?);
         let issued = keys.issue(NewKey::default().with_expiry(Expiry::Never)).await?;
         let digest = Sha256::digest(issued.key.expose().as_bytes()).into();
         let known: Known = Arc::new(RwLock::new(HashMap::from([(digest, Name("bench".into()))])));

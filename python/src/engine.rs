@@ -10,24 +10,29 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
 use secrecy::{ExposeSecret, SecretString};
-use simple_security::config::{Arguments, Location, Settings};
-use simple_security::{ApiKeys, Denied, KeyError};
+use simple_security::store::{self, Location};
+use simple_security::{ApiKeys, Denied, KeyError, OpenError};
+use simple_security_server::settings::{Adapter, Arguments, Settings};
 
 use crate::credential::{self, Sent};
-use crate::errors::{Failure, invalid, store_unavailable, unavailable};
+use crate::errors::{Failure, invalid, no_admin_secret, store_unavailable, unavailable};
 use crate::fork::{self, Owned};
+use crate::settings;
 use crate::verdict::{Question, Refusal, Verdict, accepted};
 
 /// What was opened, and by which settings.
 pub(crate) struct Opened {
     pub(crate) keys: Arc<ApiKeys>,
     settings: Settings,
+    /// 403 or 401.
+    refusal_status: u16,
 }
 
 /// The keys of one `SimpleSecurity`. Making it opens nothing.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
 pub struct Engine {
     arguments: Arguments,
+    refusal_status: Option<String>,
     /// Called with the admin secret, once, when one was generated.
     announce: Py<PyAny>,
     /// What a verified key is given as: a `str` with the attribute `_verified`.
@@ -64,8 +69,8 @@ impl Engine {
                 db_location,
                 automatic_expiration,
                 key_prefix,
-                refusal_status,
             },
+            refusal_status,
             announce: announce.clone().unbind(),
             kind,
             mark: PyString::new(announce.py(), &mark).unbind(),
@@ -106,7 +111,7 @@ impl Engine {
     #[getter]
     fn refusal_status(&self, py: Python<'_>) -> PyResult<u16> {
         let opened = self.opened(py)?;
-        opened.get().map(|opened| opened.settings.refusal_status).ok_or_else(forked_meanwhile)
+        opened.get().map(|opened| opened.refusal_status).ok_or_else(forked_meanwhile)
     }
 
     /// Where `verify` and `admit` leave a key in a scope.
@@ -178,7 +183,9 @@ impl Engine {
                 Ok(_) if secret.as_bytes().is_empty() => Some(Refusal::NotPresented),
                 Ok(ours) if ours.matches(secret.as_bytes()) => None,
                 Ok(_) => Some(Refusal::Denied),
-                Err(error) => return Err(store_unavailable(py, &error)),
+                Err(error) => {
+                    return Err(no_admin_secret(py, &opened.settings.secret_setting, &error));
+                }
             },
         })
     }
@@ -281,12 +288,19 @@ impl Engine {
     }
 
     fn make(&self) -> Result<(Opened, Option<SecretString>), Failure> {
-        let mut settings = Settings::load(&self.arguments).map_err(Failure::Configuration)?;
+        let mut settings =
+            Settings::load(Adapter::FastApi, &self.arguments).map_err(Failure::Configuration)?;
+        let refusal_status = settings::refusal_status(self.refusal_status.as_deref())
+            .map_err(Failure::Configuration)?;
         if let Location::Sqlite(path) = &mut settings.location {
             *path = self.absolute(std::mem::take(path));
         }
-        let (keys, secret) = ApiKeys::open(&settings).map_err(Failure::Open)?;
-        Ok((Opened { keys: Arc::new(keys), settings }, secret))
+        let mut generated = None;
+        let keys = store::open(&settings.location)
+            .map_err(OpenError::Store)
+            .and_then(|store| settings.open_with_admin(store, |secret| generated = Some(secret)))
+            .map_err(|error| Failure::not_opened(error, &settings))?;
+        Ok((Opened { keys: Arc::new(keys), settings, refusal_status }, generated))
     }
 
     /// The path that a location means: what it meant before, while it is set to the same.

@@ -5,23 +5,35 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use simple_security::OpenError;
-use simple_security::config::ConfigurationError;
 use simple_security::store::StoreError;
+use simple_security_server::settings::{ConfigurationError, Settings};
 
 /// Why the store is not open.
 pub(crate) enum Failure {
     /// A setting is wrong.
     Configuration(ConfigurationError),
-    /// The engine could not start.
-    Open(OpenError),
+    /// The store could not be opened. The setting says where it is.
+    Store { setting: String, source: StoreError },
+    /// The engine could not start for another reason.
+    Engine(OpenError),
 }
 
 impl Failure {
+    /// Names the setting that says where the store is.
+    pub(crate) fn not_opened(error: OpenError, settings: &Settings) -> Self {
+        match error {
+            OpenError::Store(source) => {
+                Self::Store { setting: settings.location_setting.clone(), source }
+            }
+            other => Self::Engine(other),
+        }
+    }
+
     /// The exception of it.
     pub(crate) fn raise(&self, py: Python<'_>) -> PyErr {
         match self {
             Self::Configuration(error) => configuration(py, &error.setting, &error.problem),
-            Self::Open(OpenError::Store { setting, source }) => match source {
+            Self::Store { setting, source } => match source {
                 StoreError::Busy { .. }
                 | StoreError::DiskFull { .. }
                 | StoreError::Replaced { .. }
@@ -29,7 +41,7 @@ impl Failure {
                 | StoreError::Failed { .. } => store_unavailable(py, source),
                 source => configuration(py, setting, &source.to_string()),
             },
-            Self::Open(error) => unavailable(py, error.to_string()),
+            Self::Engine(error) => unavailable(py, error.to_string()),
         }
     }
 }
@@ -41,10 +53,12 @@ fn configuration(py: Python<'_>, setting: &str, problem: &str) -> PyErr {
 
 /// The exception for a store that cannot be asked.
 pub(crate) fn store_unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
-    match error {
-        StoreError::NoSharedSecret { setting } => configuration(py, setting, &error.to_string()),
-        _ => unavailable(py, error.to_string()),
-    }
+    unavailable(py, error.to_string())
+}
+
+/// The exception for an engine without an admin secret, which this setting gives.
+pub(crate) fn no_admin_secret(py: Python<'_>, setting: &str, error: &StoreError) -> PyErr {
+    configuration(py, setting, &format!("{error}; set {setting}"))
 }
 
 /// The exception for what cannot be done now.

@@ -7,7 +7,8 @@ use std::ffi::OsString;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use simple_security::Timestamp;
-use simple_security::config::{Face, PARAMETERS, Parameter, SETTINGS, Setting};
+use simple_security::store::{PARAMETERS, Parameter};
+use simple_security_server::settings::{Adapter, Setting};
 use simple_security_server::{Program, run};
 
 mod credential;
@@ -17,6 +18,7 @@ mod fork;
 mod keys;
 mod logging;
 mod seldom;
+mod settings;
 mod verdict;
 
 #[pymodule]
@@ -32,7 +34,7 @@ mod _core {
     #[pymodule_export]
     use super::verdict::{Question, Refusal, VerifiedKey};
     #[pymodule_export]
-    use super::{hide_docs, main, parameters, parse_timestamp, settings};
+    use super::{hide_docs, main, parameters, parse_timestamp, setting_rows};
 
     use pyo3::prelude::*;
 
@@ -47,7 +49,7 @@ mod _core {
 /// Whether the admin routes are to be left out of the documentation.
 #[pyfunction]
 fn hide_docs() -> bool {
-    simple_security::config::hide_docs()
+    settings::hide_docs()
 }
 
 /// The program `fastapi-simple-security`: does what the arguments say, without the name of the program,
@@ -79,13 +81,15 @@ fn parse_timestamp(text: &str) -> PyResult<i64> {
 
 /// All settings.
 #[pyfunction]
-fn settings() -> Vec<SettingRow> {
-    let row = |setting: &Setting| {
-        let [package, program] = [Face::FastApi, Face::Program].map(|face| setting.variable(face));
-        let Setting { other_spelling, argument, default, meaning, .. } = *setting;
+#[pyo3(name = "settings")]
+fn setting_rows() -> Vec<SettingRow> {
+    let row = |setting: Setting| {
+        let [package, program] =
+            [Adapter::FastApi, Adapter::Program].map(|adapter| setting.variable(adapter));
+        let Setting { other_spelling, argument, default, meaning, .. } = setting;
         (package, program, other_spelling, argument, default, meaning)
     };
-    SETTINGS.iter().map(row).collect()
+    settings::all().map(row).collect()
 }
 
 /// All parameters of the URL of a store on the network: name, default, meaning.

@@ -57,6 +57,16 @@ use refused::Refused;
 /// }
 /// ```
 pub fn admin_router(keys: Arc<ApiKeys>) -> Router {
+    admin_router_with_setting(keys, "one")
+}
+
+/// [`admin_router`] for a program that has a setting for the admin secret: where no secret is set, the
+/// response names this setting.
+pub fn admin_router_with_setting(
+    keys: Arc<ApiKeys>,
+    secret_setting: impl Into<Arc<str>>,
+) -> Router {
+    let authenticator = Authenticator::new(Arc::clone(&keys), secret_setting.into());
     let all = get(routes::list_keys).post(routes::issue_key);
     let one = get(routes::show_key).patch(routes::edit_key).delete(routes::delete_key);
     Router::new()
@@ -66,7 +76,7 @@ pub fn admin_router(keys: Arc<ApiKeys>) -> Router {
         .route("/keys/{id}/renew", only("POST", post(routes::renew_key)))
         .fallback(async || Refused::NoSuchPath)
         // After all routes and the fallback: nothing is answered without the secret.
-        .layer(from_fn_with_state(Authenticator::new(Arc::clone(&keys)), authenticate::check))
+        .layer(from_fn_with_state(authenticator, authenticate::check))
         .with_state(keys)
 }
 

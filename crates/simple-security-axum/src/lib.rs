@@ -15,7 +15,7 @@ mod refusal;
 mod service;
 
 #[cfg(feature = "admin")]
-pub use admin::{admin_router, openapi};
+pub use admin::{admin_router, admin_router_with_setting, openapi};
 pub use extract::{ApiKey, MissingLayer};
 pub use form::{Form, Grpc, ProblemJson};
 pub use future::ResponseFuture;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use simple_security::PageRequest;
-use simple_security::config::Location;
 use simple_security::store::KeyStore;
+use simple_security::store::Location;
 
 use self::copying::{Copying, Done};
 use self::verify::verify;

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write as _};
 
-use simple_security::config::{ConfigurationError, SETTINGS};
 use simple_security::store::StoreError;
 use simple_security::{KeyError, OpenError};
+
+use crate::settings::{ConfigurationError, SHARED, Settings, serving};
 
 /// See the module. No text shows a key.
 #[derive(Debug)]
@@ -54,10 +55,18 @@ pub(crate) fn output(error: io::Error) -> Failure {
 
 /// How the command line calls a setting that an error names by its argument.
 pub(crate) fn flag_of(setting: &str) -> String {
-    match SETTINGS.iter().any(|known| known.argument == setting) {
+    match SHARED.iter().chain(&serving::ALL).any(|known| known.argument == setting) {
         true => format!("--{}", setting.replace('_', "-")),
         false => setting.to_owned(),
     }
+}
+
+/// Why the engine could not start. An error of the store names the setting that says where it is.
+pub(crate) fn not_opened(error: &OpenError, settings: &Settings) -> Failure {
+    Failure::Refused(match error {
+        OpenError::Store(source) => format!("{}: {source}", flag_of(&settings.location_setting)),
+        other => other.to_string(),
+    })
 }
 
 impl From<ConfigurationError> for Failure {
@@ -75,14 +84,5 @@ impl From<StoreError> for Failure {
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         Self::Refused(error.to_string())
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        Self::Refused(match error {
-            OpenError::Store { setting, source } => format!("{}: {source}", flag_of(&setting)),
-            other => other.to_string(),
-        })
     }
 }

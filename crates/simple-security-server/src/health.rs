@@ -33,7 +33,7 @@ pub(crate) struct Health {
 
 impl Health {
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
-        let address = reachable(listening_address(program.face(), self.listen.as_deref())?);
+        let address = reachable(listening_address(program.adapter(), self.listen.as_deref())?);
         match ask(address) {
             Ok(true) => Ok(()),
             Ok(false) => {

@@ -3,13 +3,13 @@
 use clap::Args;
 use simple_security::PageRequest;
 use simple_security::clock::{Clock as _, SystemClock};
-use simple_security::config::{Arguments, Settings};
 use simple_security::store::KeyStore;
 
 use crate::Program;
 use crate::failure::{Failure, flag_of};
 use crate::opening::{Place, make, refused, wait};
 use crate::output::say;
+use crate::settings::{Arguments, Settings};
 
 /// Make the store where the keys are kept, and say how late a change may be known.
 ///
@@ -33,7 +33,7 @@ pub(crate) struct Init {
 impl Init {
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
         let arguments = Arguments { db_location: self.place.db_location, ..Arguments::default() };
-        let settings = Settings::load_for(program.face(), &arguments)?;
+        let settings = Settings::load(program.adapter(), &arguments)?;
         let failed = |error| refused(program, &flag_of(&settings.location_setting), &error);
         let (store, new) = make(&settings.location).map_err(failed)?;
         let one = PageRequest::default().with_limit(1);

@@ -1,15 +1,12 @@
 //! `keys`: the verbs that make, show, change and move keys, straight on the database.
 
-use std::sync::Arc;
-
 use clap::{Args, Subcommand};
 use simple_security::ApiKeys;
-use simple_security::clock::SystemClock;
-use simple_security::config::{Arguments, Settings};
 
 use crate::Program;
-use crate::failure::Failure;
+use crate::failure::{Failure, not_opened};
 use crate::opening::{Absent, Place, open_store, wait};
+use crate::settings::{Arguments, Settings};
 
 mod change;
 mod export;
@@ -74,7 +71,7 @@ impl Flags {
 
 impl Keys {
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
-        let settings = Settings::load_for(program.face(), &self.flags.arguments())?;
+        let settings = Settings::load(program.adapter(), &self.flags.arguments())?;
         let open = |absent| open(program, &settings, absent);
         match self.verb {
             Verb::Issue(issue) => issue.run(open),
@@ -92,5 +89,6 @@ impl Keys {
 /// Opens the keys.
 fn open(program: Program, settings: &Settings, absent: Absent) -> Result<ApiKeys, Failure> {
     let store = open_store(program, settings, absent)?;
-    Ok(ApiKeys::without_admin_secret(store, Arc::new(SystemClock), settings)?)
+    let opened = settings.engine(store).build();
+    opened.map_err(|error| not_opened(&error, settings))
 }

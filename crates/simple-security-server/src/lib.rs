@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use simple_security::config::Face;
 
 mod copy;
 mod failure;
@@ -18,14 +17,16 @@ mod output;
 mod progress;
 #[cfg(feature = "serve")]
 mod serve;
+pub mod settings;
 mod usage;
 
 use failure::Failure;
+use settings::Adapter;
 
 /// By which name the program was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
-    /// `simple-security`, which reads the variables of [`Face::Program`].
+    /// `simple-security`, which reads the variables of [`Adapter::Program`].
     Binary,
     /// `fastapi-simple-security`, which comes with the Python package and reads its variables.
     Python,
@@ -39,10 +40,10 @@ impl Program {
         }
     }
 
-    fn face(self) -> Face {
+    fn adapter(self) -> Adapter {
         match self {
-            Self::Binary => Face::Program,
-            Self::Python => Face::FastApi,
+            Self::Binary => Adapter::Program,
+            Self::Python => Adapter::FastApi,
         }
     }
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use simple_security::config::{Location, Settings};
-use simple_security::store::{self, KeyStore, MemoryStore, SqliteStore, StoreError};
+use simple_security::store::{self, KeyStore, Location, MemoryStore, SqliteStore, StoreError};
 
 use crate::Program;
 use crate::failure::{Failure, flag_of};
+use crate::settings::Settings;
 
 /// The setting that goes before the one of the environment.
 #[derive(Args)]

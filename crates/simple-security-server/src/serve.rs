@@ -9,14 +9,13 @@ use std::time::Duration;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::ApiKeys;
-use simple_security::clock::SystemClock;
-use simple_security::config::Settings;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Program;
-use crate::failure::Failure;
+use crate::failure::{Failure, not_opened};
 use crate::keys::Flags;
 use crate::opening::{Absent, open_store};
+use crate::settings::Settings;
 
 mod access;
 mod activity;
@@ -68,7 +67,7 @@ impl Serve {
         process::guard();
         // Before any thread starts, because it changes the environment.
         let inherited = listener::inherited()?;
-        let serving = Serving::load(program.face(), self.serving)?;
+        let serving = Serving::load(program.adapter(), self.serving)?;
         let lines = lines::start(serving.log_level, serving.log_format)?;
         let served = serve(program, self.flags, &serving, inherited, lines.writer());
         lines.close();
@@ -83,7 +82,7 @@ fn serve(
     inherited: Option<TcpListener>,
     log: Writer,
 ) -> Result<(), Failure> {
-    let settings = secret::load(program.face(), flags.arguments(), serving)?;
+    let settings = secret::load(program.adapter(), flags.arguments(), serving)?;
     // Before the database is touched: who cannot be reached has nothing to do there.
     let listener = match inherited {
         Some(listener) => {
@@ -95,11 +94,7 @@ fn serve(
     let runtime = runtime().map_err(|error| {
         Failure::Refused(format!("the threads of the server cannot be started: {error}"))
     })?;
-    let (keys, generated) = open(program, &settings, serving)?;
-    let keys = Arc::new(keys);
-    if let Some(secret) = generated {
-        show(&secret);
-    }
+    let keys = Arc::new(open(program, &settings, serving)?);
     let answered = runtime.block_on(answer(listener, serving, log, Arc::clone(&keys)));
     runtime.shutdown_timeout(LAST_CHANGES);
     keys.close();
@@ -108,22 +103,20 @@ fn serve(
 
 /// Opens the engine. A database of the old package is not taken over: there is no way back, and the
 /// old version may still run on it.
-fn open(
-    program: Program,
-    settings: &Settings,
-    serving: &Serving,
-) -> Result<(ApiKeys, Option<SecretString>), Failure> {
+fn open(program: Program, settings: &Settings, serving: &Serving) -> Result<ApiKeys, Failure> {
     let store = open_store(program, settings, Absent::Make)?;
-    let clock = Arc::new(SystemClock);
-    if serving.admin {
-        let opened = ApiKeys::with_store(store, clock, settings)?;
-        if let Err(error) = opened.0.admin_secret() {
-            tracing::warn!("the routes of the administrator answer 503: {error}");
-        }
-        Ok(opened)
-    } else {
-        Ok((ApiKeys::without_admin_secret(store, clock, settings)?, None))
+    let opened = match serving.admin {
+        true => settings.open_with_admin(store, |secret| show(&secret)),
+        false => settings.engine(store).build(),
+    };
+    let keys = opened.map_err(|error| not_opened(&error, settings))?;
+    if serving.admin
+        && let Err(error) = keys.admin_secret()
+    {
+        let setting = &settings.secret_setting;
+        tracing::warn!("the routes of the administrator answer 503: {error}; set {setting}");
     }
+    Ok(keys)
 }
 
 /// With one core, or when bound to one, there is nobody to hand work to.

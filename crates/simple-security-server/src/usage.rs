@@ -44,7 +44,7 @@ pub(crate) fn explain(error: &clap::Error, arguments: &[OsString], program: Prog
             text = text.replace(hidden, "(hidden)");
         }
     }
-    let text = text.replace(PROGRAM, program.name()).replace(PREFIX, program.face().prefix());
+    let text = text.replace(PROGRAM, program.name()).replace(PREFIX, program.adapter().prefix());
     match error.kind() {
         ErrorKind::DisplayVersion => Failure::Shown { text, code: 0 },
         ErrorKind::DisplayHelp => Failure::Shown { text: text + EXIT_CODES, code: 0 },

@@ -3,35 +3,31 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use secrecy::SecretString;
-
-use crate::admin::{self, AdminSecret};
-use crate::cache::Cache;
-use crate::clock::{Clock, SystemClock};
-use crate::config::Settings;
-use crate::expiry_clock::ExpiryClock;
+use crate::admin::AdminSecret;
 use crate::key::InvalidImport;
 use crate::lookup::Lookup;
-use crate::random;
 use crate::record::Timestamp;
 use crate::stats::Stats;
-use crate::store::{self, KeyStore, Refreshed, StoreError};
+use crate::store::{KeyStore, Refreshed, StoreError};
 use crate::usage::Flusher;
 use crate::verify::{Attempt, Denied, VerifiedKey, Verifier};
 
+mod builder;
 mod change;
 mod changes;
 mod moving;
 mod showing;
 
+pub use builder::{ApiKeysBuilder, OpenError};
 pub use change::{Change, Committed};
 pub use changes::{IssuedKey, RenewedKey};
 pub use moving::{ImportedKey, KeyMaterial};
 
 /// The keys of one deployment: the engine that all faces ask.
 ///
-/// One process has one of them for each store. It is shared by reference or by `Arc`; when the
+/// [`ApiKeys::builder`] opens it. One process has one of them for each store. It is shared by reference or by `Arc`; when the
 /// last one is dropped, what was counted is written.
 pub struct ApiKeys {
     number: u64,
@@ -39,9 +35,8 @@ pub struct ApiKeys {
     verifier: Arc<Verifier>,
     store: Arc<dyn KeyStore>,
     flusher: Mutex<Flusher>,
-    automatic_expiration: u32,
+    default_lifetime: Duration,
     admin: Option<AdminSecret>,
-    secret_setting: String,
 }
 
 /// Why a key could not be made, changed or shown.
@@ -65,107 +60,7 @@ pub enum KeyError {
     Random(#[from] getrandom::Error),
 }
 
-/// Why the engine could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The store could not be opened. The text names the setting that says where it is.
-    #[error("{setting}: {source}")]
-    Store {
-        /// The setting.
-        setting: String,
-        /// What is wrong.
-        source: StoreError,
-    },
-    /// The operating system gave no random bytes.
-    #[error("the operating system gives no random bytes")]
-    Random(#[from] getrandom::Error),
-    /// The operating system gave no thread.
-    #[error("the thread that writes usage could not be started")]
-    Thread(#[source] std::io::Error),
-}
-
 impl ApiKeys {
-    /// Opens the store that the settings name, on the system's clock.
-    ///
-    /// The second value is the admin secret where one was generated: show it once, to the
-    /// administrator.
-    ///
-    /// # Errors
-    /// [`OpenError`] names the setting to change.
-    pub fn open(settings: &Settings) -> Result<(Self, Option<SecretString>), OpenError> {
-        let store = store::open(&settings.location).map_err(|source| OpenError::Store {
-            setting: settings.location_setting.clone(),
-            source,
-        })?;
-        Self::with_store(store, Arc::new(SystemClock), settings)
-    }
-
-    /// Opens the engine on any store and any clock.
-    ///
-    /// # Errors
-    /// [`OpenError`] names the setting to change.
-    pub fn with_store(
-        store: Arc<dyn KeyStore>,
-        clock: Arc<dyn Clock>,
-        settings: &Settings,
-    ) -> Result<(Self, Option<SecretString>), OpenError> {
-        let (admin, generated) = admin::agree(&*store, settings)?;
-        Ok((Self::start(store, clock, settings, admin)?, generated))
-    }
-
-    /// The same for a program that takes no admin requests, such as a command line: it knows no
-    /// admin secret and takes no part in agreeing on one.
-    ///
-    /// # Errors
-    /// [`OpenError`].
-    pub fn without_admin_secret(
-        store: Arc<dyn KeyStore>,
-        clock: Arc<dyn Clock>,
-        settings: &Settings,
-    ) -> Result<Self, OpenError> {
-        Self::start(store, clock, settings, None)
-    }
-
-    fn start(
-        store: Arc<dyn KeyStore>,
-        clock: Arc<dyn Clock>,
-        settings: &Settings,
-        admin: Option<AdminSecret>,
-    ) -> Result<Self, OpenError> {
-        let engine = settings.engine;
-        let flusher = Flusher::start(
-            random::bytes()?,
-            engine.flush_interval,
-            Arc::clone(&store),
-            Arc::clone(&clock),
-        )
-        .map_err(OpenError::Thread)?;
-        let verifier = Arc::new(Verifier {
-            format: settings.key_format.clone(),
-            cache: Cache::new(store.lease(), engine.known_keys, engine.unknown_keys),
-            counters: Arc::clone(&flusher.counters),
-            expiry_clock: ExpiryClock::start(&*clock),
-            clock,
-        });
-        let lookup = Arc::new(Lookup::new(
-            Arc::clone(&verifier),
-            Arc::clone(&store),
-            engine.look_ups_per_second,
-        ));
-        keep_fresh(&*store, &lookup);
-        Ok(Self {
-            number: next_number(),
-            lookup,
-            verifier,
-            store,
-            flusher: Mutex::new(flusher),
-            automatic_expiration: settings.automatic_expiration,
-            admin,
-            secret_setting: settings.secret_setting.clone(),
-        })
-    }
-
     /// Verifies what a request presents for what its route requires, and counts it when it is accepted.
     ///
     /// # Errors
@@ -248,8 +143,7 @@ impl ApiKeys {
     /// [`StoreError::NoSharedSecret`] where there is none, and no admin request may pass: none is
     /// set on a store that many machines share, or none is wanted.
     pub fn admin_secret(&self) -> Result<&AdminSecret, StoreError> {
-        let missing = || StoreError::NoSharedSecret { setting: self.secret_setting.clone() };
-        self.admin.as_ref().ok_or_else(missing)
+        self.admin.as_ref().ok_or(StoreError::NoSharedSecret)
     }
 
     /// Stops the thread after one last flush; `false` when it was stopped before.

@@ -6,7 +6,6 @@ mod bounded;
 mod budget;
 mod cache;
 pub mod clock;
-pub mod config;
 mod expiry_clock;
 mod key;
 mod keys;
@@ -30,8 +29,8 @@ pub use key::{
     MAX_KEY_LENGTH, Malformed, PlainKey, holds_a_key,
 };
 pub use keys::{
-    ApiKeys, Change, Committed, ImportedKey, IssuedKey, KeyError, KeyMaterial, OpenError,
-    RenewedKey,
+    ApiKeys, ApiKeysBuilder, Change, Committed, ImportedKey, IssuedKey, KeyError, KeyMaterial,
+    OpenError, RenewedKey,
 };
 pub use page::{Cursor, InvalidCursor, KeyDetails, KeyFilter, Page, PageRequest};
 pub use record::{

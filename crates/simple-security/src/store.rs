@@ -4,6 +4,7 @@ mod bulk;
 mod change_log;
 mod error;
 mod key_store;
+mod location;
 mod memory;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod network;
@@ -23,6 +24,7 @@ pub use error::{BoxedError, StoreError};
 pub use key_store::{
     ChangeLog, KeyRecords, KeyStore, Lifecycle, SharedSecret, StoreFuture, UsageTotals,
 };
+pub use location::{InvalidLocation, Location, PARAMETERS, Parameter, Server};
 pub use memory::MemoryStore;
 pub use open::{make, open};
 pub use operation::{KeyImage, Operation, Outcome};

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use simple_security::clock::{Clock, FakeClock};
-use simple_security::config::{Arguments, EngineSettings, Settings};
 use simple_security::store::KeyStore;
-use simple_security::{ApiKeys, IssuedKey, NewKey, Timestamp};
+use simple_security::{ApiKeys, ApiKeysBuilder, IssuedKey, NewKey, Timestamp};
 
 use crate::wait;
 
@@ -22,19 +21,18 @@ pub fn fake_clock() -> Arc<FakeClock> {
     Arc::new(FakeClock::at(Timestamp::from_seconds(START)))
 }
 
-/// Opens an engine with [`engine_settings`].
+/// Opens the engine of [`engine_builder`].
 pub fn engine(store: Arc<dyn KeyStore>, clock: &Arc<impl Clock + 'static>) -> ApiKeys {
-    engine_with(store, clock, engine_settings())
+    engine_builder(store, clock).build().expect("an engine")
 }
 
-/// Opens an engine with settings of a test's own.
-pub fn engine_with(
+/// Begins an engine with the defaults and [`ADMIN_SECRET`], but counts are written only when a test
+/// flushes them.
+pub fn engine_builder(
     store: Arc<dyn KeyStore>,
     clock: &Arc<impl Clock + 'static>,
-    engine: EngineSettings,
-) -> ApiKeys {
-    let settings = Settings { engine, ..settings() };
-    ApiKeys::with_store(store, Arc::clone(clock) as Arc<dyn Clock>, &settings).expect("an engine").0
+) -> ApiKeysBuilder<'static> {
+    begin(store, clock).admin_secret(ADMIN_SECRET.into())
 }
 
 /// Opens an engine for which no admin secret is set. The second value is the secret if it was
@@ -43,8 +41,10 @@ pub fn engine_without_secret(
     store: Arc<dyn KeyStore>,
     clock: &Arc<impl Clock + 'static>,
 ) -> (ApiKeys, Option<SecretString>) {
-    let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    ApiKeys::with_store(store, clock, &settings_without_secret()).expect("an engine")
+    let mut generated = None;
+    let builder = begin(store, clock).generated_admin_secret(|secret| generated = Some(secret));
+    let keys = builder.build().expect("an engine");
+    (keys, generated)
 }
 
 /// Opens an engine that accepts no admin secret, as the command line does.
@@ -52,31 +52,12 @@ pub fn engine_without_admin(
     store: Arc<dyn KeyStore>,
     clock: &Arc<impl Clock + 'static>,
 ) -> ApiKeys {
+    begin(store, clock).build().expect("an engine")
+}
+
+fn begin<'a>(store: Arc<dyn KeyStore>, clock: &Arc<impl Clock + 'static>) -> ApiKeysBuilder<'a> {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    ApiKeys::without_admin_secret(store, clock, &settings()).expect("an engine")
-}
-
-/// The defaults, but counts are written only when a test flushes them.
-pub fn engine_settings() -> EngineSettings {
-    EngineSettings { flush_interval: Duration::from_secs(3600), ..EngineSettings::default() }
-}
-
-/// The settings of [`engine_without_secret`].
-pub fn settings_without_secret() -> Settings {
-    Settings { admin_secret: None, ..settings() }
-}
-
-/// Settings of which nothing comes from the environment.
-fn settings() -> Settings {
-    let arguments = Arguments {
-        secret: Some(ADMIN_SECRET.into()),
-        db_location: Some("unused.db".to_owned()),
-        automatic_expiration: Some("15".to_owned()),
-        key_prefix: Some("fss".to_owned()),
-        refusal_status: Some("403".to_owned()),
-    };
-    let settings = Settings::load(&arguments).expect("settings");
-    Settings { engine: engine_settings(), ..settings }
+    ApiKeys::builder(store).clock(clock).flush_interval(Duration::from_secs(3600))
 }
 
 /// Issues a key without a name.

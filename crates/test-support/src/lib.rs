@@ -12,8 +12,8 @@ pub mod stores;
 pub mod vectors;
 
 pub use engine::{
-    ADMIN_SECRET, START, engine, engine_settings, engine_with, engine_without_admin,
-    engine_without_secret, fake_clock, issue, settings_without_secret,
+    ADMIN_SECRET, START, engine, engine_builder, engine_without_admin, engine_without_secret,
+    fake_clock, issue,
 };
 pub use faulty_store::{Fault, FaultyStore};
 pub use rounds::rounds;

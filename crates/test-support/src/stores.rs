@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
-use simple_security::config::Location;
+use simple_security::store::Location;
 use simple_security::store::{self, KeyStore, MemoryStore};
 use simple_security::testing::Place;
 use tempfile::TempDir;

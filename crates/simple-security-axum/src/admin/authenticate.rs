@@ -8,23 +8,26 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use simple_security::store::StoreError;
 use simple_security::{ApiKeys, Seldom};
 use tokio::sync::Semaphore;
 
 use super::in_flight;
-use super::refused::Refused;
+use super::refused::{Refused, unavailable};
 
 static SECRET_KEY: HeaderName = HeaderName::from_static("secret-key");
 
 #[derive(Clone)]
 pub(super) struct Authenticator {
     keys: Arc<ApiKeys>,
+    /// What to set where there is no admin secret.
+    secret_setting: Arc<str>,
     permits: Arc<Semaphore>,
 }
 
 impl Authenticator {
-    pub(super) fn new(keys: Arc<ApiKeys>) -> Self {
-        Self { keys, permits: in_flight::permits() }
+    pub(super) fn new(keys: Arc<ApiKeys>, secret_setting: Arc<str>) -> Self {
+        Self { keys, secret_setting, permits: in_flight::permits() }
     }
 }
 
@@ -34,7 +37,7 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match require_secret(&authenticator.keys, request.headers()) {
+    let mut response = match require_secret(&authenticator, request.headers()) {
         Ok(()) => in_flight::run(&authenticator.permits, request, next).await,
         Err(refused) => {
             log(&refused);
@@ -47,7 +50,7 @@ pub(super) async fn check(
 
 /// The header may be there once, whatever is in it: which of two is meant cannot be told, and two
 /// programs on the way may not agree. An empty one is none.
-fn require_secret(keys: &ApiKeys, headers: &HeaderMap) -> Result<(), Refused> {
+fn require_secret(authenticator: &Authenticator, headers: &HeaderMap) -> Result<(), Refused> {
     let mut values = headers.get_all(&SECRET_KEY).iter();
     let sent = match (values.next(), values.next()) {
         (None, _) => return Err(Refused::NotPresented),
@@ -55,10 +58,13 @@ fn require_secret(keys: &ApiKeys, headers: &HeaderMap) -> Result<(), Refused> {
         (Some(value), None) => value.as_bytes(),
         _ => return Err(Refused::Repeated),
     };
-    match keys.admin_secret() {
+    match authenticator.keys.admin_secret() {
         Ok(secret) if secret.matches(sent) => Ok(()),
         Ok(_) => Err(Refused::Denied),
-        Err(error) => Err(Refused::from(error)),
+        Err(error @ StoreError::NoSharedSecret) => {
+            Err(Refused::NoSecret(format!("{error}; set {}", authenticator.secret_setting)))
+        }
+        Err(error) => Err(unavailable(&error)),
     }
 }
 

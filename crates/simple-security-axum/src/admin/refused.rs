@@ -8,7 +8,6 @@ use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use simple_security::KeyError;
-use simple_security::store::StoreError;
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
@@ -36,7 +35,7 @@ pub(super) enum Refused {
     Unavailable,
     /// Too many requests are in progress. Nothing was changed.
     Busy,
-    /// Nobody has set an admin secret. The text names the setting, for the one who forgot it.
+    /// No admin secret is set. The text says what to set.
     NoSecret(String),
 }
 
@@ -140,15 +139,6 @@ impl From<KeyError> for Refused {
                 name: Some("key".into()),
                 detail: error.to_string().into(),
             }]),
-            other => unavailable(&other),
-        }
-    }
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NoSharedSecret { .. } => Self::NoSecret(error.to_string()),
             other => unavailable(&other),
         }
     }

@@ -46,7 +46,10 @@ pub(super) fn inherited() -> Result<Option<TcpListener>, Failure> {
 }
 
 /// Reads a variable of systemd's protocol.
-#[allow(clippy::disallowed_methods, reason = "config.rs reads settings; this is not one")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "adapters read settings in environment.rs; this is not one"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use simple_security::ApiKeys;
-use simple_security_axum::admin_router;
+use simple_security_axum::admin_router_with_setting;
 
 use super::settings::Serving;
 use super::{docs, health};
@@ -18,7 +18,7 @@ pub(super) const ADMIN: &str = "/auth";
 pub(super) fn all(keys: Arc<ApiKeys>, serving: &Serving) -> Router {
     let mut routes = Router::new().merge(health::routes(Arc::clone(&keys)));
     if serving.admin {
-        routes = routes.nest(ADMIN, admin_router(keys));
+        routes = routes.nest(ADMIN, admin_router_with_setting(keys, &*serving.secret_setting));
         if serving.docs {
             routes = routes.merge(docs::routes());
         }
@@ -30,22 +30,20 @@ pub(super) fn all(keys: Arc<ApiKeys>, serving: &Serving) -> Router {
 mod tests {
     use axum::body::{Body, to_bytes};
     use http::Request;
-    use simple_security::clock::SystemClock;
-    use simple_security::config::{Arguments, Face, Settings};
     use simple_security::store::MemoryStore;
     use tower::ServiceExt as _;
 
     use super::super::settings::ServingFlags;
     use super::*;
+    use crate::settings::Adapter;
 
     /// As on a store that many machines share, where none is set.
     #[test]
     fn without_an_admin_secret_its_setting_is_named() {
-        let settings =
-            Settings::load_for(Face::Program, &Arguments::default()).expect("the defaults");
         let store = Arc::new(MemoryStore::new().expect("a store"));
-        let keys = ApiKeys::without_admin_secret(store, Arc::new(SystemClock), &settings);
-        let serving = Serving::load(Face::Program, ServingFlags::default()).expect("the defaults");
+        let keys = ApiKeys::builder(store).build();
+        let serving =
+            Serving::load(Adapter::Program, ServingFlags::default()).expect("the defaults");
         let routes = all(Arc::new(keys.expect("an engine")), &serving);
         for secret in ["x", ""] {
             let request = Request::get("/auth/keys").header("secret-key", secret);

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use simple_security::config::{Arguments, ConfigurationError, Face, Settings};
 
 use super::settings::Serving;
+use crate::settings::{Adapter, Arguments, ConfigurationError, Settings};
 
 /// A longer file is something else than a secret.
 const MAX_LENGTH: u64 = 4096;
@@ -18,11 +18,11 @@ const MAX_LENGTH: u64 = 4096;
 /// # Errors
 /// The first setting that is wrong; also when the secret is given twice.
 pub(crate) fn load(
-    face: Face,
+    adapter: Adapter,
     arguments: Arguments,
     serving: &Serving,
 ) -> Result<Settings, ConfigurationError> {
-    let settings = Settings::load_for(face, &arguments)?;
+    let settings = Settings::load(adapter, &arguments)?;
     let Some((path, setting)) = &serving.secret_file else { return Ok(settings) };
     let wrong = |problem: String| ConfigurationError { setting: setting.clone(), problem };
     if settings.admin_secret.is_some() {
@@ -33,7 +33,7 @@ pub(crate) fn load(
     }
     let secret = read(path).map_err(wrong)?;
     let of_file = Arguments { secret: Some(secret.clone()), ..arguments };
-    let settings = Settings::load_for(face, &of_file).map_err(|error| {
+    let settings = Settings::load(adapter, &of_file).map_err(|error| {
         // What is wrong now and was not before is the secret.
         wrong(format!("{}: {}", path.display(), error.problem))
     })?;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use clap::Args;
 use ipnet::IpNet;
-use simple_security::config::serving::{
+use tracing::Level;
+
+use crate::settings::serving::{
     GRACE, LISTEN, LOG_FORMAT, LOG_LEVEL, MAX_CONNECTIONS, NO_ADMIN, NO_DOCS, SECRET_FILE,
     TRUSTED_PROXIES,
 };
-use simple_security::config::{ConfigurationError, Face, Found, Setting, find};
-use tracing::Level;
+use crate::settings::{Adapter, ConfigurationError, Found, SECRET, Setting, find};
 
 /// The flags that only the server has.
 #[derive(Args, Default)]
@@ -50,6 +51,8 @@ pub(crate) struct ServingFlags {
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) listen: SocketAddr,
+    /// The name of the setting for the admin secret, for errors.
+    pub(crate) secret_setting: String,
     /// The file with the admin secret, and how errors call the setting.
     pub(crate) secret_file: Option<(PathBuf, String)>,
     pub(crate) trusted_proxies: Vec<IpNet>,
@@ -75,15 +78,16 @@ impl Serving {
     ///
     /// # Errors
     /// Names the first one that is wrong.
-    pub(crate) fn load(face: Face, flags: ServingFlags) -> Result<Self, ConfigurationError> {
-        let text = |setting: &Setting, flag: Option<&str>| find(setting, face, flag);
+    pub(crate) fn load(adapter: Adapter, flags: ServingFlags) -> Result<Self, ConfigurationError> {
+        let text = |setting: &Setting, flag: Option<&str>| find(setting, adapter, flag);
         let switch = |setting: &Setting, flag: bool| {
             text(setting, flag.then_some("true")).and_then(|found| parse_switch(&found))
         };
         let proxies = Some(flags.trusted_proxy.join(",")).filter(|text| !text.is_empty());
         let secret_file = text(&SECRET_FILE, flags.secret_file.as_deref())?;
         Ok(Self {
-            listen: listening_address(face, flags.listen.as_deref())?,
+            listen: listening_address(adapter, flags.listen.as_deref())?,
+            secret_setting: SECRET.variable(adapter).unwrap_or_else(|| SECRET.argument.to_owned()),
             secret_file: secret_file.text.map(|path| (PathBuf::from(path), secret_file.name)),
             trusted_proxies: parse_networks(&text(&TRUSTED_PROXIES, proxies.as_deref())?)?,
             max_connections: parse_number(
@@ -107,10 +111,10 @@ fn shown<'a>(found: &'a Found<String>, setting: &Setting) -> &'a str {
 
 /// Where the server listens, for who looks for it.
 pub(crate) fn listening_address(
-    face: Face,
+    adapter: Adapter,
     flag: Option<&str>,
 ) -> Result<SocketAddr, ConfigurationError> {
-    parse_address(&find(&LISTEN, face, flag)?)
+    parse_address(&find(&LISTEN, adapter, flag)?)
 }
 
 fn parse_address(found: &Found<String>) -> Result<SocketAddr, ConfigurationError> {

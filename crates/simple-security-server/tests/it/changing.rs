@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use simple_security::clock::SystemClock;
-use simple_security::config::EngineSettings;
 use simple_security::store::SqliteStore;
 use simple_security::{ApiKeys, Denied};
-use test_support::engine_with;
 
 use super::{Desk, Done};
 
 /// An application on the same database.
 fn application(desk: &Desk) -> ApiKeys {
     let store = Arc::new(SqliteStore::open(&desk.database()).expect("a store"));
-    engine_with(store, &Arc::new(SystemClock), EngineSettings::default())
+    ApiKeys::builder(store).build().expect("an engine")
 }
 
 fn verified(keys: &ApiKeys, key: &str) -> Result<(), &'static str> {

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
-use simple_security::clock::SystemClock;
-use simple_security::config::{Arguments, EngineSettings, Settings};
 use simple_security::store::SqliteStore;
-use simple_security::{ApiKeys, KeyDigest, KeyFormat, KeyId, PlainKey};
+use simple_security::{ApiKeys, ApiKeysBuilder, KeyDigest, KeyFormat, KeyId, PlainKey};
 
 /// A key whose text is known, for it is asked for.
 pub struct Known {
@@ -93,8 +91,7 @@ pub fn counted(path: &Path) -> i64 {
 
 /// An engine that remembers so many known and unknown keys.
 pub fn engine(store: &Arc<SqliteStore>, known_keys: usize, unknown_keys: usize) -> ApiKeys {
-    let usual = EngineSettings::default().flush_interval;
-    engine_that_flushes_each(usual, store, known_keys, unknown_keys)
+    begin(store, known_keys, unknown_keys).build().expect("an engine")
 }
 
 /// The same with another time between two flushes.
@@ -104,13 +101,17 @@ pub fn engine_that_flushes_each(
     known_keys: usize,
     unknown_keys: usize,
 ) -> ApiKeys {
-    let secret = Some("the admin secret of the benchmark".into());
-    let mut settings =
-        Settings::load(&Arguments { secret, ..Arguments::default() }).expect("settings");
-    settings.engine =
-        EngineSettings { flush_interval, known_keys, unknown_keys, ..settings.engine };
+    let engine = begin(store, known_keys, unknown_keys).flush_interval(flush_interval);
+    engine.build().expect("an engine")
+}
+
+fn begin<'a>(
+    store: &Arc<SqliteStore>,
+    known_keys: usize,
+    unknown_keys: usize,
+) -> ApiKeysBuilder<'a> {
     let store = Arc::clone(store);
-    ApiKeys::with_store(store, Arc::new(SystemClock), &settings).expect("an engine").0
+    ApiKeys::builder(store).cache_capacity(known_keys, unknown_keys)
 }
 
 /// Keys are asked for in an order that is not theirs in the store.

@@ -78,7 +78,7 @@ impl ApiKeys {
     /// [`KeyError::NotFound`], or the store's.
     pub fn renew(&self, id: KeyId, renewal: Renewal) -> Change<'_, RenewedKey> {
         Change::new(self, async move |keys, actor| {
-            let by_default = || keys.now().plus_days(keys.automatic_expiration);
+            let by_default = || keys.now().plus(keys.default_lifetime);
             let change = match renewal {
                 Renewal::DefaultLifetime => KeyChange::renew(by_default(), None),
                 Renewal::Until(Expiry::Never) => KeyChange::renew(by_default(), Some(true)),
@@ -113,7 +113,7 @@ impl ApiKeys {
 
     fn new_record(&self, id: KeyId, new: NewKey) -> KeyRecord {
         let now = self.now();
-        let by_default = now.plus_days(self.automatic_expiration);
+        let by_default = now.plus(self.default_lifetime);
         let NewKey { name, expiry } = new;
         KeyRecord {
             name,

@@ -94,7 +94,7 @@ impl ApiKeys {
             (None, None) => key::generate_id()?,
         };
         let now = self.now();
-        Ok(used.stored(digest, id, now, now.plus_days(self.automatic_expiration)))
+        Ok(used.stored(digest, id, now, now.plus(self.default_lifetime)))
     }
 
     /// Whether there is a key with the id or the digest of this one.

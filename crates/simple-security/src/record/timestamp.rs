@@ -41,6 +41,13 @@ impl Timestamp {
         self.0.get() as i64 - 1 + Self::FIRST
     }
 
+    /// The instant `duration` later, at most [`Timestamp::MAX`]. A part of a second is cut off.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        Self::from_seconds(self.seconds().saturating_add(seconds))
+    }
+
     /// The instant `days` later.
     #[must_use]
     pub fn plus_days(self, days: u32) -> Self {

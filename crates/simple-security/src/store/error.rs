@@ -143,12 +143,10 @@ pub enum StoreError {
         /// The store.
         place: String,
     },
-    /// Machines that share a store have no way to share a generated secret.
-    #[error("machines that share a store cannot share a generated admin secret; set {setting}")]
-    NoSharedSecret {
-        /// The setting.
-        setting: String,
-    },
+    /// Machines that share a store have no way to share a generated secret. An adapter adds the name of
+    /// the setting to set.
+    #[error("machines that share a store cannot share a generated admin secret")]
+    NoSharedSecret,
     /// The store on the network cannot be reached, or does not answer.
     #[error("{place} cannot be reached: {reason}")]
     Unreachable {

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::{Refresh, Refreshed, StoreError};
-use crate::config::Server;
+use crate::store::location::Server;
 
 pub(super) mod tls;
 

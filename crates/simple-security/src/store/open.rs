@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::error::StoreError;
 use super::key_store::KeyStore;
+use super::location::Location;
 #[cfg(feature = "postgres")]
 use super::postgres::PostgresStore;
 #[cfg(feature = "redis")]
 use super::redis::RedisStore;
 #[cfg(feature = "sqlite")]
 use super::sqlite::SqliteStore;
-use crate::config::Location;
 
 /// Opens the store at a location, and makes it where that is how its kind begins.
 ///

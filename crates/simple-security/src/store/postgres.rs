@@ -11,10 +11,10 @@ use tokio_postgres::Row;
 
 use self::database::Database;
 use crate::admin::Actor;
-use crate::config::Server;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
 use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::store::location::Server;
 use crate::store::network::{Worker, keep_fresh};
 use crate::store::{
     ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, Lifecycle, Operation,

@@ -16,10 +16,10 @@ use self::connect::Connector;
 use self::line::Line;
 use self::server::Server;
 use crate::admin::Actor;
-use crate::config;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
 use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::store::location;
 use crate::store::network::{self, Worker};
 use crate::store::{
     ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, Lifecycle, Operation,
@@ -54,7 +54,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// [`StoreError::NotMade`] where there is none; else what is wrong with the server.
-    pub fn open(location: &config::Server) -> Result<Self, StoreError> {
+    pub fn open(location: &location::Server) -> Result<Self, StoreError> {
         Self::start(location, false)
     }
 
@@ -62,11 +62,11 @@ impl RedisStore {
     ///
     /// # Errors
     /// Those of [`RedisStore::open`], apart from [`StoreError::NotMade`].
-    pub fn make(location: &config::Server) -> Result<Self, StoreError> {
+    pub fn make(location: &location::Server) -> Result<Self, StoreError> {
         Self::start(location, true)
     }
 
-    fn start(location: &config::Server, make: bool) -> Result<Self, StoreError> {
+    fn start(location: &location::Server, make: bool) -> Result<Self, StoreError> {
         let worker = Worker::start()?;
         let connector = Arc::new(Connector::new(location)?);
         let opening = open::open(Arc::clone(&connector), location.clone(), make);

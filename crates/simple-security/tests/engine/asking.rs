@@ -1,11 +1,14 @@
 //! What the store is asked, and what is kept of its answers.
 
-use simple_security::config::EngineSettings;
+use std::sync::Arc;
+
+use simple_security::clock::FakeClock;
+use simple_security::store::KeyStore;
 use simple_security::testing::Place;
-use simple_security::{Denied, KeyFormat, Malformed};
+use simple_security::{ApiKeys, Denied, KeyFormat, Malformed};
 use test_support::FaultyStore;
 
-use super::{LEASE, engine, engine_settings, engine_with, fake_clock, issue, on_every_store, wait};
+use super::{LEASE, engine, engine_builder, fake_clock, issue, on_every_store, wait};
 
 on_every_store!(
     what_cannot_be_a_key_is_refused_without_asking,
@@ -21,8 +24,8 @@ fn invented(count: usize) -> Vec<String> {
     (0..count).map(|_| key()).collect()
 }
 
-fn small() -> EngineSettings {
-    EngineSettings { known_keys: 10, unknown_keys: 10, ..engine_settings() }
+fn small(store: Arc<dyn KeyStore>, clock: &Arc<FakeClock>) -> ApiKeys {
+    engine_builder(store, clock).cache_capacity(10, 10).build().expect("an engine")
 }
 
 fn what_cannot_be_a_key_is_refused_without_asking(place: &dyn Place) {
@@ -55,7 +58,7 @@ fn what_cannot_be_a_key_is_refused_without_asking(place: &dyn Place) {
 
 fn unknown_keys_do_not_push_out_known_ones(place: &dyn Place) {
     let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
-    let keys = engine_with(store.clone(), &clock, small());
+    let keys = small(store.clone(), &clock);
     let known: Vec<_> = (0..10).map(|_| issue(&keys).key).collect();
     for key in &known {
         wait(keys.verify(key.expose().as_bytes())).expect("verified");
@@ -72,7 +75,7 @@ fn unknown_keys_do_not_push_out_known_ones(place: &dyn Place) {
 
 fn the_cache_of_unknown_keys_is_bounded(place: &dyn Place) {
     let clock = fake_clock();
-    let keys = engine_with(place.open(), &clock, small());
+    let keys = small(place.open(), &clock);
     let invented = invented(200);
     for key in &invented {
         assert!(matches!(wait(keys.verify(key.as_bytes())), Err(Denied::Unknown)));
@@ -83,7 +86,7 @@ fn the_cache_of_unknown_keys_is_bounded(place: &dyn Place) {
 
 fn the_cache_of_known_keys_is_bounded(place: &dyn Place) {
     let clock = fake_clock();
-    let keys = engine_with(place.open(), &clock, small());
+    let keys = small(place.open(), &clock);
     let issued: Vec<_> = (0..40).map(|_| issue(&keys)).collect();
     for issued in &issued {
         wait(keys.verify(issued.key.expose().as_bytes())).expect("verified");
@@ -99,7 +102,7 @@ fn the_cache_of_known_keys_is_bounded(place: &dyn Place) {
 
 fn keys_in_use_stay_in_a_full_cache(place: &dyn Place) {
     let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
-    let keys = engine_with(store.clone(), &clock, small());
+    let keys = small(store.clone(), &clock);
     let in_use = issue(&keys).key;
     let in_use = in_use.expose().as_bytes();
     let others: Vec<_> = (0..40).map(|_| issue(&keys).key).collect();

@@ -5,16 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use simple_security::clock::SystemClock;
-use simple_security::config::EngineSettings;
 use simple_security::store::KeyStore;
 use simple_security::testing::Place;
-use simple_security::{ApiKeys, KeyId, Usage};
+use simple_security::{ApiKeys, ApiKeysBuilder, KeyId, Usage};
 use test_support::{Fault, FaultyStore, rounds};
 
 use super::hiding::logged;
 use super::{
-    START, at, engine, engine_settings, engine_with, fake_clock, issue, on_every_store, poll,
-    ready, until, wait,
+    START, at, engine, engine_builder, fake_clock, issue, on_every_store, poll, ready, until, wait,
 };
 
 on_every_store!(
@@ -225,13 +223,13 @@ fn nothing_is_written_when_nothing_was_counted(place: &dyn Place) {
     assert_eq!(store.batches.load(Ordering::SeqCst), 1);
 }
 
-fn often() -> EngineSettings {
-    EngineSettings { flush_interval: Duration::from_millis(1), ..engine_settings() }
+fn often(store: Arc<dyn KeyStore>) -> ApiKeysBuilder<'static> {
+    engine_builder(store, &Arc::new(SystemClock)).flush_interval(Duration::from_millis(1))
 }
 
 fn a_thread_writes_without_being_asked(place: &dyn Place) {
     let (store, behind) = (FaultyStore::new(place.open()), place.open());
-    let keys = engine_with(store.clone(), &Arc::new(SystemClock), often());
+    let keys = often(store.clone()).build().expect("an engine");
     let issued = issue(&keys);
     let faults = [Fault::After, Fault::Before].map(Some);
     for count in 1..=5 {
@@ -246,10 +244,7 @@ fn a_thread_writes_without_being_asked(place: &dyn Place) {
 fn totals_are_exact_under_threads(place: &dyn Place) {
     const THREADS: usize = 8;
     let engines: Vec<ApiKeys> = (0..2)
-        .map(|_| {
-            let small = EngineSettings { known_keys: 3, unknown_keys: 3, ..often() };
-            engine_with(place.open(), &Arc::new(SystemClock), small)
-        })
+        .map(|_| often(place.open()).cache_capacity(3, 3).build().expect("an engine"))
         .collect();
     let issued: Vec<_> = (0..8).map(|_| issue(&engines[0])).collect();
     let accepted: Vec<_> = issued.iter().map(|_| AtomicU64::new(0)).collect();

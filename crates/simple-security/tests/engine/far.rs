@@ -6,14 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use simple_security::clock::{Clock, FakeClock};
-use simple_security::config::EngineSettings;
 use simple_security::store::{KeyStore, MemoryStore, Refreshed, StoreError};
 use simple_security::{
     ApiKeys, Denied, IssuedKey, KeyEdit, KeyError, NewKey, PageRequest, Renewal,
 };
 use test_support::{Fault, FaultyStore};
 
-use super::{engine, engine_settings, engine_with, fake_clock, issue, wait};
+use super::{engine, engine_builder, fake_clock, issue, wait};
 
 const LEASE: Duration = Duration::from_secs(2);
 /// Of the lease and a thousandth, and a millisecond.
@@ -209,8 +208,8 @@ fn what_is_cached_does_not_count_while_the_store_answers() {
 #[test]
 fn more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key() {
     let far = Far::new(Duration::ZERO);
-    let few = EngineSettings { look_ups_per_second: 10, ..engine_settings() };
-    let keys = engine_with(far.store.clone(), &far.clock, few);
+    let few = engine_builder(far.store.clone(), &far.clock).lookups_per_second(10);
+    let keys = few.build().expect("an engine");
     let good = far.issued.key.expose().as_bytes();
     assert!(wait(keys.verify(good)).is_ok());
     let flood = |from: u32| {
@@ -237,8 +236,8 @@ fn more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key()
 fn an_embedded_store_has_no_such_limits() {
     let (clock, store) =
         (fake_clock(), FaultyStore::new(Arc::new(MemoryStore::new().expect("random bytes"))));
-    let few = EngineSettings { look_ups_per_second: 1, ..engine_settings() };
-    let keys = engine_with(store, &clock, few);
+    let few = engine_builder(store, &clock).lookups_per_second(1);
+    let keys = few.build().expect("an engine");
     for number in 0..100 {
         let invented = format!("invented key of number {number:020}");
         assert!(keys.try_verify(invented.as_bytes()).is_none());

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use simple_security::store::ChangeLog;
 use simple_security::testing::Place;
 use simple_security::{KeyDigest, KeyFormat, KeyReference, NewKey, Renewal};
-use test_support::{Fault, FaultyStore, commits, engine_without_secret, settings_without_secret};
+use test_support::{Fault, FaultyStore, commits, engine_builder, engine_without_secret};
 
 use super::{LEASE, fake_clock, on_every_store, wait};
 
@@ -90,8 +90,8 @@ fn use_all(place: &dyn Place) -> (String, Vec<String>) {
     let (clock, store) = (fake_clock(), FaultyStore::new(place.open()));
     let (keys, generated) = engine_without_secret(store.clone(), &clock);
     let generated = generated.expect("a secret");
-    let unset = settings_without_secret();
-    let mut said = format!("{keys:?} {:?} {generated:?} {unset:?}", keys.admin_secret());
+    let builder = engine_builder(store.clone(), &clock).admin_secret(generated.clone());
+    let mut said = format!("{keys:?} {:?} {generated:?} {builder:?}", keys.admin_secret());
     let issued = wait(keys.issue(NewKey::default())).expect("a key");
     let (key, id) = (issued.key.expose().to_owned(), issued.record.id);
     let unknown = KeyFormat::default().generate().expect("random bytes").0.expose().to_owned();

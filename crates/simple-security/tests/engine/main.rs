@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use simple_security::clock::{Clock, SystemClock};
 use test_support::records::at;
-use test_support::{START, engine, engine_settings, engine_with, fake_clock, issue, wait};
+use test_support::{START, engine, engine_builder, fake_clock, issue, wait};
 
 mod asking;
 mod counting;

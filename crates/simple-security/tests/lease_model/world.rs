@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -11,14 +11,13 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::sync::{Condvar, Mutex, MutexGuard};
 use loom::thread::{self, Thread};
 use simple_security::clock::{Clock, Uptime};
-use simple_security::config::{Arguments, Settings};
 use simple_security::store::{
     ChangeLog, ChangeMark, Existing, Inserted, KeyImage, KeyRecords, KeySource, KeyStore,
     Lifecycle, MemoryStore, Operation, Outcome, Reading, SharedSecret, StoreError, StoreFuture,
     UsageBatch, UsageTotals,
 };
 use simple_security::{
-    Actor, ApiKeys, Denied, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Moment,
+    Actor, ApiKeys, Denied, Expiry, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Moment,
     PageRequest, StoredKey, Timestamp, Usage, VerifiedKey,
 };
 
@@ -28,20 +27,9 @@ const KEY: &[u8] = b"the key of the model, of a shape that anybody may import";
 /// Not the first date that there is, which a counter without a date has.
 const NOW: Timestamp = Timestamp::from_seconds(0);
 
-/// Reading the environment is no part of any model, so it is done once.
-static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
-    let secret = Some("the admin secret of the model".into());
-    let mut settings =
-        Settings::load(&Arguments { secret, ..Arguments::default() }).expect("settings");
-    // A record that is cached pushes out the one before it: nothing of that is left.
-    settings.engine.known_keys = 1;
-    settings
-});
-
 /// Runs a model in all orders with at most so many preemptions (`LOOM_MAX_PREEMPTIONS` overrules
 /// it), from where the model calls `loom::explore`.
 pub fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    LazyLock::force(&SETTINGS);
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(preemptions);
     builder.expect_explicit_explore = true;
@@ -126,7 +114,9 @@ impl World {
     /// An engine of one process.
     pub fn engine_that_flushes(&self) -> Arc<ApiKeys> {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        Arc::new(ApiKeys::with_store(store, clock, &SETTINGS).expect("an engine").0)
+        // A record that is cached pushes out the one before it: nothing of that is left.
+        let engine = ApiKeys::builder(store).clock(clock).cache_capacity(1, 10_000);
+        Arc::new(engine.build().expect("an engine"))
     }
 }
 

@@ -3,11 +3,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use simple_security::config::EngineSettings;
 use simple_security::{ApiKeys, Denied, IssuedKey, NewKey};
 
 use super::kinds::Kind;
-use super::{engine_settings, of, team, until, uptime, wait};
+use super::worker::open_store;
+use super::{engine_builder, of, until, uptime, wait};
 
 /// How many threads present invented keys.
 const THREADS: u64 = 4;
@@ -18,9 +18,9 @@ const MEMORY: u64 = 32 << 20;
 
 pub fn unknown_keys(kind: &dyn Kind) {
     let location = kind.make_store();
-    let per_second = of(200, EngineSettings::default().look_ups_per_second);
-    let engine = EngineSettings { look_ups_per_second: per_second, ..engine_settings() };
-    let keys = team::open_with(&location, engine);
+    let per_second = of(200, 2_000);
+    let engine = engine_builder(open_store(&location)).lookups_per_second(per_second);
+    let keys = engine.build().expect("an engine");
     let issue = |_| wait(keys.issue(NewKey::default()).committed()).expect("a key").outcome;
     let good: Vec<IssuedKey> = (0..100).map(issue).collect();
     until("all are cached", || good.iter().all(|key| verify(&keys, key).is_ok()));

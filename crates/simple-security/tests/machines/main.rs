@@ -11,8 +11,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
+use simple_security::ApiKeysBuilder;
 use simple_security::clock::{Clock, SystemClock};
-use simple_security::config::{EngineSettings, Location};
+use simple_security::store::{KeyStore, Location};
 use test_support::servers::{self, waiting::until};
 use test_support::wait;
 
@@ -113,10 +114,10 @@ fn location(text: &str) -> Location {
     Location::parse(text).unwrap_or_else(|problem| panic!("{text}: {problem}"))
 }
 
-/// The usual settings of tests, but counts are written while they run.
-fn engine_settings() -> EngineSettings {
-    let flush_interval = Duration::from_millis(200);
-    EngineSettings { flush_interval, ..test_support::engine_settings() }
+/// Begins the usual engine of tests, but counts are written while they run.
+fn engine_builder(store: Arc<dyn KeyStore>) -> ApiKeysBuilder<'static> {
+    test_support::engine_builder(store, &Arc::new(SystemClock))
+        .flush_interval(Duration::from_millis(200))
 }
 
 /// The uptime of this machine in nanoseconds: all its processes have the same.

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simple_security::clock::{Clock, SystemClock};
-use simple_security::config::EngineSettings;
 use simple_security::{ApiKeys, IssuedKey, NewKey};
 use tempfile::NamedTempFile;
-use test_support::engine_with;
 
 use super::machine::{End, Machine, Report};
 use super::worker::{Orders, open_store};
-use super::{engine_settings, until, uptime, wait};
+use super::{engine_builder, until, uptime, wait};
 
 /// How many processes there are.
 pub const MACHINES: usize = 3;
@@ -148,12 +146,7 @@ pub fn revoke(keys: &ApiKeys, issued: &[IssuedKey], number: usize) -> Option<Rev
 
 /// The keys of a store, which an engine of this process asks.
 pub fn open(place: &str) -> Arc<ApiKeys> {
-    open_with(place, engine_settings())
-}
-
-/// The same, of some size.
-pub fn open_with(place: &str, engine: EngineSettings) -> Arc<ApiKeys> {
-    Arc::new(engine_with(open_store(place), &Arc::new(SystemClock), engine))
+    Arc::new(engine_builder(open_store(place)).build().expect("an engine"))
 }
 
 /// Waits until all that was promised is to be kept, and a little longer, under load.

@@ -9,10 +9,9 @@ use std::time::Duration;
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::store::{self, KeyStore};
 use simple_security::{ApiKeys, Denied};
-use test_support::engine_with;
 
 use super::deaf::Deaf;
-use super::{engine_settings, location};
+use super::{engine_builder, location};
 
 /// What a process is to do, as its arguments say it.
 pub struct Orders {
@@ -122,7 +121,7 @@ fn open(orders: &Orders) -> ApiKeys {
     if orders.deaf {
         store = Arc::new(Deaf(store));
     }
-    engine_with(store, &Arc::new(SystemClock), engine_settings())
+    engine_builder(store).build().expect("an engine")
 }
 
 /// Opens the store at a location.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simple_security::clock::{Clock, SystemClock};
-use simple_security::config::Location;
+use simple_security::store::Location;
 use simple_security::store::{
     ChangeMark, Changed, KeyStore, PostgresStore, StoreError, UsageBatch,
 };

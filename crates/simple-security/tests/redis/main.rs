@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use simple_security::config::Location;
+use simple_security::store::Location;
 use simple_security::store::{self, Existing, KeyStore, StoreError, UsageBatch};
 use simple_security::{Actor, KeyChange, KeyRecord, KeyReference, PageRequest, StoredKey};
 use test_support::records::{at, digest, id, record};

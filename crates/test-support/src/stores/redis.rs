@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use simple_security::config::Location;
+use simple_security::store::Location;
 use simple_security::store::{self, KeyStore};
 use simple_security::testing::Place;
 

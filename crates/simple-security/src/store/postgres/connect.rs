@@ -16,8 +16,8 @@ use tokio_postgres::{Client, Config, Connection, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::Translator;
-use crate::config::Server;
 use crate::store::StoreError;
+use crate::store::location::Server;
 use crate::store::network::tls;
 
 /// How long all servers of a URL may take, each a part of it: less than a look-up may.

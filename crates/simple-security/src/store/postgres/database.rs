@@ -15,7 +15,7 @@ use super::open::{self, Settings};
 use super::pool::{Lent, Pool};
 use super::query::{LastRow, Query, ask_all};
 use super::reader::Reader;
-use crate::config::Server;
+use crate::store::location::Server;
 use crate::store::network::{Bounds, within};
 use crate::store::{ChangeMark, StoreError};
 use crate::sync::{Mutex, lock};

@@ -7,8 +7,8 @@ use tokio_postgres::{Client, Row};
 
 use super::errors::Translator;
 use super::query::Query;
-use crate::config::Server;
 use crate::store::StoreError;
+use crate::store::location::Server;
 use crate::store::network::Bounds;
 
 /// One step of the tables. Steps add first and remove in a later version, so that programs of two

@@ -11,8 +11,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::{errors, tls};
-use crate::config::Server;
 use crate::store::StoreError;
+use crate::store::location::Server;
 
 /// Knows the way to a server.
 pub(super) struct Connector {

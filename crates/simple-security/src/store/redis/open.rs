@@ -10,8 +10,8 @@ use super::connect::Connector;
 use super::scripts::{MAKE, STORE};
 use super::server::CHANGE;
 use super::{rows, suitable};
-use crate::config::Server;
 use crate::store::StoreError;
+use crate::store::location::Server;
 use crate::store::network::{self, Bounds};
 
 /// How the keys are written. A program that knows less than what a store asks for leaves it alone.

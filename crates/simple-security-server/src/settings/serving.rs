@@ -1,14 +1,14 @@
-//! The settings that only the server reads, `simple-security serve`. It parses them itself.
+//! The settings that only the server reads, `simple-security serve`, which parses them itself.
 
-use super::{Face, Setting};
+use super::setting::{Adapter, Setting};
 
-const PROGRAM: &[Face] = &[Face::Program];
+const PROGRAM: &[Adapter] = &[Adapter::Program];
 
 /// The address.
 pub const LISTEN: Setting = Setting {
     name: "LISTEN",
     other_spelling: None,
-    faces: PROGRAM,
+    adapters: PROGRAM,
     argument: "listen",
     default: "127.0.0.1:8080",
     meaning: "`serve`: the address and port to listen on, such as `127.0.0.1:8080` or `[::1]:8080`; port 0 is a free one",
@@ -17,7 +17,7 @@ pub const LISTEN: Setting = Setting {
 pub const SECRET_FILE: Setting = Setting {
     name: "SECRET_FILE",
     other_spelling: None,
-    faces: PROGRAM,
+    adapters: PROGRAM,
     argument: "secret_file",
     default: "not set",
     meaning: "`serve`: a file with the admin secret, instead of the secret itself; a line end after it does not count",
@@ -26,7 +26,7 @@ pub const SECRET_FILE: Setting = Setting {
 pub const TRUSTED_PROXIES: Setting = Setting {
     name: "TRUSTED_PROXIES",
     other_spelling: None,
-    faces: PROGRAM,
+    adapters: PROGRAM,
     argument: "trusted_proxy",
     default: "nobody is trusted",
     meaning: "`serve`: networks such as `10.0.0.0/8,::1/128` whose `X-Forwarded-For` is taken for the client's address in the log",
@@ -35,7 +35,7 @@ pub const TRUSTED_PROXIES: Setting = Setting {
 pub const MAX_CONNECTIONS: Setting = Setting {
     name: "MAX_CONNECTIONS",
     other_spelling: None,
-    faces: PROGRAM,
+    adapters: PROGRAM,
     argument: "max_connections",
     default: "1024",
     meaning: "`serve`: how many connections are served at once, 1 to 100000; when all are in use, a new client replaces the connection that has been idle longest",
@@ -44,7 +44,7 @@ pub const MAX_CONNECTIONS: Setting = Setting {
 pub const GRACE: Setting = Setting {
     name: "GRACE",
     other_spelling: None,
-    faces: PROGRAM,
+    adapters: PROGRAM,
     argument: "grace",
     default: "10",
     meaning: "`serve`: for how many seconds a stop waits for requests under way, 0 to 3600",
@@ -53,7 +53,7 @@ pub const GRACE: Setting = Setting {
 pub const LOG_LEVEL: Setting = Setting {
     name: "LOG_LEVEL",
     other_spelling: None,
-    faces: PROGRAM,
+    adapters: PROGRAM,
     argument: "log_level",
     default: "info",
     meaning: "`serve`: `error`, `warn`, `info` (a line for each request), `debug` or `trace`",
@@ -62,7 +62,7 @@ pub const LOG_LEVEL: Setting = Setting {
 pub const LOG_FORMAT: Setting = Setting {
     name: "LOG_FORMAT",
     other_spelling: None,
-    faces: PROGRAM,
+    adapters: PROGRAM,
     argument: "log_format",
     default: "json",
     meaning: "`serve`: `json`, an object in each line, or `text`",
@@ -71,7 +71,7 @@ pub const LOG_FORMAT: Setting = Setting {
 pub const NO_ADMIN: Setting = Setting {
     name: "NO_ADMIN",
     other_spelling: None,
-    faces: PROGRAM,
+    adapters: PROGRAM,
     argument: "no_admin",
     default: "false",
     meaning: "`serve`: `true` leaves out the admin routes under `/auth`, and asks for no admin secret",
@@ -80,14 +80,14 @@ pub const NO_ADMIN: Setting = Setting {
 pub const NO_DOCS: Setting = Setting {
     name: "NO_DOCS",
     other_spelling: None,
-    faces: PROGRAM,
+    adapters: PROGRAM,
     argument: "no_docs",
     default: "false",
     meaning: "`serve`: `true` leaves out `/docs` and `/openapi.json`",
 };
 
 /// All of them, in the order in which the documentation shows them.
-pub(super) const ALL: [Setting; 9] = [
+pub const ALL: [Setting; 9] = [
     LISTEN,
     SECRET_FILE,
     TRUSTED_PROXIES,

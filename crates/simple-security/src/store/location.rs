@@ -1,7 +1,8 @@
-//! Where the keys are kept, as a setting says it.
+//! Where the keys are kept: the path of a file, or the URL of a server.
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -59,6 +60,11 @@ pub enum Location {
     Redis(Server),
 }
 
+/// The text is not the location of a store. The error says what to write instead, and shows no password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidLocation(String);
+
 /// A store on the network, as its URL names it.
 #[derive(Clone)]
 pub struct Server {
@@ -85,8 +91,12 @@ impl Location {
     /// Reads a path or a URL.
     ///
     /// # Errors
-    /// What is wrong with it, and what to do.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// [`InvalidLocation`] says what is wrong with it, and what to do.
+    pub fn parse(text: &str) -> Result<Self, InvalidLocation> {
+        Self::read(text).map_err(InvalidLocation)
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
         let path = match text.split_once("://") {
             None if looks_like_a_server(text) => return Err(NEARLY_A_URL.to_owned()),
             None => text,
@@ -131,6 +141,14 @@ fn looks_like_a_server(text: &str) -> bool {
     let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
     matches!(scheme, "sqlite" | "postgres" | "postgresql" | "redis" | "rediss")
         || text.contains("password=")
+}
+
+impl FromStr for Location {
+    type Err = InvalidLocation;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLocation> {
+        Self::parse(text)
+    }
 }
 
 impl fmt::Display for Location {
@@ -300,7 +318,8 @@ mod tests {
         }
         assert!(Location::parse("redis://h?may_lose=perhaps").is_err());
         for nothing in ["sslmode=verify-full", "sslrootcert=/ca.pem"] {
-            let problem = Location::parse(&format!("redis://h?{nothing}")).expect_err(nothing);
+            let problem =
+                Location::parse(&format!("redis://h?{nothing}")).expect_err(nothing).to_string();
             assert!(problem.contains("rediss://"), "it would do nothing: {problem}");
         }
         assert!(Location::parse("rediss://h?sslrootcert=/ca.pem").is_ok());
@@ -309,7 +328,7 @@ mod tests {
     #[test]
     fn a_question_mark_in_a_password_shows_no_part_of_it() {
         for text in ["postgres://user:pass?word@host/db", "postgres://us@er:pass?word@host/db"] {
-            let problem = Location::parse(text).expect_err("refused");
+            let problem = Location::parse(text).expect_err("refused").to_string();
             assert!(!problem.contains("pass?") && !problem.contains("word@"), "{problem}");
         }
         assert!(Location::parse("postgres://user:pass%3Fword@host/db").is_ok());
@@ -328,7 +347,7 @@ mod tests {
             "host=db Password = 'hunter2'",
             "password=hunter2 sslrootcert=file://ca.pem",
         ] {
-            let problem = Location::parse(text).expect_err(text);
+            let problem = Location::parse(text).expect_err(text).to_string();
             assert!(!problem.contains("hunter2") && problem.contains("postgres://"), "{problem}");
         }
         for path in ["postgres", "redis.db", "keys:1.db", "./postgres:/keys.db"] {
@@ -339,7 +358,8 @@ mod tests {
     #[test]
     fn a_url_of_redis_has_no_unknown_parameter() {
         for wrong in ["ssl=true", "max_stalenes=5", "db=1", "MAY_LOSE=true"] {
-            let problem = Location::parse(&format!("redis://h/0?{wrong}")).expect_err(wrong);
+            let problem =
+                Location::parse(&format!("redis://h/0?{wrong}")).expect_err(wrong).to_string();
             let name = wrong.split('=').next().expect("a name");
             assert!(problem.contains(name) && problem.contains("max_staleness"), "{problem}");
         }
