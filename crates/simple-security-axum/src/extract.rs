@@ -5,11 +5,10 @@ use std::fmt;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::request::Parts;
-use simple_security::{KeyId, KeyRecord, Timestamp, VerifiedKey};
+use http::{Extensions, StatusCode};
+use simple_security::{ApiKeys, KeyId, KeyRecord, Timestamp, VerifiedKey};
 
-use crate::passed::Passed;
 use crate::problem::Problem;
 
 /// The key that has let a request in. [`RequireApiKeyLayer`](crate::RequireApiKeyLayer) puts it into
@@ -27,8 +26,8 @@ use crate::problem::Problem;
 /// ```
 #[derive(Clone)]
 pub struct ApiKey {
-    pub(crate) verified: VerifiedKey,
-    pub(crate) passed: Passed,
+    verified: VerifiedKey,
+    authenticated_by: AuthenticatedBy,
 }
 
 impl ApiKey {
@@ -51,6 +50,36 @@ impl ApiKey {
     pub fn record(&self) -> &KeyRecord {
         self.verified.record()
     }
+}
+
+/// Marks an authenticated request, so that a nested layer of the same engine does not count it again.
+///
+/// Holds the number of the engine: no other engine ever has it, while an address can be used again. A
+/// layer of another engine ignores the mark, verifies the key itself and replaces the mark by its own.
+///
+/// A copy is empty: a copy of the extensions may end up on a request that begins long after the key
+/// was revoked, and that one has to be verified.
+#[derive(Default)]
+struct AuthenticatedBy(Option<u64>);
+
+impl Clone for AuthenticatedBy {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// Whether this engine has authenticated the request already.
+#[inline]
+pub(crate) fn is_authenticated_by(keys: &ApiKeys, extensions: &Extensions) -> bool {
+    let key = extensions.get::<ApiKey>();
+    key.is_some_and(|key| key.authenticated_by.0 == Some(keys.number()))
+}
+
+/// Hands the key to the application, marked with the engine that authenticated the request.
+#[inline]
+pub(crate) fn insert_key(keys: &ApiKeys, verified: VerifiedKey, extensions: &mut Extensions) {
+    let authenticated_by = AuthenticatedBy(Some(keys.number()));
+    extensions.insert(ApiKey { verified, authenticated_by });
 }
 
 impl fmt::Debug for ApiKey {

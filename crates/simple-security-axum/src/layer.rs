@@ -16,7 +16,7 @@ use crate::service::RequireApiKey;
 ///
 /// A key is read from `Authorization: Bearer`, `X-API-Key` or `api-key`. What passed has an
 /// [`ApiKey`](crate::ApiKey) in its extensions. It is counted once, also where layers of one engine
-/// lie one in another.
+/// lie one in another; a layer of another engine between them makes the inner one count it again.
 ///
 /// ```
 /// use std::sync::Arc;

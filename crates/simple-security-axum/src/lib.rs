@@ -8,7 +8,6 @@ mod extract;
 mod form;
 mod future;
 mod layer;
-mod passed;
 mod policy;
 mod problem;
 mod refusal;

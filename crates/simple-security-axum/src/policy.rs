@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use simple_security::{ApiKeys, Denied, VerifiedKey};
 
 use crate::credential::{self, Sent};
-use crate::passed;
+use crate::extract;
 use crate::refusal::{Challenges, Refusal};
 
 /// See [`RequireApiKeyLayer`](crate::RequireApiKeyLayer), whose settings these are.
@@ -44,7 +44,7 @@ impl Policy {
     /// the answer is polled.
     #[inline]
     pub(crate) fn check<R>(&self, request: &Request<R>) -> Check {
-        if passed::by(&self.keys, request.extensions()) {
+        if extract::is_authenticated_by(&self.keys, request.extensions()) {
             return Check::PassedBefore;
         }
         let query = if self.reads_query { request.uri().query() } else { None };
@@ -62,7 +62,7 @@ impl Policy {
     /// Hands the key to the application.
     #[inline]
     pub(crate) fn admit<R>(&self, request: &mut Request<R>, verified: VerifiedKey) {
-        passed::mark(&self.keys, verified, request.extensions_mut());
+        extract::insert_key(&self.keys, verified, request.extensions_mut());
         self.strip(request);
     }
 

@@ -50,21 +50,35 @@ async fn layers_of_different_engines_check_each_for_themselves() {
 }
 
 #[tokio::test]
-async fn two_engines_by_turns_count_once_each() {
+async fn engines_that_alternate_verify_and_count_each_time() {
     let (one, other) = (Engine::new(), Engine::new());
     // One text that both know.
     let issued = one.issue("shared").await;
+    let id = issued.record.id;
     let digest = simple_security::KeyDigest::of(issued.key.expose().as_bytes());
     test_support::commits::insert(&*other.store, digest, &issued.record).expect("stored");
-    let by_turns = [one.layer(), other.layer(), one.layer(), other.layer()];
-    let app = by_turns
+    let alternating = [one.layer(), other.layer(), one.layer(), other.layer()];
+    let app = alternating
         .into_iter()
         .fold(echo(), |app: Router, layer: RequireApiKeyLayer| app.layer(layer));
     for round in 1..=3 {
         assert_eq!(ask(&app, &[("x-api-key", issued.key.expose())]).await.status, 200);
-        let counted = [one.counted(issued.record.id).await, other.counted(issued.record.id).await];
-        assert_eq!(counted, [round; 2]);
+        let counted = [one.counted(id).await, other.counted(id).await];
+        assert_eq!(counted, [2 * round; 2]);
     }
+}
+
+#[tokio::test]
+async fn the_mark_of_another_engine_accepts_nothing() {
+    let (one, other) = (Engine::new(), Engine::new());
+    let issued = one.issue("shared").await;
+    let digest = simple_security::KeyDigest::of(issued.key.expose().as_bytes());
+    use simple_security::store::KeyStore;
+    other.store.insert(digest, &issued.record).await.expect("stored");
+    // From the outside in: one, other, one. The middle one takes the credential away.
+    let app = guarded(one.layer()).layer(other.layer().strip_credential()).layer(one.layer());
+    let sent = ask(&app, &[("x-api-key", issued.key.expose())]).await;
+    assert_eq!((sent.status.as_u16(), sent.code()), (401, Some("not_presented")));
 }
 
 #[tokio::test]
