@@ -16,13 +16,13 @@ mod body;
 mod fields;
 mod in_flight;
 mod openapi;
+mod operation_parts;
 mod query;
 mod refused;
 mod requests;
 mod routes;
 
 pub use openapi::openapi;
-pub(crate) use refused::Wrong;
 
 use authenticate::Authenticator;
 use refused::Refused;

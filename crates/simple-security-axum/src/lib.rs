@@ -5,6 +5,8 @@
 mod admin;
 mod credential;
 mod extract;
+#[cfg(feature = "admin")]
+mod field_error;
 mod form;
 mod future;
 mod layer;

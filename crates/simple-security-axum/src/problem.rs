@@ -9,7 +9,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 #[cfg(feature = "admin")]
-use crate::admin::Wrong;
+use crate::field_error::FieldError;
 
 /// Why a request was refused (RFC 9457).
 #[derive(Debug, Serialize)]
@@ -33,7 +33,7 @@ pub(crate) struct Problem {
     #[cfg(feature = "admin")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(inline)]
-    errors: Vec<Wrong>,
+    errors: Vec<FieldError>,
 }
 
 impl Problem {
@@ -62,7 +62,7 @@ impl Problem {
 
     /// The same with each thing that is wrong with the request.
     #[cfg(feature = "admin")]
-    pub(crate) fn with_errors(self, errors: Vec<Wrong>) -> Self {
+    pub(crate) fn with_errors(self, errors: Vec<FieldError>) -> Self {
         Self { errors, ..self }
     }
 

@@ -13,7 +13,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::refused::{Location, Refused};
+use super::refused::Refused;
+use crate::field_error::FieldLocation;
 
 /// The longest body, in bytes. The longest that makes sense has less than two thousand.
 pub(super) const MAX_LENGTH: usize = 65_536;
@@ -35,7 +36,7 @@ pub(super) async fn read(request: Request) -> Result<Option<Fields<Value>>, Refu
         return Err(Refused::body(NO_OBJECT));
     }
     match serde_json::from_slice(&bytes) {
-        Ok(Some(Object(members))) => Ok(Some(Fields::new(Location::Body, members))),
+        Ok(Some(Object(members))) => Ok(Some(Fields::new(FieldLocation::Body, members))),
         Ok(None) => Ok(None),
         Err(error) if error.is_data() => Err(Refused::body(NO_OBJECT)),
         Err(error) => Err(Refused::body(format!("the body is no JSON ({error})"))),

@@ -2,19 +2,20 @@
 
 use std::borrow::Cow;
 
-use super::refused::{Location, Refused, Wrong};
+use super::refused::Refused;
+use crate::field_error::{FieldError, FieldLocation};
 
 /// What was sent, by its names. A name that nobody takes is refused: a mistyped one would be left
 /// out in silence.
 pub(super) struct Fields<V> {
-    location: Location,
+    location: FieldLocation,
     left: Vec<(String, V)>,
-    wrong: Vec<Wrong>,
+    errors: Vec<FieldError>,
 }
 
 impl<V> Fields<V> {
-    pub(super) fn new(location: Location, sent: Vec<(String, V)>) -> Self {
-        Self { location, left: sent, wrong: Vec::new() }
+    pub(super) fn new(location: FieldLocation, sent: Vec<(String, V)>) -> Self {
+        Self { location, left: sent, errors: Vec::new() }
     }
 
     /// Reads the value of this name. `None` where it was not sent, or is wrong.
@@ -46,16 +47,16 @@ impl<V> Fields<V> {
         names.truncate(MAX_UNKNOWN);
         for name in names {
             let detail = match self.location {
-                Location::Body => "there is no such member",
-                Location::Query => "there is no such parameter",
+                FieldLocation::Body => "there is no such member",
+                FieldLocation::Query => "there is no such parameter",
             };
             self.refuse(name.into(), detail.into());
         }
-        if self.wrong.is_empty() { Ok(read) } else { Err(Refused::Invalid(self.wrong)) }
+        if self.errors.is_empty() { Ok(read) } else { Err(Refused::Invalid(self.errors)) }
     }
 
     fn refuse(&mut self, name: Cow<'static, str>, detail: Cow<'static, str>) {
-        self.wrong.push(Wrong { location: self.location, name: Some(name), detail });
+        self.errors.push(FieldError { location: self.location, name: Some(name), detail });
     }
 }
 

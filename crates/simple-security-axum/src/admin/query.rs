@@ -4,7 +4,8 @@ use http::Uri;
 use simple_security::{KeyFilter, PageRequest};
 
 use super::fields::Fields;
-use super::refused::{Location, Refused};
+use super::refused::Refused;
+use crate::field_error::FieldLocation;
 
 /// The page that is asked for.
 ///
@@ -54,7 +55,7 @@ const LIMITS: std::ops::RangeInclusive<u32> = 1..=PageRequest::MAX_LIMIT;
 fn parameters(uri: &Uri) -> Fields<String> {
     let query = uri.query().unwrap_or_default();
     let sent = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    Fields::new(Location::Query, sent)
+    Fields::new(FieldLocation::Query, sent)
 }
 
 fn said(error: impl std::error::Error) -> std::borrow::Cow<'static, str> {

@@ -6,10 +6,9 @@ use std::error::Error;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde::Serialize;
 use simple_security::KeyError;
-use utoipa::ToSchema;
 
+use crate::field_error::{FieldError, FieldLocation};
 use crate::problem::Problem;
 
 /// Why a request is refused.
@@ -30,7 +29,7 @@ pub(super) enum Refused {
     /// The text that was to be taken in is a key already.
     Exists,
     /// These things are wrong with the request.
-    Invalid(Vec<Wrong>),
+    Invalid(Vec<FieldError>),
     /// It cannot be told or done now. Why has been logged: it is no business of a client.
     Unavailable,
     /// Too many requests are in progress. Nothing was changed.
@@ -39,31 +38,11 @@ pub(super) enum Refused {
     NoSecret(String),
 }
 
-/// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Wrong {
-    #[schema(inline)]
-    pub(super) location: Location,
-    /// `null`: all of it.
-    #[schema(value_type = Option<String>, required = true)]
-    pub(super) name: Option<Cow<'static, str>>,
-    #[schema(value_type = String)]
-    pub(super) detail: Cow<'static, str>,
-}
-
-/// The part of a request in which something is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Location {
-    Body,
-    Query,
-}
-
 impl Refused {
     /// All of the body is wrong.
     pub(super) fn body(detail: impl Into<Cow<'static, str>>) -> Self {
-        let wrong = Wrong { location: Location::Body, name: None, detail: detail.into() };
-        Self::Invalid(vec![wrong])
+        let error = FieldError { location: FieldLocation::Body, name: None, detail: detail.into() };
+        Self::Invalid(vec![error])
     }
 
     fn problem(&self) -> Problem {
@@ -93,8 +72,8 @@ impl Refused {
             Self::Exists => {
                 (StatusCode::CONFLICT, "exists", "A key of this text exists already".into())
             }
-            Self::Invalid(wrong) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence(wrong).into())
+            Self::Invalid(errors) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence(errors).into())
             }
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -134,8 +113,8 @@ impl From<KeyError> for Refused {
         match error {
             KeyError::NotFound => Self::NoSuchKey,
             KeyError::Exists => Self::Exists,
-            KeyError::InvalidImport(error) => Self::Invalid(vec![Wrong {
-                location: Location::Body,
+            KeyError::InvalidImport(error) => Self::Invalid(vec![FieldError {
+                location: FieldLocation::Body,
                 name: Some("key".into()),
                 detail: error.to_string().into(),
             }]),
@@ -148,7 +127,7 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let (problem, header) = (self.problem(), self.header());
         let problem = match self {
-            Self::Invalid(wrong) => problem.with_errors(wrong),
+            Self::Invalid(errors) => problem.with_errors(errors),
             _ => problem,
         };
         let mut response = problem.into_response();
@@ -166,10 +145,10 @@ pub(super) fn unavailable(error: &(dyn Error + 'static)) -> Refused {
 }
 
 /// All that is wrong, for a person.
-fn sentence(wrong: &[Wrong]) -> String {
-    let text = |one: &Wrong| match &one.name {
+fn sentence(errors: &[FieldError]) -> String {
+    let text = |one: &FieldError| match &one.name {
         Some(name) => format!("{name}: {}", one.detail),
         None => one.detail.to_string(),
     };
-    wrong.iter().map(text).collect::<Vec<_>>().join("; ")
+    errors.iter().map(text).collect::<Vec<_>>().join("; ")
 }

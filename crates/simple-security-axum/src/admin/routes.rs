@@ -16,7 +16,7 @@ use simple_security::{Actor, ApiKeys, Committed, KeyId, KeyRecord};
 
 use super::answers::{ChangedKey, DeletedKey, IssuedKey, KeyDetails, KeyPage};
 use super::ask::{ask, change};
-use super::openapi::{Exists, Id, PageQuery, Refusals, Unknown, Wait};
+use super::operation_parts::{Exists, Id, PageQuery, Refusals, Unknown, Wait};
 use super::refused::Refused;
 use super::requests::{KeyEdit, KeyRenewal, NewKey};
 use super::{body, query};
