@@ -6,26 +6,26 @@
 use std::io::{self, BufRead as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::Args;
 use simple_security::PageRequest;
-use simple_security::store::KeyStore;
 use simple_security::store::Location;
 
 use self::copying::{Copying, Done};
+use self::side::Side;
 use self::verify::verify;
 use self::walk::Walk;
-use crate::Program;
 use crate::failure::Failure;
 use crate::opening::{Absent, open, refused};
 use crate::output::say;
+use crate::program::Program;
 use crate::progress::Progress;
 
 mod copying;
 mod difference;
 #[cfg(test)]
 mod model;
+mod side;
 mod verify;
 mod walk;
 
@@ -52,13 +52,6 @@ pub(crate) struct CopyKeys {
     /// Say how far it is, also where the standard error is no terminal.
     #[arg(long)]
     progress: bool,
-}
-
-/// One of the two stores, and how messages call it.
-#[derive(Clone)]
-struct Side {
-    store: Arc<dyn KeyStore>,
-    name: String,
 }
 
 impl CopyKeys {

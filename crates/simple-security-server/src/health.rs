@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::Program;
 use crate::failure::Failure;
+use crate::program::Program;
 use crate::serve::listening_address;
 
 /// To connect, and for each piece of the answer.

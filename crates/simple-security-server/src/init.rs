@@ -5,10 +5,10 @@ use simple_security::PageRequest;
 use simple_security::clock::{Clock as _, SystemClock};
 use simple_security::store::KeyStore;
 
-use crate::Program;
 use crate::failure::{Failure, flag_of};
 use crate::opening::{Place, make, refused, wait};
 use crate::output::say;
+use crate::program::Program;
 use crate::settings::{Arguments, Settings};
 
 /// Make the store where the keys are kept, and say how late a change may be known.

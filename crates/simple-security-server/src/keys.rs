@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 use simple_security::ApiKeys;
 
-use crate::Program;
 use crate::failure::{Failure, not_opened};
 use crate::opening::{Absent, Place, open_store, wait};
+use crate::program::Program;
 use crate::settings::{Arguments, Settings};
 
 mod change;

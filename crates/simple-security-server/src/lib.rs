@@ -14,6 +14,7 @@ mod keys;
 mod log;
 mod opening;
 mod output;
+mod program;
 mod progress;
 #[cfg(feature = "serve")]
 mod serve;
@@ -21,32 +22,7 @@ pub mod settings;
 mod usage;
 
 use failure::Failure;
-use settings::Adapter;
-
-/// By which name the program was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Program {
-    /// `simple-security`, which reads the variables of [`Adapter::Program`].
-    Binary,
-    /// `fastapi-simple-security`, which comes with the Python package and reads its variables.
-    Python,
-}
-
-impl Program {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Binary => "simple-security",
-            Self::Python => "fastapi-simple-security",
-        }
-    }
-
-    fn adapter(self) -> Adapter {
-        match self {
-            Self::Binary => Adapter::Program,
-            Self::Python => Adapter::FastApi,
-        }
-    }
-}
+pub use program::Program;
 
 /// Keys for APIs, on the command line.
 #[derive(Parser)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 use simple_security::store::{self, KeyStore, Location, MemoryStore, SqliteStore, StoreError};
 
-use crate::Program;
 use crate::failure::{Failure, flag_of};
+use crate::program::Program;
 use crate::settings::Settings;
 
 /// The setting that goes before the one of the environment.

@@ -11,10 +11,10 @@ use secrecy::{ExposeSecret, SecretString};
 use simple_security::ApiKeys;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::Program;
 use crate::failure::{Failure, not_opened};
 use crate::keys::Flags;
 use crate::opening::{Absent, open_store};
+use crate::program::Program;
 use crate::settings::Settings;
 
 mod access;
@@ -30,6 +30,7 @@ mod identity;
 mod lines;
 mod listener;
 mod pace;
+mod paths;
 mod percent;
 mod process;
 mod routes;

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use clap::error::ErrorKind;
 use simple_security::holds_a_key;
 
-use crate::Program;
 use crate::failure::Failure;
+use crate::program::Program;
 
 /// The end of each help.
 const EXIT_CODES: &str = "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage or settings.\n";

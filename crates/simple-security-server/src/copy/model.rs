@@ -11,8 +11,8 @@ use simple_security::{
     Timestamp, Usage,
 };
 
-use super::Side;
 use super::copying::Copying;
+use super::side::Side;
 use super::verify::verify;
 use super::walk::Walk;
 use crate::opening::wait;

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use simple_security::KeyId;
 use simple_security::store::{ChangeMark, Changed, StoreError};
 
-use super::Side;
 use super::difference::{Lasting, lasting};
+use super::side::Side;
 use super::walk::{Met, Walk};
 use crate::failure::Failure;
 use crate::opening::wait;

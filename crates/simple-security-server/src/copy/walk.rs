@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 use simple_security::clock::{Clock as _, SystemClock};
 use simple_security::{Cursor, PageRequest, StoredKey};
 
-use super::Side;
+use super::side::Side;
 use crate::failure::Failure;
 use crate::opening::wait;
 

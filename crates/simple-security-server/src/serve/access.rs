@@ -15,8 +15,8 @@ use simple_security::{Denied, KeyId, Timestamp, holds_a_key};
 use simple_security_axum::Refusal;
 use tracing::Level;
 
-use super::answers::{VERIFY, VERIFY_NGINX};
 use super::lines::Writer;
+use super::paths::{VERIFY, VERIFY_NGINX};
 use super::settings::{LogFormat, Serving};
 use super::{forwarded, identity, percent};
 

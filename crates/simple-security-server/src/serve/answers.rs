@@ -19,13 +19,9 @@ use super::access::Access;
 use super::body::TimelyBody;
 use super::identity::Identity;
 use super::lines::Writer;
+use super::paths::{VERIFY, VERIFY_NGINX};
 use super::routes;
 use super::settings::Serving;
-
-/// Its whole path. What is below it is something else: a proxy that adds the client's path to ours
-/// would let the client choose what is asked.
-pub(super) const VERIFY: &str = "/verify";
-pub(super) const VERIFY_NGINX: &str = "/verify/nginx";
 
 /// Why a request was refused, where the status alone cannot tell.
 static ERROR: HeaderName = HeaderName::from_static("x-api-key-error");

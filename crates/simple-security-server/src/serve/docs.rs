@@ -17,7 +17,7 @@ use http::{HeaderValue, StatusCode};
 use utoipa::openapi::{Info, OpenApi, Paths};
 use utoipa_swagger_ui::Config;
 
-use super::routes::ADMIN;
+use super::paths::ADMIN;
 
 /// Scripts, styles and requests of our own; pictures also where the style sheet has them in itself. No
 /// script or style in the page, no frame around it.

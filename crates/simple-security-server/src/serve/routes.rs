@@ -8,11 +8,9 @@ use http::header::CACHE_CONTROL;
 use simple_security::ApiKeys;
 use simple_security_axum::admin_router_with_setting;
 
+use super::paths::ADMIN;
 use super::settings::Serving;
 use super::{docs, health};
-
-/// Where the administrator's routes are.
-pub(super) const ADMIN: &str = "/auth";
 
 /// All of them. What is unknown is 404 with nothing in it.
 pub(super) fn all(keys: Arc<ApiKeys>, serving: &Serving) -> Router {
