@@ -10,6 +10,7 @@ use std::sync::Mutex;
 
 use http::{Method, Request, Response, StatusCode};
 use ipnet::IpNet;
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use simple_security::clock::{Clock as _, SystemClock, Uptime};
 use simple_security::{Denied, KeyId, Timestamp, holds_a_key};
 use simple_security_axum::Refusal;
@@ -139,10 +140,10 @@ fn shown(path: &str) -> Cow<'static, str> {
         }
     }
     // As it stands too: a `%` before a key takes its first letters for a code.
-    if holds_a_key(path.as_bytes()) || holds_a_key(&percent::decode(path)) {
+    if holds_a_key(path.as_bytes()) || holds_a_key(&Cow::from(percent_decode_str(path))) {
         return Cow::Borrowed("(hidden, it holds a key)");
     }
-    Cow::Owned(percent::encode(path, b""))
+    Cow::Owned(utf8_percent_encode(path, percent::INVISIBLE).to_string())
 }
 
 #[cfg(test)]

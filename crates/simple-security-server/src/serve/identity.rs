@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
+use percent_encoding::utf8_percent_encode;
 use simple_security_axum::ApiKey;
 use tower::Service;
 
@@ -65,7 +66,7 @@ fn encoded(name: &str) -> String {
     match name {
         "" => "-".to_owned(),
         "-" => "%2D".to_owned(),
-        _ => percent::encode(name, b"%"),
+        _ => utf8_percent_encode(name, percent::INVISIBLE_AND_PERCENT).to_string(),
     }
 }
 
