@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use pyo3::exceptions::{PyFileExistsError, PyKeyError, PyLookupError, PyRuntimeError};
+use pyo3::exceptions::{PyFileExistsError, PyKeyError, PyLookupError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
@@ -17,16 +17,9 @@ use simple_security_server::settings::{Adapter, Arguments, Settings};
 use crate::credential::{self, Sent};
 use crate::errors::{Failure, invalid, no_admin_secret, store_unavailable, unavailable};
 use crate::fork::{self, Owned};
+use crate::opened::{Opened, forked_meanwhile};
 use crate::settings;
 use crate::verdict::{Question, Refusal, Verdict, accepted};
-
-/// What was opened, and by which settings.
-pub(crate) struct Opened {
-    pub(crate) keys: Arc<ApiKeys>,
-    settings: Settings,
-    /// 403 or 401.
-    refusal_status: u16,
-}
 
 /// The keys of one `SimpleSecurity`. Making it opens nothing.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
@@ -365,9 +358,4 @@ fn headers<'py>(scope: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
     let missing = || PyKeyError::new_err("the ASGI scope of a request has headers");
     let headers = scope.get_item(intern!(scope.py(), "headers"))?.ok_or_else(missing)?;
     Ok(headers.cast_into()?)
-}
-
-/// A thread that was forked in the middle of a call does not go on: it is not in the child.
-pub(crate) fn forked_meanwhile() -> PyErr {
-    PyRuntimeError::new_err("the process was forked in the middle of a call")
 }

@@ -17,6 +17,7 @@ mod errors;
 mod fork;
 mod keys;
 mod logging;
+mod opened;
 mod seldom;
 mod settings;
 mod verdict;

@@ -8,9 +8,9 @@ use pyo3::types::{PyString, PyType};
 use pyo3::{IntoPyObjectExt, intern};
 use simple_security::{Denied, KeyId, Timestamp};
 
-use crate::engine::{Opened, forked_meanwhile};
 use crate::errors::store_unavailable;
 use crate::fork::Owned;
+use crate::opened::{Opened, forked_meanwhile};
 
 /// What can be said at once.
 pub(crate) enum Verdict<'py> {

@@ -73,8 +73,7 @@ async fn the_mark_of_another_engine_accepts_nothing() {
     let (one, other) = (Engine::new(), Engine::new());
     let issued = one.issue("shared").await;
     let digest = simple_security::KeyDigest::of(issued.key.expose().as_bytes());
-    use simple_security::store::KeyStore;
-    other.store.insert(digest, &issued.record).await.expect("stored");
+    test_support::commits::insert(&*other.store, digest, &issued.record).expect("stored");
     // From the outside in: one, other, one. The middle one takes the credential away.
     let app = guarded(one.layer()).layer(other.layer().strip_credential()).layer(one.layer());
     let sent = ask(&app, &[("x-api-key", issued.key.expose())]).await;
