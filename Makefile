@@ -129,6 +129,7 @@ lint: $(SYNCED) pins ## Check formats, types, lints, imports and pins
 	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates ../supply_chain
 	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates ../supply_chain
 	cd python && .venv/bin/mypy
+	cargo run --locked --quiet -p module-graph -- crates/*/src/lib.rs python/src/lib.rs
 	cd python && .venv/bin/lint-imports --no-cache --no-logo
 	python/.venv/bin/hadolint Dockerfile
 	test ! -x python/.venv/bin/docker-compose || python/.venv/bin/docker-compose --file compose.yaml config --quiet

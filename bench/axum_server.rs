@@ -2,7 +2,7 @@
 //!
 //! - `/open`: the handler alone.
 //! - `/ours`: behind `RequireApiKeyLayer`, as `Router::layer` puts it around a route.
-//! - `/hash`: behind the least that a check by hand does: a header, one SHA-256, one look-up in a
+//! - `/hash`: behind the least that a check by hand does: a header, one SHA-256, one lookup in a
 //!   map behind a lock, and the name handed on. Nothing is counted, and nothing is ever revoked.
 //! - `/nothing`: behind a layer that does nothing, and `/extension`: behind axum's own `Extension`, which
 //!   hands a value on. What they cost, any layer does that hands on who has asked.

@@ -23,7 +23,7 @@ NAMES = {
 }
 EACH, CLIENTS = 250, 8
 TEXT = """One handler, alone, behind the layer, and behind the least that a check by hand does: a
-header, one SHA-256, one look-up, the name handed on; nothing is counted there, and nothing is
+header, one SHA-256, one lookup, the name handed on; nothing is counted there, and nothing is
 ever revoked. What a layer of axum costs that does nothing, and one that hands on a value, is in the
 way of both. Around the whole app the layer is called by the server, and not by the router. The
 server has one core, `wrk` the other, which it fills: so only requests in a second of the server's

@@ -16,9 +16,9 @@ mod engine;
 mod errors;
 mod fork;
 mod keys;
+mod log_throttle;
 mod logging;
 mod opened;
-mod seldom;
 mod settings;
 mod verdict;
 
@@ -31,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use super::keys::{Change, KeyDetails, Keys};
     #[pymodule_export]
-    use super::seldom::Seldom;
+    use super::log_throttle::LogThrottle;
     #[pymodule_export]
     use super::verdict::{Question, Refusal, VerifiedKey};
     #[pymodule_export]

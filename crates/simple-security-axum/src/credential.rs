@@ -31,7 +31,7 @@ pub(crate) enum Sent<'a> {
 
 /// The credential of a request. Without `query`, that is not read.
 ///
-/// One pass over the headers: three look-ups take longer, unless there are very many.
+/// One pass over the headers: three lookups take longer, unless there are very many.
 #[inline]
 pub(crate) fn read<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Sent<'a> {
     let mut sent = None;

@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
-use simple_security::{Denied, Seldom};
+use simple_security::{Denied, LogThrottle};
 
 use crate::problem::Problem;
 
@@ -140,10 +140,10 @@ impl Refusal {
     /// logged: anyone may send as many as they like. When they cannot be checked, one line a second
     /// is enough.
     fn log(&self) {
-        static UNCHECKED: Seldom = Seldom::new();
+        static UNCHECKED: LogThrottle = LogThrottle::new();
         match self {
             Self::Denied(Denied::Unavailable(error)) => {
-                let Some(requests) = UNCHECKED.happened() else { return };
+                let Some(requests) = UNCHECKED.record() else { return };
                 let error: &(dyn Error + 'static) = &**error;
                 tracing::error!(error, requests, "API keys could not be checked");
             }
@@ -245,7 +245,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
             for _ in 0..1_000 {
-                let error = Arc::new(StoreError::TooManyLookUps { per_second: 10 });
+                let error = Arc::new(StoreError::TooManyLookups { per_second: 10 });
                 let response =
                     Refusal::Denied(Denied::Unavailable(error)).respond(&Challenges::default());
                 assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_message_of_grpc_is_what_it_is_encoded_to() {
         let id = "00000000000".parse().expect("an id");
-        let error = Arc::new(StoreError::TooManyLookUps { per_second: 10 });
+        let error = Arc::new(StoreError::TooManyLookups { per_second: 10 });
         let refusals = [
             Refusal::NotPresented,
             Refusal::Repeated,

@@ -58,7 +58,7 @@ where
     }
 }
 
-// What seldom happens is kept out of the code of a hit, which a server finds little of in the caches
+// What log_throttle happens is kept out of the code of a hit, which a server finds little of in the caches
 // of its processor.
 impl<S, F> RequireApiKey<S, F> {
     #[cold]

@@ -3,27 +3,31 @@
 //! Three rules keep a revoked key out. `tests/lease_model` checks them in every order that
 //! threads can run in, and `tests/mutations/` shows that each of them is needed:
 //!
-//! 1. An answer is used only while the last reading of the change log is younger than the lease.
-//!    The reading's age counts from the instant it was begun.
-//! 2. An answer enters only if no change was applied since before its look-up began. The check
+//! 1. An answer is used only while the last poll of the change log is younger than the lease.
+//!    The poll's age counts from the instant it was begun.
+//! 2. An answer enters only if no change was applied since before its lookup began. The check
 //!    and the insertion are one step with applying.
-//! 3. A reading is younger only after all that it has read is applied.
+//! 3. A poll is younger only after all that it has read is applied.
 
 use std::time::Duration;
 
-use crate::bounded::{Bounded, Order};
+use self::second_chance::{EvictionQueue, SecondChanceMap};
 use crate::clock::Uptime;
 use crate::key::KeyDigest;
-use crate::known::Known;
 use crate::store::Changed;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
+
+mod entry;
+mod second_chance;
+
+pub(crate) use entry::{CachedKey, Counter};
 
 /// What the store said about a digest.
 #[derive(Clone)]
 pub(crate) enum Answer {
     /// A record, revoked and expired ones too.
-    Known(Arc<Known>),
+    Key(Arc<CachedKey>),
     /// No record.
     Unknown,
 }
@@ -31,9 +35,9 @@ pub(crate) enum Answer {
 /// The answers of one engine. Known keys and unknown ones have each a share of their own, so that
 /// a flood of invented keys cannot push out those that are real.
 pub(crate) struct Cache {
-    known: Bounded<Arc<Known>>,
-    unknown: Bounded<KeyDigest>,
-    /// When the last applied reading was begun, in nanoseconds of uptime. 0: there was none.
+    known: SecondChanceMap<Arc<CachedKey>>,
+    unknown: SecondChanceMap<KeyDigest>,
+    /// When the last applied poll was begun, in nanoseconds of uptime. 0: there was none.
     read_at: AtomicU64,
     lease: u64,
     state: Mutex<State>,
@@ -41,22 +45,22 @@ pub(crate) struct Cache {
 
 #[derive(Default)]
 struct State {
-    /// How many readings brought a change.
+    /// How many polls brought a change.
     generation: u64,
-    known: Order<Arc<Known>>,
-    unknown: Order<KeyDigest>,
+    known: EvictionQueue<Arc<CachedKey>>,
+    unknown: EvictionQueue<KeyDigest>,
 }
 
-/// A look-up under way: what had been applied before it began.
-pub(crate) struct Filling {
+/// A lookup under way: what had been applied before it began.
+pub(crate) struct FillToken {
     generation: u64,
 }
 
 impl Cache {
     pub(crate) fn new(lease: Duration, known: usize, unknown: usize) -> Self {
         Self {
-            known: Bounded::new(known),
-            unknown: Bounded::new(unknown),
+            known: SecondChanceMap::new(known),
+            unknown: SecondChanceMap::new(unknown),
             read_at: AtomicU64::new(0),
             lease: lease.as_nanos() as u64,
             state: Mutex::new(State::default()),
@@ -78,7 +82,7 @@ impl Cache {
     #[inline]
     pub(crate) fn find_stale(&self, digest: &KeyDigest) -> Option<Answer> {
         match self.known.find(digest) {
-            Some(known) => Some(Answer::Known(known)),
+            Some(known) => Some(Answer::Key(known)),
             None => self.find_unknown(digest),
         }
     }
@@ -95,7 +99,7 @@ impl Cache {
         self.is_read_within(self.lease, began)
     }
 
-    /// Whether the last applied reading was begun less than `age` nanoseconds before `began`.
+    /// Whether the last applied poll was begun less than `age` nanoseconds before `began`.
     #[inline]
     pub(crate) fn is_read_within(&self, age: u64, began: Uptime) -> bool {
         let read_at = self.read_at.load(Ordering::Acquire);
@@ -107,7 +111,7 @@ impl Cache {
         (self.known.len(), self.unknown.len())
     }
 
-    /// How long before `now` the last applied reading was begun; `None`: there was none.
+    /// How long before `now` the last applied poll was begun; `None`: there was none.
     pub(crate) fn age(&self, now: Uptime) -> Option<Duration> {
         let read_at = self.read_at.load(Ordering::Acquire);
         let age = now.nanoseconds().saturating_sub(read_at);
@@ -115,19 +119,19 @@ impl Cache {
     }
 
     /// To be called before the store is asked.
-    pub(crate) fn begin_filling(&self) -> Filling {
-        Filling { generation: lock(&self.state).generation }
+    pub(crate) fn begin_fill(&self) -> FillToken {
+        FillToken { generation: lock(&self.state).generation }
     }
 
-    /// Keeps an answer, unless a change was applied since its look-up began: the change may be
+    /// Keeps an answer, unless a change was applied since its lookup began: the change may be
     /// to this very key, and the answer from before it.
-    pub(crate) fn fill(&self, filling: &Filling, digest: KeyDigest, answer: &Answer) {
+    pub(crate) fn fill(&self, token: &FillToken, digest: KeyDigest, answer: &Answer) {
         let state = &mut *lock(&self.state);
-        if state.generation != filling.generation {
+        if state.generation != token.generation {
             return;
         }
         match answer {
-            Answer::Known(known) => self.known.insert(&mut state.known, Arc::clone(known)),
+            Answer::Key(known) => self.known.insert(&mut state.known, Arc::clone(known)),
             Answer::Unknown => self.unknown.insert(&mut state.unknown, digest),
         }
     }
@@ -145,7 +149,7 @@ impl Cache {
         self.unknown.remove(&mut state.unknown, digest);
     }
 
-    /// Forgets what a reading that was begun at `begun` found changed, and renews the lease.
+    /// Forgets what a poll that was begun at `begun` found changed, and renews the lease.
     pub(crate) fn apply(&self, changed: &Changed, begun: Uptime) {
         let state = &mut *lock(&self.state);
         match changed {
@@ -161,7 +165,7 @@ impl Cache {
                 state.generation += 1;
             }
         }
-        // Last, and never back: a reading that was begun earlier may end later.
+        // Last, and never back: a poll that was begun earlier may end later.
         self.read_at.fetch_max(begun.nanoseconds(), Ordering::Release);
     }
 }

@@ -2,19 +2,16 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
-mod bounded;
-mod budget;
 mod cache;
 pub mod clock;
-mod expiry_clock;
+mod engine;
 mod key;
-mod keys;
-mod known;
-mod lookup;
+mod log_throttle;
 mod page;
 mod random;
+mod rate_limiter;
 mod record;
-mod seldom;
+mod resolver;
 mod stats;
 pub mod store;
 mod sync;
@@ -24,20 +21,20 @@ mod usage;
 mod verify;
 
 pub use admin::{Actor, AdminSecret};
+pub use engine::{
+    ApiKeys, ApiKeysBuilder, Change, Committed, ImportedKey, IssuedKey, KeyError, KeyMaterial,
+    OpenError, RenewedKey,
+};
 pub use key::{
     InvalidImport, InvalidKeyId, InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, KeyId,
     MAX_KEY_LENGTH, Malformed, PlainKey, holds_a_key,
 };
-pub use keys::{
-    ApiKeys, ApiKeysBuilder, Change, Committed, ImportedKey, IssuedKey, KeyError, KeyMaterial,
-    OpenError, RenewedKey,
-};
+pub use log_throttle::LogThrottle;
 pub use page::{Cursor, InvalidCursor, KeyDetails, KeyFilter, Page, PageRequest};
 pub use record::{
     Expiry, InvalidKeyName, InvalidKeyState, InvalidTimestamp, KeyChange, KeyEdit, KeyName,
     KeyRecord, KeyReference, KeyState, Moment, NewKey, Renewal, Revocation, StoredKey, Timestamp,
     Usage,
 };
-pub use seldom::Seldom;
 pub use stats::Stats;
 pub use verify::{Attempt, Denied, VerifiedKey};

@@ -19,7 +19,7 @@ mod sqlite;
 mod usage_batch;
 
 pub use bulk::{Existing, Inserted, KeySource};
-pub use change_log::{ChangeMark, Changed, Reading, Refresh, Refreshed};
+pub use change_log::{ChangeBatch, Changed, LogPosition, Poll, PollOutcome};
 pub use error::{BoxedError, StoreError};
 pub use key_store::{
     ChangeLog, KeyRecords, KeyStore, Lifecycle, SharedSecret, StoreFuture, UsageTotals,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::cache::CachedKey;
 use crate::cache::{Answer, Cache};
 use crate::clock::Clock;
-use crate::expiry_clock::ExpiryClock;
+use crate::clock::ExpiryClock;
 use crate::key::{KeyDigest, KeyFormat, KeyId, MAX_KEY_LENGTH, Malformed};
-use crate::known::Known;
 use crate::record::{KeyRecord, Timestamp};
 use crate::store::StoreError;
 use crate::sync;
@@ -18,7 +18,7 @@ use crate::usage::Counters;
 /// guards a door asks for the key itself.
 #[derive(Clone)]
 pub struct VerifiedKey {
-    known: sync::Arc<Known>,
+    known: sync::Arc<CachedKey>,
 }
 
 impl VerifiedKey {
@@ -146,7 +146,7 @@ impl Verifier {
         answer: Answer,
         attempt: Attempt<'_>,
     ) -> Result<VerifiedKey, Denied> {
-        let Answer::Known(known) = answer else { return Err(Denied::Unknown) };
+        let Answer::Key(known) = answer else { return Err(Denied::Unknown) };
         let now = self.clock.now();
         self.check(&known.record, attempt, now)?;
         self.counters.count(&known.counter, now);

@@ -8,7 +8,7 @@ use simple_security::clock::{Clock, FakeClock};
 use simple_security::store::KeyStore;
 use simple_security::{ApiKeys, ApiKeysBuilder, IssuedKey, NewKey, Timestamp};
 
-use crate::wait;
+use crate::wait::wait;
 
 /// The admin secret of every engine but those of [`engine_without_secret`].
 pub const ADMIN_SECRET: &str = "an admin secret of 31 characters";

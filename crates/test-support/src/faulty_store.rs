@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use simple_security::store::{
-    ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, KeyStore, Lifecycle,
-    Operation, Outcome, Reading, Refresh, SharedSecret, StoreError, StoreFuture, UsageBatch,
+    ChangeBatch, ChangeLog, Existing, Inserted, KeyRecords, KeySource, KeyStore, Lifecycle,
+    LogPosition, Operation, Outcome, Poll, SharedSecret, StoreError, StoreFuture, UsageBatch,
     UsageTotals,
 };
 use simple_security::{
@@ -53,7 +53,7 @@ pub struct FaultyStore {
     /// It is on the network: how long an answer may be used, and how long more while it is down.
     pub far: Option<(Duration, Duration)>,
     /// What an engine has given it, to be told of changes.
-    pub refresh: Mutex<Option<Refresh>>,
+    pub refresh: Mutex<Option<Poll>>,
     /// The calls that wait.
     pub held: Mutex<Vec<oneshot::Sender<()>>>,
 }
@@ -240,17 +240,17 @@ impl ChangeLog for FaultyStore {
         self.far.map_or(Duration::ZERO, |(_, stale)| stale)
     }
 
-    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
+    fn changes_since(&self, after: Option<LogPosition>) -> StoreFuture<'_, ChangeBatch> {
         Box::pin(async move {
             self.readings.fetch_add(1, Ordering::SeqCst);
             self.refuse_if_down()?;
-            let reading = self.inner().reading(after).await;
+            let reading = self.inner().changes_since(after).await;
             self.wait_if(&self.hold_readings).await;
             reading
         })
     }
 
-    fn keep_fresh(&self, refresh: Refresh) {
+    fn poll_changes(&self, refresh: Poll) {
         *self.refresh.lock().expect("the callback") = Some(refresh);
     }
 }

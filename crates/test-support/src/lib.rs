@@ -10,6 +10,7 @@ mod rounds;
 pub mod servers;
 pub mod stores;
 pub mod vectors;
+mod wait;
 
 pub use engine::{
     ADMIN_SECRET, START, engine, engine_builder, engine_without_admin, engine_without_secret,
@@ -17,8 +18,4 @@ pub use engine::{
 };
 pub use faulty_store::{Fault, FaultyStore};
 pub use rounds::rounds;
-
-/// Waits for a future on this thread.
-pub fn wait<F: IntoFuture>(future: F) -> F::Output {
-    pollster::block_on(future.into_future())
-}
+pub use wait::wait;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use simple_security::store::StoreError;
-use simple_security::{ApiKeys, Seldom};
+use simple_security::{ApiKeys, LogThrottle};
 use tokio::sync::Semaphore;
 
 use super::in_flight;
@@ -70,14 +70,14 @@ fn require_secret(authenticator: &Authenticator, headers: &HeaderMap) -> Result<
 
 /// Logs a rejection, at most once a second: a client may send thousands of guesses.
 fn log(refused: &Refused) {
-    static REJECTED: Seldom = Seldom::new();
+    static REJECTED: LogThrottle = LogThrottle::new();
     let what = match refused {
         Refused::NotPresented => "missing",
         Refused::Denied | Refused::Repeated => "wrong",
         // Not about the secret that was sent. Logged where the error occurs.
         _ => return,
     };
-    if let Some(requests) = REJECTED.happened() {
+    if let Some(requests) = REJECTED.record() {
         tracing::warn!(requests, "{what} admin secret");
     }
 }

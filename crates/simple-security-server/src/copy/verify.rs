@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use simple_security::KeyId;
-use simple_security::store::{ChangeMark, Changed, StoreError};
+use simple_security::store::{Changed, LogPosition, StoreError};
 
 use super::difference::{Lasting, lasting};
 use super::side::Side;
@@ -68,15 +68,16 @@ pub(super) fn verify(mut walk: Walk, progress: Progress) -> Result<Verified, Fai
 
 /// What was changed in the first store while it was compared, behind the place that is read, the
 /// comparison cannot see. The change log has it.
-struct Log(ChangeMark);
+struct Log(LogPosition);
 
 impl Log {
     fn begin(from: &Side) -> Result<Self, Failure> {
-        Ok(Self(wait(from.store.reading(None)).map_err(|error| failed(&error))?.mark))
+        Ok(Self(wait(from.store.changes_since(None)).map_err(|error| failed(&error))?.end))
     }
 
     fn end(self, from: &Side) -> Result<(), Failure> {
-        let reading = wait(from.store.reading(Some(self.0))).map_err(|error| failed(&error))?;
+        let reading =
+            wait(from.store.changes_since(Some(self.0))).map_err(|error| failed(&error))?;
         match reading.changed {
             Changed::Keys(keys) if keys.is_empty() => Ok(()),
             _ => Err(Failure::Refused(format!("{} {AGAIN}", from.name))),

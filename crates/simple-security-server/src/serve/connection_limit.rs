@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use simple_security::Seldom;
+use simple_security::LogThrottle;
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
@@ -97,8 +97,8 @@ impl ConnectionLimit {
                 continue;
             }
             if connection.close.take().is_some_and(|close| close.send(()).is_ok()) {
-                static CLOSED: Seldom = Seldom::new();
-                if let Some(times) = CLOSED.happened() {
+                static CLOSED: LogThrottle = LogThrottle::new();
+                if let Some(times) = CLOSED.record() {
                     tracing::warn!(
                         closed = times,
                         "all {} connections were in use: closed the ones idle longest; if their clients \

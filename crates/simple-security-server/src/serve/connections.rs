@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use simple_security::Seldom;
+use simple_security::LogThrottle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
@@ -86,8 +86,8 @@ async fn accept(
             }
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
-                static FAILED: Seldom = Seldom::new();
-                if let Some(times) = FAILED.happened() {
+                static FAILED: LogThrottle = LogThrottle::new();
+                if let Some(times) = FAILED.record() {
                     tracing::error!(%error, times, "no connection can be accepted");
                 }
                 // An idle connection holds a file that a new client needs.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
-use simple_security::{ApiKeys, Seldom};
+use simple_security::{ApiKeys, LogThrottle};
 
 pub(super) fn routes(keys: Arc<ApiKeys>) -> Router {
     Router::new()
@@ -27,8 +27,8 @@ async fn ready(
         Ok(()) => Ok(([NO_STORE], "ready")),
         Err(error) => {
             // Anyone may ask, as often as they like.
-            static UNREADY: Seldom = Seldom::new();
-            if UNREADY.happened().is_some() {
+            static UNREADY: LogThrottle = LogThrottle::new();
+            if UNREADY.record().is_some() {
                 tracing::error!(%error, "not ready: the store cannot be asked");
             }
             Err((StatusCode::SERVICE_UNAVAILABLE, [NO_STORE, (RETRY_AFTER, "1")], "unavailable"))

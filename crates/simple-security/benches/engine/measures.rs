@@ -108,7 +108,7 @@ pub fn print(store: &Arc<SqliteStore>, path: &Path, sample: &[Known], rounds: us
 }
 
 /// As a face does it: by what is cached, and where that is not enough by the store. The lease of a
-/// local store is some milliseconds, so the readings that renew it are in all that is measured.
+/// local store is some milliseconds, so the polls that renew it are in all that is measured.
 #[inline]
 pub fn verify(engine: &ApiKeys, key: &[u8]) -> Result<VerifiedKey, Denied> {
     match engine.try_verify(key) {

@@ -35,7 +35,7 @@ pub fn print(path: &Path) {
     let keys: Vec<String> =
         std::io::stdin().lock().lines().collect::<Result<_, _>>().expect("keys");
     let store = Arc::new(SqliteStore::open(path).expect("a store"));
-    // What SQLite and the allocator take at first is not of the cache: the same look-ups without it.
+    // What SQLite and the allocator take at first is not of the cache: the same lookups without it.
     let mut text = 0;
     for key in &keys {
         let digest = KeyDigest::of(key.as_bytes());

@@ -6,20 +6,20 @@ use crate::key::KeyDigest;
 
 /// One row of the change log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChangeMark {
+pub struct LogPosition {
     /// The position.
     pub position: u64,
     /// Random, so that a log that was restored or written again is told from this one.
     pub mark: u64,
 }
 
-/// What a reading of the change log found.
+/// What a poll of the change log found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub struct ChangeBatch {
     /// The keys that changed.
     pub changed: Changed,
     /// The last row that was read.
-    pub mark: ChangeMark,
+    pub end: LogPosition,
 }
 
 /// Which keys changed.
@@ -31,13 +31,13 @@ pub enum Changed {
     Anything,
 }
 
-/// Makes a reading, and says how it went.
-pub type Refresh =
-    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Refreshed> + Send>> + Send + Sync + 'static>;
+/// Polls the change log.
+pub type Poll =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = PollOutcome> + Send>> + Send + Sync + 'static>;
 
-/// How a reading that the store has asked for went.
+/// How a poll that the store asked for went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refreshed {
+pub enum PollOutcome {
     /// The lease is renewed.
     Fresh,
     /// The store could not be read. It is worth trying again soon.

@@ -207,7 +207,7 @@ pub enum StoreError {
     },
     /// More keys that are not cached were presented than the store is asked for.
     #[error("more than {per_second} keys in a second were not cached; ask again later")]
-    TooManyLookUps {
+    TooManyLookups {
         /// How many the store is asked for.
         per_second: u32,
     },

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::bulk::{Existing, Inserted, KeySource};
-use super::change_log::{ChangeMark, Reading, Refresh};
+use super::change_log::{ChangeBatch, LogPosition, Poll};
 use super::error::StoreError;
 use super::operation::{Operation, Outcome};
 use super::usage_batch::UsageBatch;
@@ -94,11 +94,11 @@ pub trait UsageTotals {
 
 /// The log of changes, and for how long an answer may be used.
 pub trait ChangeLog {
-    /// How long an answer may be used after a reading was begun. It is kept in the store, so that
+    /// How long an answer may be used after a poll was begun. It is kept in the store, so that
     /// all processes have the same.
     fn lease(&self) -> Duration;
 
-    /// For how long more an answer may be used while readings fail because the store is down. It
+    /// For how long more an answer may be used while polls fail because the store is down. It
     /// is kept in the store too.
     fn stale_if_error(&self) -> Duration {
         Duration::ZERO
@@ -109,18 +109,18 @@ pub trait ChangeLog {
         self.lease() + self.stale_if_error()
     }
 
-    /// What has changed since the row of the log that an earlier reading named.
+    /// What has changed since the row of the log that an earlier poll named.
     ///
     /// All changes that were committed before the call are in it. Without `after`, or when the
     /// log lacks that row, anything may have changed.
-    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading>;
+    fn changes_since(&self, after: Option<LogPosition>) -> StoreFuture<'_, ChangeBatch>;
 
     /// Calls `refresh` from now on: soon after something has changed, as far as the store learns of
-    /// it, and often enough that the lease does not end. An embedded store need not: a reading
+    /// it, and often enough that the lease does not end. An embedded store need not: a poll
     /// costs nothing there.
     ///
     /// Nothing relies on it but speed.
-    fn keep_fresh(&self, _refresh: Refresh) {}
+    fn poll_changes(&self, _refresh: Poll) {}
 }
 
 /// The generated admin secret, which processes share.
@@ -134,7 +134,7 @@ pub trait SharedSecret {
 
 /// Where a store works, and what it does around a fork.
 pub trait Lifecycle {
-    /// Whether a lookup and a reading take some microseconds, and are done when they are first
+    /// Whether a lookup and a poll take some microseconds, and are done when they are first
     /// polled. One that is not embedded is asked over a network.
     fn is_embedded(&self) -> bool {
         true

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::bulk::{Existing, Inserted, KeySource};
-use super::change_log::{ChangeMark, Changed, Reading};
+use super::change_log::{ChangeBatch, Changed, LogPosition};
 use super::error::StoreError;
 use super::key_store::{ChangeLog, KeyRecords, Lifecycle, SharedSecret, StoreFuture, UsageTotals};
 use super::operation::{KeyImage, Operation, Outcome};
@@ -247,16 +247,16 @@ impl ChangeLog for MemoryStore {
         self.lease
     }
 
-    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
+    fn changes_since(&self, after: Option<LogPosition>) -> StoreFuture<'_, ChangeBatch> {
         self.with(|state| {
-            let mark = ChangeMark { position: state.changes.len() as u64, mark: state.mark };
+            let mark = LogPosition { position: state.changes.len() as u64, mark: state.mark };
             let changed = match after {
                 Some(after) if after.mark == state.mark && after.position <= mark.position => {
                     Changed::Keys(state.changes[after.position as usize..].to_vec())
                 }
                 _ => Changed::Anything,
             };
-            Ok(Reading { changed, mark })
+            Ok(ChangeBatch { changed, end: mark })
         })
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::{Refresh, Refreshed, StoreError};
+use super::{Poll, PollOutcome, StoreError};
 use crate::store::location::Server;
 
 pub(super) mod tls;
@@ -17,7 +17,7 @@ pub(super) mod tls;
 /// How late a change may be known everywhere, unless the one who makes the store says otherwise.
 const MAX_STALENESS: Duration = Duration::from_secs(2);
 
-/// How soon a reading that failed is tried again.
+/// How soon a poll that failed is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 
 /// The least time between a hint and the poll before it. Any user of the server can send hints: a
@@ -105,15 +105,15 @@ pub(super) async fn within<T>(
 }
 
 /// Refreshes until the engine is gone: when `hint` comes, at most once in 10 ms, and twice in a lease.
-pub(super) async fn keep_fresh(refresh: Refresh, hint: &Notify, lease: Duration) {
+pub(super) async fn poll_changes(refresh: Poll, hint: &Notify, lease: Duration) {
     loop {
         let (hinted, earliest) = (hint.notified(), sleep(HINTED));
         let pause = match refresh().await {
-            Refreshed::Fresh => lease / 2,
-            Refreshed::Failed => RETRY.min(lease / 2),
-            Refreshed::Gone => return,
+            PollOutcome::Fresh => lease / 2,
+            PollOutcome::Failed => RETRY.min(lease / 2),
+            PollOutcome::Gone => return,
         };
-        // A hint that came during the reading may be of a change that it has not seen.
+        // A hint that came during the poll may be of a change that it has not seen.
         let _ = timeout(pause, join(hinted, earliest)).await;
     }
 }
@@ -155,7 +155,7 @@ impl Bounds {
         self.max_staleness + self.stale_if_error
     }
 
-    /// How long an answer may be used after a reading: what is left of the bound when the time that
+    /// How long an answer may be used after a poll: what is left of the bound when the time that
     /// a change waits is a little longer than the lease.
     pub(super) fn lease(self) -> Duration {
         self.max_staleness * 99 / 100
@@ -175,9 +175,9 @@ mod tests {
     async fn polls_in_a_second(hints: u32) -> u32 {
         let (polls, hint) = (Arc::new(AtomicU32::new(0)), Notify::new());
         let counted = Arc::clone(&polls);
-        let refresh: Refresh = Box::new(move || {
+        let refresh: Poll = Box::new(move || {
             counted.fetch_add(1, Ordering::Relaxed);
-            Box::pin(std::future::ready(Refreshed::Fresh))
+            Box::pin(std::future::ready(PollOutcome::Fresh))
         });
         let begun = Instant::now();
         let hinting = async {
@@ -186,7 +186,7 @@ mod tests {
                 hint.notify_one();
             }
         };
-        let both = join(keep_fresh(refresh, &hint, Duration::from_secs(2)), hinting);
+        let both = join(poll_changes(refresh, &hint, Duration::from_secs(2)), hinting);
         let _ = timeout(Duration::from_millis(999), both).await;
         assert_eq!(begun.elapsed(), Duration::from_millis(999));
         polls.load(Ordering::Relaxed)

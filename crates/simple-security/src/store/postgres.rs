@@ -2,7 +2,7 @@
 //!
 //! All is in a schema of its own, `simple_security`. Who changes a key locks one row first, which
 //! holds the last position of the change log, so that positions are in the order of commits;
-//! triggers write the log. Only the primary is asked, also for look-ups and readings.
+//! triggers write the log. Only the primary is asked, also for lookups and polls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
 use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 use crate::store::location::Server;
-use crate::store::network::{Worker, keep_fresh};
+use crate::store::network::{Worker, poll_changes};
 use crate::store::{
-    ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, Lifecycle, Operation,
-    Outcome, Reading, Refresh, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
+    ChangeBatch, ChangeLog, Existing, Inserted, KeyRecords, KeySource, Lifecycle, LogPosition,
+    Operation, Outcome, Poll, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
 };
 
 mod bulk;
@@ -84,7 +84,7 @@ impl KeyRecords for PostgresStore {
 
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
         self.run(move |database| async move {
-            let rows = database.look_up(&statements::find(&database, key)).await?;
+            let rows = database.lookup(&statements::find(&database, key)).await?;
             let errors = database.errors();
             let is_new = |row: &Row| row.try_get::<_, Option<bool>>("is_new_enough");
             if errors.first(&rows, is_new)? == Some(true) {
@@ -154,16 +154,16 @@ impl ChangeLog for PostgresStore {
         self.database.bounds().bound()
     }
 
-    fn keep_fresh(&self, refresh: Refresh) {
+    fn poll_changes(&self, refresh: Poll) {
         let (database, lease) = (Arc::clone(&self.database), self.lease());
-        self.worker.spawn(async move { keep_fresh(refresh, database.changed(), lease).await });
+        self.worker.spawn(async move { poll_changes(refresh, database.changed(), lease).await });
     }
 
-    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
+    fn changes_since(&self, after: Option<LogPosition>) -> StoreFuture<'_, ChangeBatch> {
         self.run(move |database| async move {
-            let rows = database.reading(&change_log::query(&database, after)).await?;
+            let rows = database.changes_since(&change_log::query(&database, after)).await?;
             let reading = change_log::read(database.errors(), &rows, after)?;
-            database.set_newest(reading.mark);
+            database.set_newest(reading.end);
             Ok(reading)
         })
     }

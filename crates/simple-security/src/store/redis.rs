@@ -13,7 +13,7 @@ use futures_util::future::select;
 use tokio::sync::Notify;
 
 use self::connect::Connector;
-use self::line::Line;
+use self::connection::SharedConnection;
 use self::server::Server;
 use crate::admin::Actor;
 use crate::key::{KeyDigest, KeyId};
@@ -22,23 +22,23 @@ use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 use crate::store::location;
 use crate::store::network::{self, Worker};
 use crate::store::{
-    ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, Lifecycle, Operation,
-    Outcome, Reading, Refresh, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
+    ChangeBatch, ChangeLog, Existing, Inserted, KeyRecords, KeySource, Lifecycle, LogPosition,
+    Operation, Outcome, Poll, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
 };
 
 mod bulk;
 mod commit;
 mod connect;
+mod connection;
 mod errors;
-mod line;
-mod listen;
 mod open;
 mod pages;
-mod readings;
+mod query;
+mod requirements;
 mod rows;
 mod scripts;
 mod server;
-mod suitable;
+mod subscribe;
 mod tls;
 mod usage;
 
@@ -71,9 +71,9 @@ impl RedisStore {
         let connector = Arc::new(Connector::new(location)?);
         let opening = open::open(Arc::clone(&connector), location.clone(), make);
         let (id, bounds) = worker.wait_for(opening)?;
-        let line = || Line::new(Arc::clone(&connector));
-        let (look_ups, others) = (line(), line());
-        Ok(Self { worker, server: Arc::new(Server { connector, look_ups, others, id, bounds }) })
+        let line = || SharedConnection::new(Arc::clone(&connector));
+        let (lookups, others) = (line(), line());
+        Ok(Self { worker, server: Arc::new(Server { connector, lookups, others, id, bounds }) })
     }
 
     /// Does some work on the threads of the store.
@@ -105,7 +105,7 @@ impl KeyRecords for RedisStore {
     }
 
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
-        self.work(move |server| async move { readings::find(&server, key).await })
+        self.work(move |server| async move { query::find(&server, key).await })
     }
 
     fn page<'a>(
@@ -146,20 +146,20 @@ impl ChangeLog for RedisStore {
         self.server.bounds.bound()
     }
 
-    fn keep_fresh(&self, refresh: Refresh) {
+    fn poll_changes(&self, refresh: Poll) {
         let (connector, id) = (Arc::clone(&self.server.connector), self.server.id.clone());
         let lease = self.lease();
         self.worker.spawn(async move {
             let hint = Notify::new();
-            let refreshing = pin!(network::keep_fresh(refresh, &hint, lease));
-            let listening = pin!(listen::listen(&connector, &id, &hint));
+            let refreshing = pin!(network::poll_changes(refresh, &hint, lease));
+            let listening = pin!(subscribe::subscribe(&connector, &id, &hint));
             // Nobody needs to listen when nobody reads any more.
             select(refreshing, listening).await;
         });
     }
 
-    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
-        self.work(move |server| async move { readings::reading(&server, after).await })
+    fn changes_since(&self, after: Option<LogPosition>) -> StoreFuture<'_, ChangeBatch> {
+        self.work(move |server| async move { query::changes_since(&server, after).await })
     }
 }
 

@@ -13,29 +13,31 @@ use rustix::fs::FlockOperation;
 
 use self::database::Database;
 pub use self::legacy::read_old_keys;
-use self::side_lock::SideFile;
+use self::lock_file::LockFile;
 use crate::admin::Actor;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
 use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 use crate::store::{
-    ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, Lifecycle, Operation,
-    Outcome, Reading, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
+    ChangeBatch, ChangeLog, Existing, Inserted, KeyRecords, KeySource, Lifecycle, LogPosition,
+    Operation, Outcome, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
 };
 use crate::sync::{Mutex, lock};
 
 mod bulk;
 mod change_log;
+mod connect;
 mod connections;
 mod database;
 mod errors;
+mod file_identity;
 mod legacy;
+mod lock_file;
 mod open;
 mod ownership;
-mod place;
+mod path;
 mod rows;
 mod schema;
-mod side_lock;
 mod statements;
 mod triggers;
 
@@ -48,7 +50,7 @@ pub struct SqliteStore(Arc<Inner>);
 struct Inner {
     file: Database,
     /// Held shared while this process relies on the generated admin secret.
-    admin_secret: Mutex<Option<SideFile>>,
+    admin_secret: Mutex<Option<LockFile>>,
 }
 
 impl SqliteStore {
@@ -67,7 +69,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Missing`] and [`StoreError::OldFile`], or those of [`SqliteStore::open`].
     pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        let resolved = place::resolve(path)?;
+        let resolved = path::resolve(path)?;
         if !resolved.exists() {
             return Err(StoreError::Missing { path: resolved });
         }
@@ -136,7 +138,7 @@ impl KeyRecords for SqliteStore {
 
     /// Read in place: a lookup by primary key takes some microseconds.
     fn find(&self, key: KeyReference) -> StoreFuture<'_, Option<KeyRecord>> {
-        Box::pin(std::future::ready(self.0.file.look_up(|reader| match key {
+        Box::pin(std::future::ready(self.0.file.lookup(|reader| match key {
             KeyReference::Id(id) => statements::record_by_id(reader, id),
             KeyReference::Digest(digest) => statements::record_by_digest(reader, digest),
         })))
@@ -177,8 +179,8 @@ impl ChangeLog for SqliteStore {
     }
 
     /// Read in place, as [`KeyRecords::find`] is.
-    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
-        Box::pin(std::future::ready(self.0.file.reading(after)))
+    fn changes_since(&self, after: Option<LogPosition>) -> StoreFuture<'_, ChangeBatch> {
+        Box::pin(std::future::ready(self.0.file.changes_since(after)))
     }
 }
 
@@ -201,7 +203,7 @@ impl Lifecycle for SqliteStore {
 impl Inner {
     fn agree_on_admin_secret(&self, offered: KeyDigest) -> Result<KeyDigest, StoreError> {
         let mut ours = lock(&self.admin_secret);
-        let side = SideFile::open(self.file.path(), "secret-lock")?;
+        let side = LockFile::open(self.file.path(), "secret-lock")?;
         let agreed = self.file.write("agreeing on an admin secret", |transaction| {
             // All that agree hold the write lock now. Who can have this one alone is the first.
             let alone = side.try_lock(FlockOperation::NonBlockingLockExclusive)?;

@@ -110,11 +110,11 @@ pub(super) fn many_keys_are_read_in_the_log_or_anything_is(place: &dyn Place) {
         let digests: Vec<_> = keys.clone().map(digest).collect();
         let keys = keys.map(|number| Ok(stored(number))).collect();
         one.try_insert_all(keys, Existing::Refuse).expect("added");
-        match other.reading(Some(mark)).changed {
+        match other.changes_since(Some(mark)).changed {
             Changed::Keys(changed) => assert_eq!(changed, digests),
             Changed::Anything => assert!(!kept, "a short log is kept"),
         }
-        assert_eq!(other.reading(Some(other.mark())).changed, Changed::Keys(Vec::new()));
+        assert_eq!(other.changes_since(Some(other.mark())).changed, Changed::Keys(Vec::new()));
     }
     assert_eq!(other.find_id(24_999), Some(record(24_999)));
 }

@@ -10,7 +10,7 @@ use crate::record::{
     KeyChange, KeyEdit, KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage,
 };
 use crate::store::{
-    ChangeMark, Changed, Existing, Inserted, KeyImage, KeyStore, Operation, Outcome, Reading,
+    ChangeBatch, Changed, Existing, Inserted, KeyImage, KeyStore, LogPosition, Operation, Outcome,
     StoreError, StoreFuture, UsageBatch,
 };
 
@@ -139,21 +139,21 @@ impl Handle {
     }
 
     #[track_caller]
-    pub(super) fn reading(&self, after: Option<ChangeMark>) -> Reading {
-        self.ask(|| self.store.reading(after)).expect("reading")
+    pub(super) fn changes_since(&self, after: Option<LogPosition>) -> ChangeBatch {
+        self.ask(|| self.store.changes_since(after)).expect("reading")
     }
 
     /// Where the log ends now.
     #[track_caller]
-    pub(super) fn mark(&self) -> ChangeMark {
-        self.reading(None).mark
+    pub(super) fn mark(&self) -> LogPosition {
+        self.changes_since(None).end
     }
 
     /// The keys that changed after `mark`, which moves on.
     #[track_caller]
-    pub(super) fn changed(&self, mark: &mut ChangeMark) -> Vec<KeyDigest> {
-        let reading = self.reading(Some(*mark));
-        *mark = reading.mark;
+    pub(super) fn changed(&self, mark: &mut LogPosition) -> Vec<KeyDigest> {
+        let reading = self.changes_since(Some(*mark));
+        *mark = reading.end;
         match reading.changed {
             Changed::Keys(digests) => digests,
             Changed::Anything => panic!("the log lacks the row {mark:?}"),

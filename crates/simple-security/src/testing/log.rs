@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use super::handle::{Handle, digest, record, rename, renew, revoke};
 use super::place::Place;
-use crate::store::{ChangeMark, Changed, Refreshed};
+use crate::store::{Changed, LogPosition, PollOutcome};
 
 pub(super) fn without_a_mark_anything_may_have_changed(place: &dyn Place) {
     let handle = Handle::on(place);
-    assert_eq!(handle.reading(None).changed, Changed::Anything, "of an empty store");
+    assert_eq!(handle.changes_since(None).changed, Changed::Anything, "of an empty store");
     handle.insert(1);
-    assert_eq!(handle.reading(None).changed, Changed::Anything);
+    assert_eq!(handle.changes_since(None).changed, Changed::Anything);
     let mut mark = handle.mark();
     assert_eq!(handle.changed(&mut mark), [], "the mark that came with it is the newest");
 }
@@ -95,23 +95,23 @@ pub(super) fn a_row_that_the_log_lacks_means_anything(place: &dyn Place) {
     }
     let mark = handle.mark();
     let lacking = [
-        ChangeMark { position: mark.position + 1, ..mark },
-        ChangeMark { position: mark.position + 1_000_000, ..mark },
-        ChangeMark { position: u64::MAX, ..mark },
-        ChangeMark { mark: mark.mark ^ 1, ..mark },
-        ChangeMark { mark: !mark.mark, ..mark },
-        ChangeMark { position: mark.position - 1, mark: !mark.mark },
+        LogPosition { position: mark.position + 1, ..mark },
+        LogPosition { position: mark.position + 1_000_000, ..mark },
+        LogPosition { position: u64::MAX, ..mark },
+        LogPosition { mark: mark.mark ^ 1, ..mark },
+        LogPosition { mark: !mark.mark, ..mark },
+        LogPosition { position: mark.position - 1, mark: !mark.mark },
     ];
     for after in lacking {
         // Twice, and after a good one: nothing that is remembered may stand in for the row.
         for _ in 0..2 {
-            assert_eq!(handle.reading(Some(mark)).changed, Changed::Keys(Vec::new()));
-            let reading = handle.reading(Some(after));
-            assert_eq!((reading.changed, reading.mark), (Changed::Anything, mark), "{after:?}");
+            assert_eq!(handle.changes_since(Some(mark)).changed, Changed::Keys(Vec::new()));
+            let reading = handle.changes_since(Some(after));
+            assert_eq!((reading.changed, reading.end), (Changed::Anything, mark), "{after:?}");
         }
     }
     let elsewhere = place.another();
-    let other_log = Handle::on(&*elsewhere).reading(Some(mark));
+    let other_log = Handle::on(&*elsewhere).changes_since(Some(mark));
     assert_eq!(other_log.changed, Changed::Anything, "the log of another store");
 }
 
@@ -161,14 +161,14 @@ pub(super) fn a_change_is_hinted_at(place: &dyn Place) {
     }
     let (called, calls) = mpsc::channel();
     let store = Arc::downgrade(&hinted.store);
-    hinted.store.keep_fresh(Box::new(move || {
+    hinted.store.poll_changes(Box::new(move || {
         let (called, store) = (called.clone(), store.upgrade());
         Box::pin(async move {
-            let Some(store) = store else { return Refreshed::Gone };
+            let Some(store) = store else { return PollOutcome::Gone };
             // A store may hear of changes by the connection that it reads with.
-            let read = store.reading(None).await;
+            let read = store.changes_since(None).await;
             let _ = called.send(());
-            read.map_or(Refreshed::Failed, |_| Refreshed::Fresh)
+            read.map_or(PollOutcome::Failed, |_| PollOutcome::Fresh)
         })
     }));
     let lease = hinted.store.lease();

@@ -15,7 +15,7 @@ use crate::record::{
     KeyChange, KeyEdit, KeyRecord, KeyReference, KeyState, StoredKey, Timestamp, Usage,
 };
 use crate::store::{
-    ChangeMark, Changed, Existing, Inserted, KeyImage, Operation, Outcome, StoreError,
+    Changed, Existing, Inserted, KeyImage, LogPosition, Operation, Outcome, StoreError,
 };
 
 #[derive(Debug, Clone)]
@@ -140,7 +140,7 @@ impl Model {
 /// A handle, and how far it has read the log.
 struct Reader {
     handle: Handle,
-    mark: Option<ChangeMark>,
+    mark: Option<LogPosition>,
     read: usize,
 }
 
@@ -226,7 +226,7 @@ fn compare(reader: &mut Reader, model: &mut Model, call: Call) -> Result<(), Tes
             model.add(writer, number, &counts);
         }
         Call::Read => {
-            let reading = handle.reading(reader.mark);
+            let reading = handle.changes_since(reader.mark);
             match (reading.changed, reader.mark) {
                 (Changed::Anything, None) => {}
                 (Changed::Keys(found), Some(_)) => {
@@ -235,7 +235,7 @@ fn compare(reader: &mut Reader, model: &mut Model, call: Call) -> Result<(), Tes
                 }
                 (changed, mark) => prop_assert!(false, "{changed:?} after {mark:?}"),
             }
-            (reader.mark, reader.read) = (Some(reading.mark), model.log.len());
+            (reader.mark, reader.read) = (Some(reading.end), model.log.len());
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use simple_security::clock::{Clock, FakeClock};
-use simple_security::store::{KeyStore, MemoryStore, Refreshed, StoreError};
+use simple_security::store::{KeyStore, MemoryStore, PollOutcome, StoreError};
 use simple_security::{
     ApiKeys, Denied, IssuedKey, KeyEdit, KeyError, NewKey, PageRequest, Renewal,
 };
@@ -52,7 +52,7 @@ impl Far {
     }
 
     /// What the store does when something has changed.
-    fn refresh(&self) -> Refreshed {
+    fn refresh(&self) -> PollOutcome {
         let refresh = self.store.refresh.lock().expect("the callback");
         wait(refresh.as_ref().expect("one was given")())
     }
@@ -106,7 +106,7 @@ fn a_hint_of_the_store_makes_a_change_known_at_once() {
     assert!(far.verify().is_ok());
     wait(engine(Arc::clone(&far.inner), &far.clock).revoke(far.issued.record.id)).expect("revoked");
     assert!(far.verify().is_ok(), "nobody has told");
-    assert_eq!(far.refresh(), Refreshed::Fresh);
+    assert_eq!(far.refresh(), PollOutcome::Fresh);
     assert!(matches!(far.verify(), Err(Denied::Revoked(_))));
 }
 
@@ -117,7 +117,7 @@ fn a_hint_is_not_content_with_a_reading_that_began_before() {
     let mut before = Box::pin(far.keys.verify(far.issued.key.expose().as_bytes()));
     assert!(super::poll(&mut before).is_pending());
     far.store.hold_readings.store(false, Ordering::SeqCst);
-    assert_eq!(far.refresh(), Refreshed::Fresh);
+    assert_eq!(far.refresh(), PollOutcome::Fresh);
     assert_eq!(far.store.asked().1, 2);
     far.store.release();
     assert!(super::ready(&mut before).is_ok());
@@ -128,7 +128,7 @@ fn an_engine_that_is_gone_needs_no_readings() {
     let Far { store, keys, .. } = Far::new(Duration::ZERO);
     drop(keys);
     let refresh = store.refresh.lock().expect("the callback").take().expect("one was given");
-    assert_eq!(wait(refresh()), Refreshed::Gone);
+    assert_eq!(wait(refresh()), PollOutcome::Gone);
 }
 
 #[test]
@@ -146,10 +146,10 @@ fn while_the_store_is_down_nobody_waits_for_it() {
         assert!(matches!(far.keys.try_verify(key), Some(Err(Denied::Unavailable(_)))));
     }
     assert_eq!(far.store.asked(), asked, "the first has found out for all");
-    assert_eq!(far.refresh(), Refreshed::Failed, "the store tries again by itself");
+    assert_eq!(far.refresh(), PollOutcome::Failed, "the store tries again by itself");
     far.set_down(false);
     assert!(far.is_unavailable(), "nobody knows yet");
-    assert_eq!(far.refresh(), Refreshed::Fresh);
+    assert_eq!(far.refresh(), PollOutcome::Fresh);
     assert!(far.verify().is_ok());
     far.clock.advance(LEASE);
     assert!(far.verify().is_ok(), "it is asked again as before");
@@ -221,7 +221,7 @@ fn more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key()
     assert_eq!(flood(0), 9, "with the good one, those of one second");
     let last = wait(keys.verify(b"one more invented key of this shape"));
     let Err(Denied::Unavailable(error)) = last else { panic!("{last:?}") };
-    assert!(matches!(*error, StoreError::TooManyLookUps { per_second: 10 }), "{error}");
+    assert!(matches!(*error, StoreError::TooManyLookups { per_second: 10 }), "{error}");
     assert!(matches!(
         keys.try_verify(b"one more invented key of this shape"),
         Some(Err(Denied::Unavailable(_)))

@@ -103,7 +103,7 @@ fn use_all(place: &dyn Place) -> (String, Vec<String>) {
         said += &shown(wait(keys.identify(presented)));
     }
     said += &shown(commits::insert(&*store, digest, &issued.record));
-    said += &shown(wait(store.reading(None)));
+    said += &shown(wait(store.changes_since(None)));
     said += &shown(wait(keys.list()));
     said += &shown(wait(keys.revoke(id)));
     said += &shown(wait(keys.verify(key.as_bytes())));

@@ -30,7 +30,7 @@ fn keys_differ_and_only_their_digest_is_kept(place: &dyn Place) {
     assert_eq!((&issued.record.name, issued.record.revoked_at), (&name, None));
     assert!(issued.key.expose().starts_with(&format!("fss_{}_", issued.record.id)));
     let digest = KeyDigest::of(issued.key.expose().as_bytes());
-    let found = wait(place.open().find(KeyReference::Digest(digest))).expect("a look-up");
+    let found = wait(place.open().find(KeyReference::Digest(digest))).expect("a lookup");
     assert_eq!(found, Some(issued.record));
     let (mut texts, mut ids) = (HashSet::new(), HashSet::new());
     for _ in 0..50 {

@@ -84,7 +84,7 @@ fn many_keys_work_in_every_process_after_one_wait(place: &dyn Place) {
     assert!(matches!(wait(other.verify(text(7).as_bytes())), Err(Denied::Unknown)));
     let stored: Vec<_> =
         (0..50).map(|number| keys.prepare_import(used(&text(number))).expect("a key")).collect();
-    assert!(!wait(keys.has(&stored[7])).expect("a look-up"));
+    assert!(!wait(keys.has(&stored[7])).expect("a lookup"));
     let before = clock.uptime().nanoseconds();
     let source = Box::new(stored.clone().into_iter().map(Ok));
     let inserted = wait(keys.import_all(source, Existing::Refuse)).expect("added");
@@ -95,7 +95,7 @@ fn many_keys_work_in_every_process_after_one_wait(place: &dyn Place) {
     for number in 0..50 {
         assert!(wait(other.verify(text(number).as_bytes())).is_ok(), "{number}");
     }
-    assert!(wait(keys.has(&stored[7])).expect("a look-up"));
+    assert!(wait(keys.has(&stored[7])).expect("a lookup"));
     wait(keys.revoke(stored[7].record.id)).expect("revoked");
     let mut again = stored.clone();
     again[7].record.revoked_at = None;

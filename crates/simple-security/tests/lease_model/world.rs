@@ -12,8 +12,8 @@ use loom::sync::{Condvar, Mutex, MutexGuard};
 use loom::thread::{self, Thread};
 use simple_security::clock::{Clock, Uptime};
 use simple_security::store::{
-    ChangeLog, ChangeMark, Existing, Inserted, KeyImage, KeyRecords, KeySource, KeyStore,
-    Lifecycle, MemoryStore, Operation, Outcome, Reading, SharedSecret, StoreError, StoreFuture,
+    ChangeBatch, ChangeLog, Existing, Inserted, KeyImage, KeyRecords, KeySource, KeyStore,
+    Lifecycle, LogPosition, MemoryStore, Operation, Outcome, SharedSecret, StoreError, StoreFuture,
     UsageBatch, UsageTotals,
 };
 use simple_security::{
@@ -94,7 +94,7 @@ impl World {
         Self::with_key_in(true)
     }
 
-    /// The same in a store that is embedded, or one whose look-ups are joined.
+    /// The same in a store that is embedded, or one whose lookups are joined.
     pub fn with_key_in(embedded: bool) -> (Self, KeyId) {
         let world = Self::of(embedded);
         let record = record();
@@ -271,8 +271,8 @@ impl ChangeLog for ModelStore {
         Duration::from_millis(5)
     }
 
-    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
-        self.asked(move |now| done(now.reading(after)))
+    fn changes_since(&self, after: Option<LogPosition>) -> StoreFuture<'_, ChangeBatch> {
+        self.asked(move |now| done(now.changes_since(after)))
     }
 }
 
@@ -288,7 +288,7 @@ impl Lifecycle for ModelStore {
     }
 }
 
-/// A clock that stands still until somebody waits. Reading it orders nothing else between
+/// A clock that stands still until somebody waits. ChangeBatch it orders nothing else between
 /// threads, as with a real one.
 pub struct ModelClock {
     uptime: AtomicU64,

@@ -1,12 +1,12 @@
-//! A store whose hints are cut: an engine learns of a change only by the readings that it makes itself
+//! A store whose hints are cut: an engine learns of a change only by the polls that it makes itself
 //! when its lease has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use simple_security::store::{
-    ChangeLog, ChangeMark, Existing, Inserted, KeyRecords, KeySource, KeyStore, Lifecycle,
-    Operation, Outcome, Reading, Refresh, SharedSecret, StoreFuture, UsageBatch, UsageTotals,
+    ChangeBatch, ChangeLog, Existing, Inserted, KeyRecords, KeySource, KeyStore, Lifecycle,
+    LogPosition, Operation, Outcome, Poll, SharedSecret, StoreFuture, UsageBatch, UsageTotals,
 };
 use simple_security::{
     Actor, KeyDigest, KeyId, KeyRecord, KeyReference, PageRequest, StoredKey, Timestamp, Usage,
@@ -69,11 +69,11 @@ impl ChangeLog for Deaf {
         self.0.stale_if_error()
     }
 
-    fn reading(&self, after: Option<ChangeMark>) -> StoreFuture<'_, Reading> {
-        self.0.reading(after)
+    fn changes_since(&self, after: Option<LogPosition>) -> StoreFuture<'_, ChangeBatch> {
+        self.0.changes_since(after)
     }
 
-    fn keep_fresh(&self, _refresh: Refresh) {}
+    fn poll_changes(&self, _refresh: Poll) {}
 }
 
 impl SharedSecret for Deaf {

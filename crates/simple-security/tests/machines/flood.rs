@@ -39,7 +39,7 @@ pub fn unknown_keys(kind: &dyn Kind) {
     });
     let seconds = (uptime() - began).div_ceil(1_000_000_000);
     let (unknown, refused) = (flood.unknown.into_inner(), flood.refused.into_inner());
-    assert!(unknown <= u64::from(per_second) * (seconds + 1), "{unknown} look-ups in {seconds} s");
+    assert!(unknown <= u64::from(per_second) * (seconds + 1), "{unknown} lookups in {seconds} s");
     assert_eq!(unknown + refused, invented());
     assert!(refused > 0, "it was no flood");
     let grown = resident().saturating_sub(memory);

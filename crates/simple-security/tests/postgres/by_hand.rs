@@ -50,10 +50,10 @@ fn emptying_the_table_makes_everybody_forget() {
     keys.insert(1);
     let mark = keys.mark();
     hand.run("TRUNCATE simple_security.api_keys CASCADE");
-    let reading = wait(keys.0.reading(Some(mark))).expect("a reading");
+    let reading = wait(keys.0.changes_since(Some(mark))).expect("a reading");
     assert_eq!(reading.changed, Changed::Anything);
-    assert!(reading.mark.position > mark.position, "positions are never given again");
-    let mut mark = reading.mark;
+    assert!(reading.end.position > mark.position, "positions are never given again");
+    let mut mark = reading.end;
     keys.insert(1);
     assert_eq!(keys.changed(&mut mark), digests([1]));
 }
@@ -67,9 +67,9 @@ fn a_log_that_was_emptied_by_hand_makes_everybody_forget() {
     let mark = keys.mark();
     hand.run("DELETE FROM simple_security.key_changes");
     for _ in 0..2 {
-        let reading = wait(keys.0.reading(Some(mark))).expect("a reading");
+        let reading = wait(keys.0.changes_since(Some(mark))).expect("a reading");
         assert_eq!(reading.changed, Changed::Anything);
-        let again = wait(keys.0.reading(Some(reading.mark))).expect("a reading");
+        let again = wait(keys.0.changes_since(Some(reading.end))).expect("a reading");
         assert_eq!(again.changed, Changed::Anything, "there is no row yet to go on from");
     }
     keys.insert(2);

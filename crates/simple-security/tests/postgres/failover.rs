@@ -1,4 +1,4 @@
-//! Look-ups that another server answers than the one that was read, and more of them than it bears.
+//! Lookups that another server answers than the one that was read, and more of them than it bears.
 
 use super::servers::hand::Hand;
 use super::servers::postgres::Postgres;

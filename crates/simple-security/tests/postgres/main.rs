@@ -7,7 +7,7 @@ use std::time::Duration;
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::store::Location;
 use simple_security::store::{
-    ChangeMark, Changed, KeyStore, PostgresStore, StoreError, UsageBatch,
+    Changed, KeyStore, LogPosition, PostgresStore, StoreError, UsageBatch,
 };
 use simple_security::{KeyChange, KeyDigest, KeyRecord, KeyReference, Usage};
 use test_support::records::{at, digest, id, record};
@@ -54,23 +54,23 @@ impl Keys {
         wait(self.0.find(KeyReference::Digest(digest(number))))
     }
 
-    fn try_read(&self, after: Option<ChangeMark>) -> Result<Vec<KeyDigest>, StoreError> {
-        match wait(self.0.reading(after))?.changed {
+    fn try_read(&self, after: Option<LogPosition>) -> Result<Vec<KeyDigest>, StoreError> {
+        match wait(self.0.changes_since(after))?.changed {
             Changed::Keys(digests) => Ok(digests),
             Changed::Anything => panic!("the log lacks the row"),
         }
     }
 
     #[track_caller]
-    fn mark(&self) -> ChangeMark {
-        wait(self.0.reading(None)).expect("a reading").mark
+    fn mark(&self) -> LogPosition {
+        wait(self.0.changes_since(None)).expect("a reading").end
     }
 
     /// The keys that changed after `mark`, in the order of their digests; the mark moves on.
     #[track_caller]
-    fn changed(&self, mark: &mut ChangeMark) -> Vec<KeyDigest> {
-        let reading = wait(self.0.reading(Some(*mark))).expect("a reading");
-        *mark = reading.mark;
+    fn changed(&self, mark: &mut LogPosition) -> Vec<KeyDigest> {
+        let reading = wait(self.0.changes_since(Some(*mark))).expect("a reading");
+        *mark = reading.end;
         let Changed::Keys(mut digests) = reading.changed else { panic!("the log lacks {mark:?}") };
         digests.sort_by_key(|digest| *digest.as_bytes());
         digests

@@ -181,7 +181,7 @@ fn any_runtime_and_none_can_wait_for_it() {
     for _ in 0..2 {
         let found = bare.block_on(keys.0.find(KeyReference::Digest(digest(1))));
         assert!(found.expect("found").is_some());
-        assert!(bare.block_on(keys.0.reading(None)).is_ok());
+        assert!(bare.block_on(keys.0.changes_since(None)).is_ok());
         assert!(keys.try_find(1).expect("found").is_some());
     }
     // Who gives up takes nothing back: what was begun is done.

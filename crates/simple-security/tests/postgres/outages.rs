@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use simple_security::store::{Refreshed, StoreError};
+use simple_security::store::{PollOutcome, StoreError};
 use tokio::sync::Notify;
 
 use super::servers::hand::Hand;
@@ -25,7 +25,7 @@ fn a_server_that_does_not_answer_is_not_waited_for() {
     let mark = keys.mark();
     let before = connections();
     assert!(keys.try_find(1).expect("found").is_some());
-    assert_eq!(connections().len(), before.len(), "readings and look-ups are made on one");
+    assert_eq!(connections().len(), before.len(), "readings and lookups are made on one");
     let this = hand.ask("SELECT pg_backend_pid()");
     let hanging: Vec<_> =
         before.into_iter().filter(|connection| !this.contains(connection)).collect();
@@ -133,14 +133,14 @@ fn a_change_is_heard_of() {
     let count = Arc::clone(&refreshed);
     let store = Arc::downgrade(&keys.0);
     let told = Arc::clone(&asked);
-    keys.0.keep_fresh(Box::new(move || {
+    keys.0.poll_changes(Box::new(move || {
         let (store, count, told) = (store.clone(), Arc::clone(&count), Arc::clone(&told));
         Box::pin(async move {
-            let Some(store) = store.upgrade() else { return Refreshed::Gone };
-            let fresh = store.reading(None).await.is_ok();
+            let Some(store) = store.upgrade() else { return PollOutcome::Gone };
+            let fresh = store.changes_since(None).await.is_ok();
             count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             told.notify_one();
-            if fresh { Refreshed::Fresh } else { Refreshed::Failed }
+            if fresh { PollOutcome::Fresh } else { PollOutcome::Failed }
         })
     }));
     let count = || refreshed.load(std::sync::atomic::Ordering::SeqCst);

@@ -88,10 +88,10 @@ fn triggers_are_restored_when_the_store_is_opened() {
         hand.run("UPDATE simple_security.api_keys SET revoked_at = 5");
         assert_eq!(keys.changed(&mut mark), [], "{damage}: no log tells of it");
         Keys::open(&url);
-        let reading = wait(keys.0.reading(Some(mark))).expect("a reading");
+        let reading = wait(keys.0.changes_since(Some(mark))).expect("a reading");
         assert_eq!(reading.changed, Changed::Anything, "{damage}: everybody forgets");
         assert_eq!(hand.ask(STATES), ["AAAA"], "{damage}");
-        let mut mark = reading.mark;
+        let mut mark = reading.end;
         keys.try_revoke(1).expect("revoked").expect("the key");
         assert_eq!(keys.changed(&mut mark), digests([1]));
         Keys::open(&url);

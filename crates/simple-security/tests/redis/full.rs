@@ -54,7 +54,7 @@ fn a_server_that_cannot_save_takes_no_change_and_still_answers() {
     assert_eq!(find(&store, 1).expect("found"), Some(record(1)));
     assert_eq!(find(&store, 2).expect("found"), None);
     assert_eq!(wait(store.list()).expect("a list"), [(record(1), Usage::default())]);
-    wait(store.reading(None)).expect("a reading");
+    wait(store.changes_since(None)).expect("a reading");
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn a_total_stays_at_the_greatest_number() {
 fn the_log_stays_short_and_its_reader_is_told() {
     let server = Redis::start();
     let store = make(&server.url());
-    let mark = wait(store.reading(None)).expect("a reading").mark;
+    let mark = wait(store.changes_since(None)).expect("a reading").end;
     import(&store, 0..12_000).expect("added");
-    let reading = wait(store.reading(Some(mark))).expect("a reading");
+    let reading = wait(store.changes_since(Some(mark))).expect("a reading");
     assert_eq!(reading.changed, simple_security::store::Changed::Anything);
     let length = server.ask(&["XLEN", "simple-security:changes"]);
     let length: u32 = length.trim_start_matches(':').trim().parse().expect("a number");

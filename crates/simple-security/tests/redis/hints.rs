@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use simple_security::clock::{Clock, SystemClock};
-use simple_security::store::Refreshed;
+use simple_security::store::PollOutcome;
 
 use super::servers::redis::Redis;
 use super::servers::waiting::eventually;
@@ -14,15 +14,15 @@ use super::{insert, make, open, revoke};
 #[test]
 fn a_change_is_heard_of_and_again_after_the_server_was_gone() {
     let mut server = Redis::start_with(&["--appendfsync", "always"]);
-    // Without hints, one reading in 30 seconds.
+    // Without hints, one poll in 30 seconds.
     let writer = make(&format!("{}?max_staleness=60", server.url()));
     let listener = open(&server.url());
     let (readings, is_gone) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
     let (counted, gone) = (Arc::clone(&readings), Arc::clone(&is_gone));
-    listener.keep_fresh(Box::new(move || {
+    listener.poll_changes(Box::new(move || {
         counted.fetch_add(1, Ordering::SeqCst);
         let refreshed =
-            if gone.load(Ordering::SeqCst) { Refreshed::Gone } else { Refreshed::Fresh };
+            if gone.load(Ordering::SeqCst) { PollOutcome::Gone } else { PollOutcome::Fresh };
         Box::pin(std::future::ready(refreshed))
     }));
     // The first, and the one after it listens.

@@ -15,7 +15,7 @@ mod killed;
 mod lost;
 mod opening;
 mod proxied;
-mod suitable;
+mod requirements;
 
 type Store = Arc<dyn KeyStore>;
 
@@ -94,7 +94,7 @@ fn every_call(store: &Store) -> Vec<(&'static str, Result<(), StoreError>)> {
         ("list", wait(store.list()).map(drop)),
         ("usage", wait(store.usage(id(1000))).map(drop)),
         ("add_usage", wait(store.add_usage(&batch(1, 1000..1002)))),
-        ("reading", wait(store.reading(None)).map(drop)),
+        ("reading", wait(store.changes_since(None)).map(drop)),
         ("delete", commits::delete(&**store, id(1000)).map(drop)),
     ]
 }

@@ -27,7 +27,7 @@ fn a_look_up_fails_in_time_and_goes_on_when_it_can() {
             let took = Duration::from_nanos(SystemClock.uptime().nanoseconds() - began);
             assert!(error.is_outage(), "{error}");
             assert!(took < Duration::from_secs(10), "{took:?}");
-            assert!(wait(store.reading(None)).expect_err("nothing goes through").is_outage());
+            assert!(wait(store.changes_since(None)).expect_err("nothing goes through").is_outage());
         }
         proxy.set(Way::Open);
         assert_eq!(find(&store, 1).expect("found"), Some(record(1)), "at once");
@@ -153,7 +153,7 @@ fn an_import_that_was_cut_leaves_all_or_nothing() {
     let direct = make(&server.url());
     let proxy = Proxy::to(server.port());
     let store = open(&proxy.through(&server.url()));
-    let mark = wait(direct.reading(None)).expect("a reading").mark;
+    let mark = wait(direct.changes_since(None)).expect("a reading").end;
     // The keys take about 500 kB.
     for bytes in [1000, 100_000, 300_000, 400_000, 500_000] {
         proxy.set(Way::OpenFor(bytes));
@@ -167,8 +167,8 @@ fn an_import_that_was_cut_leaves_all_or_nothing() {
             (all == clients.matches("multi=-1").count()).then_some(())
         });
         assert!(wait(direct.list()).expect("a list").is_empty(), "{bytes}");
-        let reading = wait(direct.reading(Some(mark))).expect("a reading");
-        assert_eq!(reading.mark, mark, "something is in the log");
+        let reading = wait(direct.changes_since(Some(mark))).expect("a reading");
+        assert_eq!(reading.end, mark, "something is in the log");
     }
     proxy.set(Way::Open);
     let added = eventually("the way", || import(&store, 0..KEYS).ok());
@@ -204,22 +204,25 @@ fn a_change_that_is_late_is_not_made() {
     ]
     .concat();
     let changes: [(&str, &[&str]); 3] = [
-        (script!("store.lua", "late.lua", "add.lua", "commit.lua"), &revocation),
-        (script!("store.lua", "late.lua", "add.lua", "commit.lua"), &["mark", "delete", &key]),
-        (script!("memory.lua", "store.lua", "late.lua", "add.lua", "insert.lua"), &insertion),
+        (script!("store.lua", "deadline.lua", "add.lua", "commit.lua"), &revocation),
+        (script!("store.lua", "deadline.lua", "add.lua", "commit.lua"), &["mark", "delete", &key]),
+        (
+            script!("require_memory.lua", "store.lua", "deadline.lua", "add.lua", "insert.lua"),
+            &insertion,
+        ),
     ];
     let run = |script: &str, arguments: &[&str], last: u64| {
         let last = last.to_string();
         let call = [&["EVAL", script, "1", hash, store_id], arguments, &[&last]];
         server.ask(&call.concat())
     };
-    let mark = wait(store.reading(None)).expect("a reading").mark;
+    let mark = wait(store.changes_since(None)).expect("a reading").end;
     for (script, arguments) in changes {
         let answer = run(script, arguments, time());
         assert!(answer.contains("TOOLATE"), "{answer}");
     }
     assert_eq!(wait(store.list()).expect("a list"), [(record(1), Usage::default())]);
-    assert_eq!(wait(store.reading(None)).expect("a reading").mark, mark);
+    assert_eq!(wait(store.changes_since(None)).expect("a reading").end, mark);
     for (script, arguments) in changes {
         let answer = run(script, arguments, time() + 60_000_000);
         assert!(!answer.starts_with('-'), "{answer}");

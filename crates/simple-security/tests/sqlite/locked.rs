@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The lock of our writers, as another process holds it.
-fn side_lock(database: &Path) -> File {
+fn lock_file(database: &Path) -> File {
     let path = beside(database, "write-lock");
     let file = File::options().read(true).write(true).open(path).expect("the side file");
     file.lock().expect("the lock");
@@ -31,7 +31,7 @@ fn assert_locked(keys: &ApiKeys) {
     assert!(error.to_string().starts_with("the database is locked by another program"));
 }
 
-/// Reading goes on, changes fail, and all is as before when `unlock` is done.
+/// ChangeBatch goes on, changes fail, and all is as before when `unlock` is done.
 fn check_while_locked<L>(lock: impl FnOnce(&Path) -> L, unlock: impl FnOnce(L)) {
     let (folder, clock) = (Folder::new(), fake_clock());
     let keys = engine(impatient(&folder.database()), &clock);
@@ -60,7 +60,7 @@ fn check_while_locked<L>(lock: impl FnOnce(&Path) -> L, unlock: impl FnOnce(L)) 
 
 #[test]
 fn another_process_of_ours_writes_for_long() {
-    check_while_locked(side_lock, drop);
+    check_while_locked(lock_file, drop);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn another_program_reads_for_long() {
     reader.execute_batch("BEGIN").expect("a transaction");
     assert_eq!(count(&reader), 1);
     for _ in 0..20 {
-        verify(&keys, &issue(&keys)).expect("it stops neither changes nor look-ups");
+        verify(&keys, &issue(&keys)).expect("it stops neither changes nor lookups");
     }
     wait(keys.revoke(first.record.id)).expect("revoked");
     assert_eq!(count(&reader), 1, "it reads what was there when it began");
@@ -95,7 +95,7 @@ fn another_program_reads_for_long() {
 fn a_database_that_is_locked_is_not_opened() {
     let folder = Folder::new();
     drop(open(&folder.database()));
-    let held = side_lock(&folder.database());
+    let held = lock_file(&folder.database());
     let error = refusal(&folder.database());
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     drop(held);
@@ -140,7 +140,7 @@ fn a_side_file_that_was_deleted_does_not_part_the_writers() {
     issue(&keys);
     std::fs::remove_file(beside(&folder.database(), "write-lock")).expect("it is deleted");
     let other = engine(impatient(&folder.database()), &clock);
-    let held = side_lock(&folder.database());
+    let held = lock_file(&folder.database());
     for keys in [&keys, &other] {
         assert_locked(keys);
     }

@@ -213,7 +213,7 @@ fn a_key_of_an_old_table_is_nowhere_in_plain_text() {
     database(&format!("{OLD_TABLE} {row}"))(&folder.database());
     let store = open(&folder.database());
     let digest = KeyReference::Digest(KeyDigest::of(old.as_bytes()));
-    let record = wait(store.find(digest)).expect("a look-up").expect("the key was moved");
+    let record = wait(store.find(digest)).expect("a lookup").expect("the key was moved");
     assert_eq!(record.name.as_str(), "shop");
     assert_eq!(wait(store.usage(record.id)).expect("usage").expect("the key").total, 5);
     drop(store);

@@ -118,7 +118,7 @@ fn a_file_that_is_replaced_while_a_writer_waits_for_another_is_not_written() {
     let keys = engine(open(&path), &clock);
     let old = issue(&keys);
     let (other, new) = other_database(&folder, &clock);
-    let lock = side_lock(&path);
+    let lock = lock_file(&path);
     lock.lock().expect("the lock");
     let (begun, has_begun) = mpsc::channel();
     let revoked = std::thread::scope(|scope| {
@@ -169,7 +169,7 @@ fn a_change_that_was_committed_to_a_replaced_file_is_an_error_and_not_lost() {
 }
 
 /// The file that writers lock.
-fn side_lock(database: &Path) -> File {
+fn lock_file(database: &Path) -> File {
     File::options().write(true).open(beside(database, "write-lock")).expect("the side file")
 }
 

@@ -1,7 +1,7 @@
 //! Changes from outside are seen when the lease is over.
 
 use rusqlite::Connection;
-use simple_security::store::{ChangeMark, Changed, Reading};
+use simple_security::store::{ChangeBatch, Changed, LogPosition};
 use simple_security::{Denied, KeyDigest, VerifiedKey};
 
 use super::{Folder, LEASE, by_hand, engine, fake_clock, issue, open, verify, wait};
@@ -53,15 +53,15 @@ fn a_change_that_is_rolled_back_is_not_seen() {
     let store = open(&folder.database());
     let keys = engine(store.clone(), &clock);
     let issued = issue(&keys);
-    let mark = wait(store.reading(None)).expect("a reading").mark;
+    let mark = wait(store.changes_since(None)).expect("a reading").end;
     let mut connection = by_hand(&folder.database());
     let transaction = connection.transaction().expect("a transaction");
     change(&transaction, "UPDATE api_keys SET revoked_at = 5");
     clock.advance(LEASE);
     verify(&keys, &issued).expect("it is not committed");
     transaction.rollback().expect("a rollback");
-    let reading = wait(store.reading(Some(mark))).expect("a reading");
-    assert_eq!(reading, Reading { changed: Changed::Keys(Vec::new()), mark });
+    let reading = wait(store.changes_since(Some(mark))).expect("a reading");
+    assert_eq!(reading, ChangeBatch { changed: Changed::Keys(Vec::new()), end: mark });
 }
 
 #[test]
@@ -70,14 +70,14 @@ fn the_log_is_pruned_and_who_slept_through_it_forgets_everything() {
     let (store, sleeper) = (open(&folder.database()), open(&folder.database()));
     let keys = engine(store.clone(), &clock);
     let issued = issue(&keys);
-    let reading = |after: ChangeMark| wait(sleeper.reading(Some(after))).expect("a reading");
-    let early = wait(sleeper.reading(None)).expect("a reading").mark;
+    let reading = |after: LogPosition| wait(sleeper.changes_since(Some(after))).expect("a reading");
+    let early = wait(sleeper.changes_since(None)).expect("a reading").end;
     let connection = by_hand(&folder.database());
     let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10050)
                 INSERT INTO key_changes (digest) SELECT zeroblob(32) FROM n";
     assert_eq!(connection.execute(rows, []).expect("rows"), 10_050);
-    let recent = wait(store.reading(None)).expect("a reading").mark;
-    assert_eq!(reading(early).mark, recent, "nothing is pruned by a hand's edit");
+    let recent = wait(store.changes_since(None)).expect("a reading").end;
+    assert_eq!(reading(early).end, recent, "nothing is pruned by a hand's edit");
     issue(&keys);
     let kept: i64 = connection
         .query_row("SELECT count(*) FROM key_changes", [], |row| row.get(0))

@@ -128,10 +128,10 @@ fn triggers_are_restored_when_the_database_is_opened() {
 fn triggers_that_are_right_are_left_alone() {
     let folder = Folder::new();
     let store = open(&folder.database());
-    let mark = wait(store.reading(None)).expect("a reading").mark;
+    let mark = wait(store.changes_since(None)).expect("a reading").end;
     let again = open(&folder.database());
-    let reading = wait(again.reading(Some(mark))).expect("a reading");
-    assert_eq!(reading.mark, mark, "the log goes on");
+    let reading = wait(again.changes_since(Some(mark))).expect("a reading");
+    assert_eq!(reading.end, mark, "the log goes on");
 }
 
 /// Whatever the row says already, a change by the engine reaches everybody.

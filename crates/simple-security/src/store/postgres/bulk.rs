@@ -47,7 +47,7 @@ pub(super) async fn insert_all(
     existing: Existing,
 ) -> Result<Inserted, StoreError> {
     let place = database.errors().place();
-    let _turn = within(LISTING, place, database.turn()).await?;
+    let _permit = within(LISTING, place, database.permit()).await?;
     // The first keys are there before anybody has to wait for us.
     let mut source = Source { keys, next: None, failed: None };
     let mut batch;

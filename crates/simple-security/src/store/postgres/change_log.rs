@@ -7,11 +7,11 @@ use super::database::{Database, about_the_store};
 use super::errors::Translator;
 use super::query::Query;
 use super::rows;
-use crate::store::{ChangeMark, Changed, Reading, StoreError};
+use crate::store::{ChangeBatch, Changed, LogPosition, StoreError};
 
 /// What the log has after a row, where it has that row; else its newest row. One statement, so
 /// that both are of one state.
-pub(super) fn query(database: &Database, after: Option<ChangeMark>) -> Query {
+pub(super) fn query(database: &Database, after: Option<LogPosition>) -> Query {
     database
         .question(about_the_store(
             "known.is_there, h.position AS head, c.position, c.mark, c.digest",
@@ -38,28 +38,28 @@ pub(super) fn query(database: &Database, after: Option<ChangeMark>) -> Query {
 pub(super) fn read(
     errors: &Translator,
     rows: &[Row],
-    after: Option<ChangeMark>,
-) -> Result<Reading, StoreError> {
+    after: Option<LogPosition>,
+) -> Result<ChangeBatch, StoreError> {
     let newest = errors.first(rows.last().map_or(&[], std::slice::from_ref), log_row)?;
     if errors.first(rows, |row| row.try_get::<_, bool>("is_there").map(Some))? == Some(true) {
         let digests = errors.each(rows, rows::digest)?;
         let mark = newest.or(after).ok_or_else(headless)?;
-        return Ok(Reading { changed: Changed::Keys(digests), mark });
+        return Ok(ChangeBatch { changed: Changed::Keys(digests), end: mark });
     }
     // The log is empty where it was emptied directly in the database. No row will be known then.
     let head = errors.first(rows, |row| row.try_get::<_, Option<i64>>("head"))?;
-    let head = head.map(|head| ChangeMark { position: head as u64, mark: 0 });
+    let head = head.map(|head| LogPosition { position: head as u64, mark: 0 });
     let mark = newest.or(head).ok_or_else(headless)?;
-    Ok(Reading { changed: Changed::Anything, mark })
+    Ok(ChangeBatch { changed: Changed::Anything, end: mark })
 }
 
 /// The row of the log that a row of an answer holds.
-fn log_row(row: &Row) -> Result<Option<ChangeMark>, Error> {
+fn log_row(row: &Row) -> Result<Option<LogPosition>, Error> {
     let position: Option<i64> = row.try_get("position")?;
     let mark: Option<i64> = row.try_get("mark")?;
     Ok(position
         .zip(mark)
-        .map(|(position, mark)| ChangeMark { position: position as u64, mark: mark as u64 }))
+        .map(|(position, mark)| LogPosition { position: position as u64, mark: mark as u64 }))
 }
 
 fn headless() -> StoreError {

@@ -20,7 +20,7 @@ use crate::store::StoreError;
 use crate::store::location::Server;
 use crate::store::network::tls;
 
-/// How long all servers of a URL may take, each a part of it: less than a look-up may.
+/// How long all servers of a URL may take, each a part of it: less than a lookup may.
 const CONNECTING: Duration = Duration::from_millis(800);
 
 /// How long what was sent may stay unconfirmed, and a silent connection unasked.

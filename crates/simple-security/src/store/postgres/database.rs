@@ -14,17 +14,15 @@ use super::errors::Translator;
 use super::open::{self, Settings};
 use super::pool::{Lent, Pool};
 use super::query::{LastRow, Query, ask_all};
-use super::reader::Reader;
+use super::reader::{LOOKUP_TIMEOUT, Reader};
 use crate::store::location::Server;
 use crate::store::network::{Bounds, within};
-use crate::store::{ChangeMark, StoreError};
+use crate::store::{LogPosition, StoreError};
 use crate::sync::{Mutex, lock};
 
-/// How long a reading and a look-up may take.
-pub(super) const READING: Duration = Duration::from_secs(1);
-/// How many look-ups may be under way. A reading that comes after them waits no longer than they take.
-const LOOK_UPS: usize = 64;
-/// How long one more look-up waits for its turn: the time that it has then is enough for an answer.
+/// How many lookups may be under way. A poll that comes after them waits no longer than they take.
+const LOOKUPS: usize = 64;
+/// How long one more lookup waits for its turn: the time that it has then is enough for an answer.
 const TURN: Duration = Duration::from_millis(250);
 /// How long a change may take, with all that it waits for.
 const CHANGING: Duration = Duration::from_secs(10);
@@ -64,9 +62,9 @@ type AnswerCheck<'a, T> = dyn Fn(&[Vec<Row>], u64) -> Result<T, StoreError> + Sy
 pub(super) struct Database {
     errors: Arc<Translator>,
     settings: Settings,
-    /// The newest row of the log that a reading has found.
-    newest: Mutex<Option<ChangeMark>>,
-    look_ups: Semaphore,
+    /// The newest row of the log that a poll has found.
+    newest: Mutex<Option<LogPosition>>,
+    lookups: Semaphore,
     others: Pool,
     /// Lists and many keys at once take turns, so that one of the others is free for changes.
     long: Semaphore,
@@ -88,8 +86,8 @@ impl Database {
         lent.give_back();
         settings.bounds.agree(&server)?;
         let reader = Reader::new(connector, Arc::clone(&errors), others.clone());
-        let (look_ups, long) = (Semaphore::new(LOOK_UPS), Semaphore::new(1));
-        Ok(Self { errors, settings, newest: Mutex::new(None), look_ups, others, long, reader })
+        let (lookups, long) = (Semaphore::new(LOOKUPS), Semaphore::new(1));
+        Ok(Self { errors, settings, newest: Mutex::new(None), lookups, others, long, reader })
     }
 
     pub(super) fn bounds(&self) -> Bounds {
@@ -110,41 +108,41 @@ impl Database {
         Query::new(text).with(self.settings.store_id.clone(), Type::TEXT)
     }
 
-    /// The newest row of the log that a reading has found. Whoever answers a look-up must have it: a
+    /// The newest row of the log that a poll has found. Whoever answers a lookup must have it: a
     /// server that lacks it is behind, or has another history.
-    pub(super) fn newest(&self) -> Option<ChangeMark> {
+    pub(super) fn newest(&self) -> Option<LogPosition> {
         *lock(&self.newest)
     }
 
-    pub(super) fn set_newest(&self, mark: ChangeMark) {
+    pub(super) fn set_newest(&self, mark: LogPosition) {
         // Of a log that is empty no row is known.
         *lock(&self.newest) = Some(mark).filter(|mark| mark.mark != 0);
     }
 
-    /// Makes a reading.
-    pub(super) async fn reading(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+    /// Makes a poll.
+    pub(super) async fn changes_since(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
         self.ask("reading the change log", query).await
     }
 
     /// Looks a key up, when few enough others do.
-    pub(super) async fn look_up(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
-        let Ok(Ok(_turn)) = timeout(TURN, self.look_ups.acquire()).await else {
-            return Err(self.errors.unreachable("too many look-ups wait for its answer"));
+    pub(super) async fn lookup(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        let Ok(Ok(_permit)) = timeout(TURN, self.lookups.acquire()).await else {
+            return Err(self.errors.unreachable("too many lookups wait for its answer"));
         };
         self.ask("looking up a key", query).await
     }
 
-    /// Leaves the server that answers look-ups: it is not the one that readings came from.
+    /// Leaves the server that answers lookups: it is not the one that polls came from.
     pub(super) fn behind(&self) -> StoreError {
         self.reader.disconnect();
         self.errors
             .unreachable("it lacks a change that was read before; there may be two primaries")
     }
 
-    /// Asks on the connection for readings and look-ups.
+    /// Asks on the connection for polls and lookups.
     async fn ask(&self, doing: &str, query: &Query) -> Result<Vec<Row>, StoreError> {
-        let asked = within(READING, self.errors.place(), async {
-            self.check(self.reader.ask(doing, query, READING).await?)
+        let asked = within(LOOKUP_TIMEOUT, self.errors.place(), async {
+            self.check(self.reader.ask(doing, query, LOOKUP_TIMEOUT).await?)
         });
         let asked = asked.await;
         if asked.is_err() {
@@ -161,7 +159,7 @@ impl Database {
 
     /// Asks for what may be long.
     pub(super) async fn list(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
-        let _turn = within(LISTING, self.errors.place(), self.turn()).await?;
+        let _permit = within(LISTING, self.errors.place(), self.permit()).await?;
         self.read("listing keys", query, LISTING).await
     }
 
@@ -201,7 +199,7 @@ impl Database {
     }
 
     /// The turn of one that takes long.
-    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+    pub(super) async fn permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
         self.long.acquire().await.map_err(|error| StoreError::Failed {
             reason: "the store is closed".to_owned(),
             source: Some(error.into()),

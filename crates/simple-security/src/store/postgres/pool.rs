@@ -1,4 +1,4 @@
-//! A few connections for all but readings and look-ups.
+//! A few connections for all but polls and lookups.
 
 use std::ops::Deref;
 

@@ -1,8 +1,8 @@
-//! The connection that readings and look-ups are made on. It hears when something has changed, too.
+//! The connection that polls and lookups are made on. It hears when something has changed, too.
 //!
-//! Both on one, so that both come from one server: after a failover, a look-up on a connection to the
-//! old primary would know nothing of what a reading on the new one has applied. And so there is no
-//! queue for connections, which a flood of look-ups could fill: they are sent one right after the other.
+//! Both on one, so that both come from one server: after a failover, a lookup on a connection to the
+//! old primary would know nothing of what a poll on the new one has applied. And so there is no
+//! queue for connections, which a flood of lookups could fill: they are sent one right after the other.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +16,14 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Row};
 
 use super::connect::{Connector, Driver};
-use super::database::READING;
 use super::errors::Translator;
 use super::pool::Pool;
 use super::query::Query;
 use crate::store::StoreError;
 use crate::store::network::within;
+
+/// How long a poll of the change log and a lookup may take.
+pub(super) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the triggers speak on.
 const LISTEN: &str = "LISTEN simple_security_changes";
@@ -107,7 +109,7 @@ impl Reader {
         let (connector, errors) = (self.connector.clone(), Arc::clone(&self.errors));
         let (changed, others) = (Arc::clone(&self.changed), self.others.clone());
         let made = tokio::spawn(async move {
-            within(READING, errors.place(), async {
+            within(LOOKUP_TIMEOUT, errors.place(), async {
                 let connected = connector.connect().await;
                 let (client, driver) = connected.map_err(|error| errors.not_connected(error))?;
                 others.leave();

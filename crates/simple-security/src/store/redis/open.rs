@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use super::connect::Connector;
 use super::scripts::{MAKE, STORE};
 use super::server::CHANGE;
-use super::{rows, suitable};
+use super::{requirements, rows};
 use crate::store::StoreError;
 use crate::store::location::Server;
 use crate::store::network::{self, Bounds};
@@ -28,7 +28,7 @@ pub(super) async fn open(
     network::within(CHANGE, &connector.place, async {
         let mut connection = connector.connect().await?;
         let commands = &mut connection.commands;
-        suitable::check(&connector, server.may_lose, commands).await?;
+        requirements::check(&connector, server.may_lose, commands).await?;
         if make {
             make_store(&connector, Bounds::wanted(&server), commands).await?;
         }

@@ -17,14 +17,14 @@ macro_rules! script {
 
 pub(super) static MAKE: LazyLock<Script> = script!("make.lua");
 pub(super) static FIND: LazyLock<Script> = script!("store.lua", "find.lua");
-pub(super) static READING: LazyLock<Script> = script!("store.lua", "reading.lua");
+pub(super) static READING: LazyLock<Script> = script!("store.lua", "changes_since.lua");
 pub(super) static INSERT: LazyLock<Script> =
-    script!("memory.lua", "store.lua", "late.lua", "add.lua", "insert.lua");
-pub(super) static TAKEN: LazyLock<Script> = script!("store.lua", "taken.lua");
+    script!("require_memory.lua", "store.lua", "deadline.lua", "add.lua", "insert.lua");
+pub(super) static TAKEN: LazyLock<Script> = script!("store.lua", "exists.lua");
 pub(super) static COMMIT: LazyLock<Script> =
-    script!("store.lua", "late.lua", "add.lua", "commit.lua");
+    script!("store.lua", "deadline.lua", "add.lua", "commit.lua");
 pub(super) static COMMIT_NEW: LazyLock<Script> =
-    script!("memory.lua", "store.lua", "late.lua", "add.lua", "commit.lua");
+    script!("require_memory.lua", "store.lua", "deadline.lua", "add.lua", "commit.lua");
 pub(super) static PAGE: LazyLock<Script> = script!("store.lua", "page.lua");
 pub(super) static USAGE: LazyLock<Script> = script!("store.lua", "usage.lua");
 pub(super) static COUNT: LazyLock<Script> = script!("store.lua", "count.lua");

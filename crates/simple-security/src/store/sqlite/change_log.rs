@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use crate::key::KeyDigest;
-use crate::store::{ChangeMark, Changed, Reading, StoreError};
+use crate::store::{ChangeBatch, Changed, LogPosition, StoreError};
 
 /// How many rows of the change log are kept. A process that has slept through more forgets all
 /// that it has cached.
@@ -35,12 +35,12 @@ pub(super) fn require(
 /// What the log has after a row, where it has that row.
 pub(super) fn read(
     reader: &mut Connection,
-    after: Option<ChangeMark>,
-) -> rusqlite::Result<Reading> {
+    after: Option<LogPosition>,
+) -> rusqlite::Result<ChangeBatch> {
     // One transaction, so that the row that was read last and those after it are of one state.
     let transaction = reader.transaction()?;
     let row = |row: &Row<'_>| {
-        let mark = ChangeMark {
+        let mark = LogPosition {
             position: row.get::<_, i64>(0)?.try_into().unwrap_or(0),
             mark: u64::from_ne_bytes(row.get(1)?),
         };
@@ -63,8 +63,8 @@ pub(super) fn read(
             .query_row([], row)
             .optional()?;
         // A log that was emptied has no row until the next change.
-        let mark = newest.map_or(ChangeMark { position: 0, mark: 0 }, |(mark, _)| mark);
-        return Ok(Reading { changed: Changed::Anything, mark });
+        let mark = newest.map_or(LogPosition { position: 0, mark: 0 }, |(mark, _)| mark);
+        return Ok(ChangeBatch { changed: Changed::Anything, end: mark });
     };
     let mut digests = Vec::new();
     let mut statement = transaction.prepare_cached(
@@ -75,7 +75,7 @@ pub(super) fn read(
         mark = there;
         digests.push(digest);
     }
-    Ok(Reading { changed: Changed::Keys(digests), mark })
+    Ok(ChangeBatch { changed: Changed::Keys(digests), end: mark })
 }
 
 /// Removes rows beyond those that are kept.

@@ -1,18 +1,19 @@
 //! The connections to a database, and which files they have open.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use super::connect::{self, READ_TIMEOUT};
 use super::errors::translate;
-use super::open::{self, READ_TIMEOUT};
-use super::side_lock::{Locked, SideFile, beside};
+use super::file_identity::{FileIdentity, OpenFiles};
+use super::lock_file::{LockFile, Locked};
+use super::open;
 use super::statements;
-use crate::store::{ChangeMark, StoreError};
+use crate::store::{LogPosition, StoreError};
 use crate::sync::{Mutex, lock};
 
 /// How long one attempt to begin a transaction waits: a fork waits for no more than that.
@@ -35,35 +36,17 @@ pub(super) struct Connections {
     closing: Option<Locked>,
 }
 
-/// The database, and its write-ahead log, which stays the same file while any process has the
-/// database open. `None`: there is no file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct OpenFiles {
-    pub(super) database: Option<FileIdentity>,
-    pub(super) log: Option<FileIdentity>,
-}
-
-/// Tells a file from every other one that was or will be at its path.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileIdentity {
-    device: u64,
-    inode: u64,
-    /// While the database is closed for a fork, the number of a deleted file can be given to a new one.
-    /// `None` if the file system does not record the time.
-    created: Option<SystemTime>,
-}
-
 pub(super) struct Writer {
     pub(super) connection: Connection,
-    pub(super) side: SideFile,
+    pub(super) side: LockFile,
 }
 
 /// Notices commits of others. `PRAGMA data_version` tells of them only on a connection that does
 /// nothing else (<https://sqlite.org/pragma.html#pragma_data_version>).
 pub(super) struct Watch {
     pub(super) connection: Connection,
-    /// The version at the last reading, and the row of the log that it named.
-    pub(super) last: Option<(i64, ChangeMark)>,
+    /// The version at the last poll, and the row of the log that it named.
+    pub(super) last: Option<(i64, LogPosition)>,
 }
 
 impl Connections {
@@ -118,7 +101,7 @@ impl Writer {
         timeout: Duration,
         give_up: &AtomicBool,
     ) -> Result<(Self, OpenFiles), StoreError> {
-        let mut side = SideFile::open(path, "write-lock")?;
+        let mut side = LockFile::open(path, "write-lock")?;
         let (connection, files) = open::open_writer(path, &mut side, create, timeout, give_up)?;
         connection
             .busy_timeout(BEGIN_TIMEOUT)
@@ -128,7 +111,7 @@ impl Writer {
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let reader = open::open_reader(path)?;
+    let reader = connect::open_reader(path)?;
     // The first read opens the log.
     statements::lease(&reader).map_err(|error| translate(path, "opening the database", error))?;
     Ok(reader)
@@ -137,27 +120,14 @@ fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 impl Drop for Connections {
     fn drop(&mut self) {
         // The last connection to close checkpoints the log and deletes it by its name. A process may
-        // wrongly believe that it is the last, so it takes the lock first; see `side_lock.rs`. If the
+        // wrongly believe that it is the last, so it takes the lock first; see `lock_file.rs`. If the
         // database was replaced, the log at the path may already be that of the new one
         // (<https://sqlite.org/howtocorrupt.html>, section 1.4), and is left as it is.
         let is_at_its_path = FileIdentity::of(&self.path) == self.files.database;
-        let lock = || SideFile::open(&self.path, "write-lock")?.into_locked(CLOSE_TIMEOUT);
+        let lock = || LockFile::open(&self.path, "write-lock")?.into_locked(CLOSE_TIMEOUT);
         match is_at_its_path.then(lock) {
             Some(Ok(locked)) => self.closing = Some(locked),
             _ => self.keep_log(),
         }
-    }
-}
-
-impl OpenFiles {
-    pub(super) fn at(path: &Path) -> Self {
-        Self { database: FileIdentity::of(path), log: FileIdentity::of(&beside(path, "wal")) }
-    }
-}
-
-impl FileIdentity {
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        let file = std::fs::metadata(path).ok()?;
-        Some(Self { device: file.dev(), inode: file.ino(), created: file.created().ok() })
     }
 }

@@ -1,4 +1,4 @@
-//! Reading and writing one database file, and closing it for a fork.
+//! ChangeBatch and writing one database file, and closing it for a fork.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use super::connections::{BEGIN_TIMEOUT, Connections, FileIdentity, OpenFiles, Writer};
+use super::connections::{BEGIN_TIMEOUT, Connections, Writer};
 use super::errors::translate;
-use super::{change_log, place, statements};
+use super::file_identity::{FileIdentity, OpenFiles};
+use super::{change_log, path, statements};
 use crate::clock::{Clock, SystemClock};
-use crate::store::{ChangeMark, Changed, Reading, StoreError};
+use crate::store::{ChangeBatch, Changed, LogPosition, StoreError};
 use crate::sync::{Mutex, lock};
 
 /// How often a change is tried if another program deletes the write-ahead log each time.
@@ -33,7 +34,7 @@ pub(super) struct Database {
     is_reported: AtomicBool,
     /// How long a writer waits for the others.
     timeout: Duration,
-    /// How long an answer may be used after a reading, as the file says to all processes.
+    /// How long an answer may be used after a poll, as the file says to all processes.
     lease: Duration,
     state: Mutex<State>,
     changed: Condvar,
@@ -57,7 +58,7 @@ struct InUse<'a> {
 impl Database {
     /// Opens the file, and creates it if it is missing.
     pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
-        let path = place::resolve(path)?;
+        let path = path::resolve(path)?;
         let connections = Connections::open(&path, timeout)?;
         let lease = statements::lease(&lock(&connections.lister))
             .map_err(|error| translate(&path, "reading the lease", error))?;
@@ -160,8 +161,8 @@ impl Database {
     }
 
     /// Reads for a request. The file is not compared with the one at its path: that is done by
-    /// the reading which comes before.
-    pub(super) fn look_up<T>(
+    /// the poll which comes before.
+    pub(super) fn lookup<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
@@ -181,8 +182,11 @@ impl Database {
         read(&lister).map_err(|error| translate(&self.path, doing, error))
     }
 
-    /// What was committed after the row that an earlier reading named.
-    pub(super) fn reading(&self, after: Option<ChangeMark>) -> Result<Reading, StoreError> {
+    /// What was committed after the row that an earlier poll named.
+    pub(super) fn changes_since(
+        &self,
+        after: Option<LogPosition>,
+    ) -> Result<ChangeBatch, StoreError> {
         let failed = |error| translate(&self.path, "reading the change log", error);
         let used = self.use_checked()?;
         let mut watch = lock(&used.watch);
@@ -196,14 +200,14 @@ impl Database {
         if let (Some(after), Some(last)) = (after, watch.last)
             && last == (version, after)
         {
-            return Ok(Reading { changed: Changed::Keys(Vec::new()), mark: after });
+            return Ok(ChangeBatch { changed: Changed::Keys(Vec::new()), end: after });
         }
         let mut reader = lock(&used.reader);
         let reading = change_log::read(&mut reader, after).map_err(failed)?;
         if matches!(reading.changed, Changed::Anything) {
             self.require_same_lease(&reader)?;
         }
-        watch.last = Some((version, reading.mark));
+        watch.last = Some((version, reading.end));
         Ok(reading)
     }
 

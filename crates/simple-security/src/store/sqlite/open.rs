@@ -7,18 +7,16 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::connections::{FileIdentity, OpenFiles};
+use super::connect::{connect, look, write_ahead};
 use super::errors::translate;
+use super::file_identity::{FileIdentity, OpenFiles};
 use super::legacy::migrate as legacy;
+use super::lock_file::LockFile;
 use super::schema::{Contents, contents, migrate, newest};
-use super::side_lock::{SideFile, beside};
 use super::{ownership, triggers};
 use crate::store::StoreError;
-
-/// How long the reading side waits: it runs on the event loop of a web server.
-pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Checks the file without changing it, before anything is put beside it.
 pub(super) fn inspect(path: &Path, timeout: Duration) -> Result<(), StoreError> {
@@ -54,26 +52,11 @@ pub(super) fn is_old(path: &Path, timeout: Duration) -> bool {
     opened.is_ok_and(|opened| matches!(contents(&opened, path), Ok(Contents::LegacyTable)))
 }
 
-/// Opens a file that may be anybody's, to look into it and leave it as it is.
-pub(super) fn look(path: &Path, timeout: Duration) -> rusqlite::Result<Connection> {
-    // With a log or a journal of others beside the file, only to read: else they could be
-    // played back when this connection is closed. Without, also to write: else the log and the
-    // index that SQLite makes in order to read would be left behind.
-    let others = ["wal", "journal"].iter().any(|file| beside(path, file).exists());
-    let access = match others {
-        true => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        false => OpenFlags::SQLITE_OPEN_READ_WRITE,
-    };
-    let connection = Connection::open_with_flags(path, access | FLAGS)?;
-    connection.busy_timeout(timeout)?;
-    Ok(connection)
-}
-
 /// Opens the writer and brings the file up to the newest schema. The second value says which files
 /// it has open.
 pub(super) fn open_writer(
     path: &Path,
-    side: &mut SideFile,
+    side: &mut LockFile,
     create: bool,
     timeout: Duration,
     give_up: &AtomicBool,
@@ -115,39 +98,6 @@ pub(super) fn open_writer(
     }
     // The log under the lock, and so before another process could delete it.
     Ok((writer, OpenFiles { database, ..OpenFiles::at(path) }))
-}
-
-/// Opens a connection that only reads.
-pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let open = || {
-        let reader = connect(path, READ_TIMEOUT)?;
-        reader.pragma_update(None, "query_only", true)?;
-        Ok(reader)
-    };
-    open().map_err(|error| translate(path, "opening the database", error))
-}
-
-// No URI file names: a path with `?` in it is a path.
-const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
-
-fn connect(path: &Path, timeout: Duration) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | FLAGS)?;
-    connection.busy_timeout(timeout)?;
-    connection.execute_batch(
-        "PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON;
-         PRAGMA foreign_keys = ON;
-         PRAGMA secure_delete = ON;
-         PRAGMA synchronous = FULL;
-         -- The log that many keys at once have needed is made shorter when it is begun anew.
-         PRAGMA journal_size_limit = 16777216;",
-    )?;
-    Ok(connection)
-}
-
-/// Write-ahead logging: readers and the writer do not wait for each other.
-pub(super) fn write_ahead(writer: &Connection) -> rusqlite::Result<()> {
-    writer.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
 }
 
 fn migrate_alone(writer: &mut Connection, schema: i64) -> rusqlite::Result<()> {

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::side_lock::beside;
+use super::lock_file::beside;
 use crate::store::StoreError;
 
 /// The files beside the database: those of SQLite (<https://sqlite.org/tempfiles.html>) and the locks.

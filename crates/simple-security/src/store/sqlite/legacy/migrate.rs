@@ -10,8 +10,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::key::{KeyDigest, generate_id};
 use crate::random;
 use crate::store::StoreError;
+use crate::store::sqlite::connect::write_ahead;
 use crate::store::sqlite::errors::translate;
-use crate::store::sqlite::open::write_ahead;
 use crate::store::sqlite::schema::{LEGACY_TABLE, migrate};
 use crate::store::sqlite::{change_log, statements};
 

@@ -11,8 +11,8 @@ use time::{PrimitiveDateTime, UtcOffset};
 use crate::key::{KeyDigest, KeyId, MAX_KEY_LENGTH, generate_id};
 use crate::record::{KeyName, KeyRecord, StoredKey, Timestamp, Usage};
 use crate::store::StoreError;
+use crate::store::sqlite::connect;
 use crate::store::sqlite::errors::translate;
-use crate::store::sqlite::open;
 use crate::store::sqlite::schema::LEGACY_TABLE;
 
 /// How long who reads the file of another program waits for it.
@@ -32,7 +32,7 @@ pub fn read_old_keys(
     each: &mut dyn FnMut(Result<StoredKey, &'static str>),
 ) -> Result<(), StoreError> {
     let failed = |error| translate(path, "reading the old keys", error);
-    let connection = open::look(path, TIMEOUT).map_err(failed)?;
+    let connection = connect::look(path, TIMEOUT).map_err(failed)?;
     connection.pragma_update(None, "query_only", true).map_err(failed)?;
     if !connection.table_exists(None, LEGACY_TABLE).map_err(failed)? {
         return Err(StoreError::NoOldTable { path: path.to_owned() });

@@ -1,20 +1,20 @@
 //! Opening an engine: what it is set to, and why it cannot start.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ApiKeys, keep_fresh, next_number};
+use super::api_keys::ApiKeys;
 use crate::admin::{self, AdminSecret};
 use crate::cache::Cache;
-use crate::clock::{Clock, SystemClock};
-use crate::expiry_clock::ExpiryClock;
+use crate::clock::{Clock, ExpiryClock, SystemClock};
 use crate::key::KeyFormat;
-use crate::lookup::Lookup;
 use crate::random;
-use crate::store::{KeyStore, StoreError};
+use crate::resolver::Resolver;
+use crate::store::{KeyStore, PollOutcome, StoreError};
 use crate::usage::Flusher;
 use crate::verify::Verifier;
 
@@ -162,15 +162,15 @@ impl<'a> ApiKeysBuilder<'a> {
             expiry_clock: ExpiryClock::start(&*clock),
             clock,
         });
-        let lookup = Arc::new(Lookup::new(
+        let resolver = Arc::new(Resolver::new(
             Arc::clone(&verifier),
             Arc::clone(&store),
             self.lookups_per_second,
         ));
-        keep_fresh(&*store, &lookup);
+        poll_changes(&*store, &resolver);
         Ok(ApiKeys {
             number: next_number(),
-            lookup,
+            resolver,
             verifier,
             store,
             flusher: Mutex::new(flusher),
@@ -221,4 +221,24 @@ fn agree(
         }
         None => Ok(None),
     }
+}
+
+fn next_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// Lets the store poll the log of changes while the engine is there.
+fn poll_changes(store: &dyn KeyStore, resolver: &Arc<Resolver>) {
+    let resolver = Arc::downgrade(resolver);
+    store.poll_changes(Box::new(move || {
+        let resolver = resolver.upgrade();
+        Box::pin(async move {
+            let Some(resolver) = resolver else { return PollOutcome::Gone };
+            match resolver.read_changes_anew().await {
+                Ok(()) => PollOutcome::Fresh,
+                Err(_) => PollOutcome::Failed,
+            }
+        })
+    }));
 }

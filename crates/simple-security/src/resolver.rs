@@ -1,4 +1,4 @@
-//! Asking the store: look-ups, which calls join where it is far away, and readings that renew the
+//! Asking the store: lookups, which calls join where it is far away, and polls that renew the
 //! lease.
 
 use std::collections::HashMap;
@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
-use crate::budget::Budget;
 use crate::cache::Answer;
 use crate::clock::Uptime;
 use crate::key::KeyDigest;
+use crate::rate_limiter::RateLimiter;
 use crate::record::KeyReference;
 use crate::stats::Stats;
-use crate::store::{ChangeMark, KeyStore, StoreError};
+use crate::store::{KeyStore, LogPosition, StoreError};
 use crate::sync::{Mutex, lock};
 use crate::verify::{Attempt, Denied, VerifiedKey, Verifier};
 
@@ -27,25 +27,25 @@ type UnderWay<T> = (Uptime, WeakShared<Work<T>>);
 /// When the store was found to be down, and why it is thought so.
 type Outage = (Uptime, Arc<StoreError>);
 
-/// Look-ups that were given up stay in the map until there are this many.
+/// Lookups that were given up stay in the map until there are this many.
 const SWEEP_AT: usize = 1024;
 
-/// For so long after a failed reading nobody waits for another one, in nanoseconds: the store is
+/// For so long after a failed poll nobody waits for another one, in nanoseconds: the store is
 /// asked behind the scenes until it is back. Longer than it takes to find out that it is not.
 const OUTAGE: u64 = 3_000_000_000;
 
 /// What is needed when the cache has no answer.
-pub(crate) struct Lookup {
+pub(crate) struct Resolver {
     verifier: Arc<Verifier>,
     store: Arc<dyn KeyStore>,
     /// The last row of the change log that was applied.
-    applied: Arc<Mutex<Option<ChangeMark>>>,
-    reading: Mutex<Option<UnderWay<()>>>,
-    look_ups: Arc<Mutex<HashMap<KeyDigest, UnderWay<Answer>>>>,
-    /// Why the last reading of a store on the network has failed, and when it had.
+    applied: Arc<Mutex<Option<LogPosition>>>,
+    poll: Mutex<Option<UnderWay<()>>>,
+    lookups: Arc<Mutex<HashMap<KeyDigest, UnderWay<Answer>>>>,
+    /// Why the last poll of a store on the network has failed, and when it had.
     outage: Arc<Mutex<Option<Outage>>>,
-    /// The look-ups in a store on the network.
-    budget: Budget,
+    /// The lookups in a store on the network.
+    rate_limiter: RateLimiter,
     /// For how long in all an answer may be used while the store is down, in nanoseconds.
     tolerated: u64,
     tallies: Arc<Tallies>,
@@ -65,21 +65,21 @@ fn tally(tally: &AtomicU64) {
     tally.fetch_add(1, Ordering::Relaxed);
 }
 
-impl Lookup {
+impl Resolver {
     pub(crate) fn new(
         verifier: Arc<Verifier>,
         store: Arc<dyn KeyStore>,
-        look_ups_per_second: u32,
+        lookups_per_second: u32,
     ) -> Self {
         Self {
             tolerated: (store.lease() + store.stale_if_error()).as_nanos() as u64,
             outage: Arc::new(Mutex::new(None)),
-            budget: Budget::new(look_ups_per_second),
+            rate_limiter: RateLimiter::new(lookups_per_second),
             verifier,
             store,
             applied: Arc::new(Mutex::new(None)),
-            reading: Mutex::new(None),
-            look_ups: Arc::new(Mutex::new(HashMap::new())),
+            poll: Mutex::new(None),
+            lookups: Arc::new(Mutex::new(HashMap::new())),
             tallies: Arc::default(),
         }
     }
@@ -100,7 +100,7 @@ impl Lookup {
         }
         let answer = match verifier.cache.find(&digest, began) {
             Some(answer) => answer,
-            None => self.look_up(digest, began).await.map_err(Denied::Unavailable)?,
+            None => self.lookup(digest, began).await.map_err(Denied::Unavailable)?,
         };
         verifier.decide(answer, attempt)
     }
@@ -124,7 +124,7 @@ impl Lookup {
         if let Some(answer) = self.verifier.cache.find(&digest, began) {
             return Some(self.verifier.decide(answer, attempt));
         }
-        if self.budget.is_used_up(began) && !lock(&self.look_ups).contains_key(&digest) {
+        if self.rate_limiter.is_used_up(began) && !lock(&self.lookups).contains_key(&digest) {
             return Some(Err(Denied::Unavailable(self.too_many())));
         }
         None
@@ -156,7 +156,7 @@ impl Lookup {
 
     fn too_many(&self) -> Arc<StoreError> {
         tally(&self.tallies.shed_lookups);
-        Arc::new(StoreError::TooManyLookUps { per_second: self.budget.per_second() })
+        Arc::new(StoreError::TooManyLookups { per_second: self.rate_limiter.per_second() })
     }
 
     /// The figures of the cache and of what the store was asked.
@@ -177,54 +177,54 @@ impl Lookup {
         }
     }
 
-    /// Reads the change log, or waits for a reading that is recent enough for a call that began
+    /// Reads the change log, or waits for a poll that is recent enough for a call that began
     /// at `began`.
     pub(crate) async fn read_changes(&self, began: Uptime) -> Result<(), Arc<StoreError>> {
-        let reading = {
-            let mut under_way = lock(&self.reading);
+        let poll = {
+            let mut under_way = lock(&self.poll);
             self.join(under_way.as_ref(), began).unwrap_or_else(|| self.begin(&mut under_way))
         };
-        reading.await
+        poll.await
     }
 
     /// Reads the change log, whoever does so already: what has just changed may not be in theirs.
     pub(crate) async fn read_changes_anew(&self) -> Result<(), Arc<StoreError>> {
-        let reading = self.begin(&mut lock(&self.reading));
-        reading.await
+        let poll = self.begin(&mut lock(&self.poll));
+        poll.await
     }
 
     fn begin(&self, under_way: &mut Option<UnderWay<()>>) -> Shared<Work<()>> {
         let begun = self.verifier.clock.uptime();
-        let reading = self.reading(begun).boxed().shared();
-        *under_way = reading.downgrade().map(|weak| (begun, weak));
-        reading
+        let poll = self.poll(begun).boxed().shared();
+        *under_way = poll.downgrade().map(|weak| (begun, weak));
+        poll
     }
 
-    async fn look_up(&self, digest: KeyDigest, began: Uptime) -> Result<Answer, Arc<StoreError>> {
+    async fn lookup(&self, digest: KeyDigest, began: Uptime) -> Result<Answer, Arc<StoreError>> {
         // It has answered before anybody could join: at most as many ask for one key at once as
         // there are threads.
         if self.store.is_embedded() {
             return ask(&self.verifier, &*self.store, &self.tallies, digest).await;
         }
-        let look_up = {
-            let mut under_way = lock(&self.look_ups);
+        let lookup = {
+            let mut under_way = lock(&self.lookups);
             match self.join(under_way.get(&digest), began) {
-                Some(look_up) => look_up,
+                Some(lookup) => lookup,
                 None => {
                     let begun = self.verifier.clock.uptime();
-                    if !self.budget.take(begun) {
+                    if !self.rate_limiter.take(begun) {
                         return Err(self.too_many());
                     }
-                    let look_up = self.looking_up(digest).boxed().shared();
+                    let lookup = self.lookup_work(digest).boxed().shared();
                     if under_way.len() >= SWEEP_AT {
-                        under_way.retain(|_, (_, look_up)| look_up.upgrade().is_some());
+                        under_way.retain(|_, (_, lookup)| lookup.upgrade().is_some());
                     }
-                    under_way.extend(look_up.downgrade().map(|weak| (digest, (begun, weak))));
-                    look_up
+                    under_way.extend(lookup.downgrade().map(|weak| (digest, (begun, weak))));
+                    lookup
                 }
             }
         };
-        look_up.await
+        lookup.await
     }
 
     /// Work under way that a call which began at `began` may share: what began less than one
@@ -239,7 +239,7 @@ impl Lookup {
         if age < self.verifier.cache.lease() { work.upgrade() } else { None }
     }
 
-    fn reading(
+    fn poll(
         &self,
         begun: Uptime,
     ) -> impl Future<Output = Result<(), Arc<StoreError>>> + Send + 'static {
@@ -251,37 +251,37 @@ impl Lookup {
         async move {
             let after = *lock(&applied);
             tally(&tallies.polls);
-            let reading = store.reading(after).await.map_err(Arc::new);
-            if reading.is_err() {
+            let batch = store.changes_since(after).await.map_err(Arc::new);
+            if batch.is_err() {
                 tally(&tallies.failed_polls);
             }
             if !store.is_embedded() {
-                let failed = reading.as_ref().err();
+                let failed = batch.as_ref().err();
                 *lock(&outage) = failed.map(|error| (verifier.clock.uptime(), Arc::clone(error)));
             }
-            let reading = reading?;
+            let batch = batch?;
             let mut applied = lock(&applied);
-            // Two readings can overlap when one of them is slow. What the slower one found is
+            // Two polls can overlap when one of them is slow. What the slower one found is
             // still forgotten, but the log is not set back to where it was.
-            verifier.cache.apply(&reading.changed, begun);
+            verifier.cache.apply(&batch.changed, begun);
             if *applied == after {
-                *applied = Some(reading.mark);
+                *applied = Some(batch.end);
             }
             Ok(())
         }
     }
 
-    fn looking_up(
+    fn lookup_work(
         &self,
         digest: KeyDigest,
     ) -> impl Future<Output = Result<Answer, Arc<StoreError>>> + Send + 'static {
         let verifier = Arc::clone(&self.verifier);
         let store = Arc::clone(&self.store);
-        let look_ups = Arc::clone(&self.look_ups);
+        let lookups = Arc::clone(&self.lookups);
         let tallies = Arc::clone(&self.tallies);
         async move {
             let answer = ask(&verifier, &*store, &tallies, digest).await;
-            lock(&look_ups).remove(&digest);
+            lock(&lookups).remove(&digest);
             answer
         }
     }
@@ -295,15 +295,15 @@ async fn ask(
     digest: KeyDigest,
 ) -> Result<Answer, Arc<StoreError>> {
     tally(&tallies.lookups);
-    let filling = verifier.cache.begin_filling();
+    let token = verifier.cache.begin_fill();
     let found = store.find(KeyReference::Digest(digest)).await;
     if found.is_err() {
         tally(&tallies.failed_lookups);
     }
     let answer = match found.map_err(Arc::new)? {
         None => Answer::Unknown,
-        Some(record) => Answer::Known(verifier.counters.known(digest, record)),
+        Some(record) => Answer::Key(verifier.counters.known(digest, record)),
     };
-    verifier.cache.fill(&filling, digest, &answer);
+    verifier.cache.fill(&token, digest, &answer);
     Ok(answer)
 }

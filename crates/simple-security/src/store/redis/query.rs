@@ -1,13 +1,13 @@
-//! What must be quick: look-ups, and readings of the log of changes.
+//! What must be quick: lookups, and polls of the log of changes.
 
 use redis::RedisError;
 
 use super::rows::Row;
 use super::scripts::{FIND, READING, STORE};
-use super::server::{LOOK_UP, Server};
+use super::server::{LOOKUP, Server};
 use crate::key::KeyDigest;
 use crate::record::{KeyRecord, KeyReference};
-use crate::store::{ChangeMark, Changed, Reading, StoreError};
+use crate::store::{ChangeBatch, Changed, LogPosition, StoreError};
 
 pub(super) async fn find(
     server: &Server,
@@ -19,14 +19,14 @@ pub(super) async fn find(
         KeyReference::Id(id) => script.arg(id.as_str()).arg(""),
         KeyReference::Digest(digest) => script.arg("").arg(digest.as_bytes()),
     };
-    let found: Option<Row> = server.look_ups.run(LOOK_UP, &script).await?;
+    let found: Option<Row> = server.lookups.run(LOOKUP, &script).await?;
     Ok(found.map(|Row(key)| key.record))
 }
 
-pub(super) async fn reading(
+pub(super) async fn changes_since(
     server: &Server,
-    after: Option<ChangeMark>,
-) -> Result<Reading, StoreError> {
+    after: Option<LogPosition>,
+) -> Result<ChangeBatch, StoreError> {
     let mut script = READING.key(STORE);
     script.arg(&server.id);
     match after {
@@ -34,7 +34,7 @@ pub(super) async fn reading(
         None => script.arg("").arg(""),
     };
     let (is_known, position, mark, digests): (bool, u64, Vec<u8>, Vec<u8>) =
-        server.look_ups.run(LOOK_UP, &script).await?;
+        server.lookups.run(LOOKUP, &script).await?;
     let mark = mark.try_into().map(u64::from_be_bytes).map_err(|_| damaged(server))?;
     // The row that `make` writes names no key.
     let (digests, rest) = digests.as_chunks::<32>();
@@ -43,7 +43,7 @@ pub(super) async fn reading(
     }
     let digests = digests.iter().copied().map(KeyDigest::from_bytes).collect();
     let changed = if is_known { Changed::Keys(digests) } else { Changed::Anything };
-    Ok(Reading { changed, mark: ChangeMark { position, mark } })
+    Ok(ChangeBatch { changed, end: LogPosition { position, mark } })
 }
 
 fn damaged(server: &Server) -> StoreError {

@@ -13,34 +13,34 @@ use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 /// All that a hit touches lies side by side, and in this order: a server finds little of it in the
 /// caches of its processor.
 #[repr(C)]
-pub(crate) struct Known {
+pub(crate) struct CachedKey {
     pub(crate) counter: Counter,
     pub(crate) digest: KeyDigest,
     pub(crate) record: KeyRecord,
 }
 
-impl Known {
+impl CachedKey {
     pub(crate) fn new(digest: KeyDigest, record: KeyRecord) -> Self {
         Self { counter: Counter::new(), digest, record }
     }
 }
 
-impl Borrow<KeyDigest> for Arc<Known> {
+impl Borrow<KeyDigest> for Arc<CachedKey> {
     fn borrow(&self) -> &KeyDigest {
         &self.digest
     }
 }
 
 /// What is known is found by the digest, so that alone is compared.
-impl PartialEq for Known {
+impl PartialEq for CachedKey {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest
     }
 }
 
-impl Eq for Known {}
+impl Eq for CachedKey {}
 
-impl Hash for Known {
+impl Hash for CachedKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.digest.hash(state);
     }
@@ -83,8 +83,8 @@ mod tests {
     fn a_hit_reads_two_cache_lines() {
         use std::mem::offset_of;
         // After the two counts of an `Arc`. What a hit reads last is whether the key never expires.
-        let last = offset_of!(Known, record) + offset_of!(KeyRecord, never_expires);
+        let last = offset_of!(CachedKey, record) + offset_of!(KeyRecord, never_expires);
         assert!(2 * size_of::<usize>() + last < 128 - 32, "{last}");
-        assert!(size_of::<Known>() <= 128, "{}", size_of::<Known>());
+        assert!(size_of::<CachedKey>() <= 128, "{}", size_of::<CachedKey>());
     }
 }

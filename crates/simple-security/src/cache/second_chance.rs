@@ -14,21 +14,21 @@ const CHANCES: usize = 64;
 
 /// At most `capacity` entries, each found by its digest.
 ///
-/// Reading takes no lock. Changing it needs the [`Order`], which its owner keeps under a lock
+/// ChangeBatch takes no lock. Changing it needs the [`EvictionQueue`], which its owner keeps under a lock
 /// together with all that must change in the same step.
-pub(crate) struct Bounded<T> {
+pub(crate) struct SecondChanceMap<T> {
     entries: Set<T>,
     capacity: usize,
 }
 
 /// The order in which entries came in: the oldest that was not read since its last chance goes
 /// first (the clock algorithm).
-pub(crate) struct Order<T>(VecDeque<T>);
+pub(crate) struct EvictionQueue<T>(VecDeque<T>);
 
 /// Whether an entry was read since its last chance.
 type Read = AtomicBool;
 
-impl<T: Digested> Bounded<T> {
+impl<T: Digested> SecondChanceMap<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self { entries: Set::new(), capacity: capacity.max(1) }
     }
@@ -51,7 +51,7 @@ impl<T: Digested> Bounded<T> {
     }
 
     /// Adds or replaces an entry, and throws another out when there is no room.
-    pub(crate) fn insert(&self, order: &mut Order<T>, entry: T) {
+    pub(crate) fn insert(&self, order: &mut EvictionQueue<T>, entry: T) {
         // Every entry is in the order at least once, so the order's length bounds the set's.
         if order.0.len() >= self.capacity {
             self.make_room(order);
@@ -62,17 +62,17 @@ impl<T: Digested> Bounded<T> {
 
     /// Forgets a digest, if it is there. Its place in the order holds the entry until that comes up,
     /// and is found empty then.
-    pub(crate) fn remove(&self, _order: &mut Order<T>, digest: &KeyDigest) {
+    pub(crate) fn remove(&self, _order: &mut EvictionQueue<T>, digest: &KeyDigest) {
         self.entries.remove(digest);
     }
 
     /// Forgets everything.
-    pub(crate) fn clear(&self, order: &mut Order<T>) {
+    pub(crate) fn clear(&self, order: &mut EvictionQueue<T>) {
         order.0.clear();
         self.entries.clear();
     }
 
-    fn make_room(&self, order: &mut Order<T>) {
+    fn make_room(&self, order: &mut EvictionQueue<T>) {
         for _ in 0..CHANCES {
             let Some(entry) = order.0.pop_front() else { return };
             let digest = entry.borrow();
@@ -88,7 +88,7 @@ impl<T: Digested> Bounded<T> {
     }
 }
 
-impl<T> Default for Order<T> {
+impl<T> Default for EvictionQueue<T> {
     fn default() -> Self {
         Self(VecDeque::new())
     }
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn it_never_holds_more_than_its_capacity() {
-        let (set, mut order) = (Bounded::new(10), Order::default());
+        let (set, mut order) = (SecondChanceMap::new(10), EvictionQueue::default());
         for number in 0..1000 {
             set.insert(&mut order, digest(number));
             if number % 3 == 0 {
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_is_read_stays_and_what_is_not_goes() {
-        let (set, mut order) = (Bounded::new(10), Order::default());
+        let (set, mut order) = (SecondChanceMap::new(10), EvictionQueue::default());
         set.insert(&mut order, digest(0));
         for number in 1..1000 {
             assert_eq!(set.find(&digest(0)), Some(digest(0)));
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn room_is_made_when_everything_was_read() {
-        let (set, mut order) = (Bounded::new(200), Order::default());
+        let (set, mut order) = (SecondChanceMap::new(200), EvictionQueue::default());
         for number in 0..1000 {
             set.insert(&mut order, digest(number));
             set.find(&digest(number));
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_comes_again_replaces_what_was_there() {
-        let (set, mut order) = (Bounded::new(10), Order::default());
+        let (set, mut order) = (SecondChanceMap::new(10), EvictionQueue::default());
         for number in 0..100 {
             set.insert(&mut order, Numbered(digest(7), number));
             assert_eq!(set.find(&digest(7)), Some(Numbered(digest(7), number)));

@@ -15,7 +15,7 @@ use crate::sync::{Mutex, lock};
 /// How long after a vain attempt to connect the next one is made: at first, and at most.
 const DELAY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
 
-pub(super) struct Line {
+pub(super) struct SharedConnection {
     connector: Arc<Connector>,
     state: Mutex<State>,
     /// Held by the one who connects for all.
@@ -37,7 +37,7 @@ struct Failure {
     reason: String,
 }
 
-impl Line {
+impl SharedConnection {
     pub(super) fn new(connector: Arc<Connector>) -> Self {
         Self { connector, state: Mutex::default(), connecting: tokio::sync::Mutex::default() }
     }

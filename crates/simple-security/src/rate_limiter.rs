@@ -9,12 +9,12 @@ const SECOND: u64 = 1_000_000_000;
 ///
 /// It is the generic cell rate algorithm (ITU-T I.371, annex A): of all that was done, only the
 /// instant is kept at which the next would be due if each took its share of a second.
-pub(crate) struct Budget {
+pub(crate) struct RateLimiter {
     per_second: u32,
     due: AtomicU64,
 }
 
-impl Budget {
+impl RateLimiter {
     pub(crate) fn new(per_second: u32) -> Self {
         Self { per_second: per_second.max(1), due: AtomicU64::new(0) }
     }
@@ -51,16 +51,16 @@ mod tests {
 
     #[test]
     fn no_more_is_done_than_what_a_second_has() {
-        let budget = Budget::new(10);
+        let rate_limiter = RateLimiter::new(10);
         let taken = |from: u64, until: u64| {
             (from..until)
-                .filter(|now| budget.take(Uptime::from_nanoseconds(now * 1_000_000)))
+                .filter(|now| rate_limiter.take(Uptime::from_nanoseconds(now * 1_000_000)))
                 .count()
         };
         assert_eq!(taken(1_000, 1_010), 10, "a second's worth at once");
-        assert!(budget.is_used_up(Uptime::from_nanoseconds(1_010_000_000)));
+        assert!(rate_limiter.is_used_up(Uptime::from_nanoseconds(1_010_000_000)));
         assert_eq!(taken(1_010, 4_010), 30, "then as many as a second has");
-        assert!(!budget.is_used_up(Uptime::from_nanoseconds(9_000_000_000)));
+        assert!(!rate_limiter.is_used_up(Uptime::from_nanoseconds(9_000_000_000)));
         assert_eq!(taken(9_000, 9_010), 10, "what was not used is not saved up");
     }
 }

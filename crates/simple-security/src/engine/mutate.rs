@@ -1,6 +1,8 @@
 //! The verbs that change keys: issue, import, revoke, renew, edit, delete.
 
-use super::{ApiKeys, Change, KeyError};
+use super::api_keys::ApiKeys;
+use super::change::Change;
+use super::error::KeyError;
 use crate::admin::Actor;
 use crate::key::{self, KeyDigest, KeyId, PlainKey};
 use crate::record::{Expiry, KeyChange, KeyEdit, KeyRecord, NewKey, Renewal};

@@ -6,7 +6,7 @@
 //! latest time therefore rises no faster than the uptime of the machine, which cannot be set, plus a
 //! few seconds.
 
-use crate::clock::{Clock, Uptime};
+use super::system::{Clock, Uptime};
 use crate::record::Timestamp;
 use crate::sync::atomic::{AtomicI64, Ordering};
 
@@ -55,7 +55,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::clock::FakeClock;
+    use crate::clock::fake::FakeClock;
 
     const START: i64 = 1_700_000_000;
 

@@ -7,14 +7,14 @@ use crate::clock::{Clock, SystemClock, Uptime};
 
 /// Says at most once a second that something has happened, with how often.
 #[derive(Debug, Default)]
-pub struct Seldom {
+pub struct LogThrottle {
     /// When it may be said again.
     next: AtomicU64,
     /// What has happened since it was said last.
     unsaid: AtomicU64,
 }
 
-impl Seldom {
+impl LogThrottle {
     const EVERY: Duration = Duration::from_secs(1);
 
     /// Nothing has happened yet.
@@ -24,11 +24,11 @@ impl Seldom {
 
     /// It has happened once more. Where that is to be said now: how often it has happened since it
     /// was said last, this time included.
-    pub fn happened(&self) -> Option<u64> {
-        self.happened_at(SystemClock.uptime())
+    pub fn record(&self) -> Option<u64> {
+        self.record_at(SystemClock.uptime())
     }
 
-    fn happened_at(&self, now: Uptime) -> Option<u64> {
+    fn record_at(&self, now: Uptime) -> Option<u64> {
         self.unsaid.fetch_add(1, Ordering::SeqCst);
         let (now, next) = (now.nanoseconds(), self.next.load(Ordering::SeqCst));
         let later = now + Self::EVERY.as_nanos() as u64;
@@ -44,9 +44,9 @@ mod tests {
 
     #[test]
     fn it_is_said_once_a_second_how_often_it_has_happened() {
-        let seldom = Seldom::new();
+        let log_throttle = LogThrottle::new();
         let at = |milliseconds: u64| {
-            seldom.happened_at(Uptime::from_nanoseconds(milliseconds * 1_000_000))
+            log_throttle.record_at(Uptime::from_nanoseconds(milliseconds * 1_000_000))
         };
         assert_eq!(at(5_000), Some(1), "the first one at once");
         for milliseconds in 5_000..6_000 {
@@ -59,17 +59,19 @@ mod tests {
 
     #[test]
     fn of_many_threads_one_says_it_and_none_is_forgotten() {
-        let seldom = Seldom::new();
+        let log_throttle = LogThrottle::new();
         let now = Uptime::from_nanoseconds(5_000_000_000);
         let said: Vec<u64> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| (0..1_000).filter_map(|_| seldom.happened_at(now)).sum()))
+                .map(|_| {
+                    scope.spawn(|| (0..1_000).filter_map(|_| log_throttle.record_at(now)).sum())
+                })
                 .collect();
             threads.into_iter().map(|thread| thread.join().expect("counted")).collect()
         });
         assert_eq!(said.iter().filter(|said| **said > 0).count(), 1);
         let later = Uptime::from_nanoseconds(6_000_000_000);
-        let rest = seldom.happened_at(later).expect("said");
+        let rest = log_throttle.record_at(later).expect("said");
         assert_eq!(said.iter().sum::<u64>() + rest, 8_001);
     }
 }

@@ -1,4 +1,4 @@
-//! Hearing of changes. It is only a hint: whatever is lost, the next reading finds.
+//! Hearing of changes. It is only a hint: whatever is lost, the next poll finds.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connect::Connector;
 use super::scripts::CHANNEL;
-use super::server::{CHANGE, LOOK_UP};
+use super::server::{CHANGE, LOOKUP};
 use crate::store::network;
 
 /// How long after a connection was lost the next one is made.
@@ -18,7 +18,7 @@ const RECONNECT: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// Gives a hint for each change of the store `id` that is heard of, for ever.
-pub(super) async fn listen(connector: &Connector, id: &str, hint: &Notify) {
+pub(super) async fn subscribe(connector: &Connector, id: &str, hint: &Notify) {
     let mut is_told = false;
     loop {
         let connecting = connector.subscribe(CHANNEL);
@@ -49,7 +49,7 @@ async fn hear(messages: PubSub, id: &str, hint: &Notify) {
             Ok(Some(message)) if message.get_payload_bytes() == id.as_bytes() => hint.notify_one(),
             Ok(Some(_)) => {}
             Ok(None) => return,
-            Err(_) => match timeout(LOOK_UP, commands.ping::<redis::Value>()).await {
+            Err(_) => match timeout(LOOKUP, commands.ping::<redis::Value>()).await {
                 Ok(Ok(_)) => {}
                 _ => return,
             },

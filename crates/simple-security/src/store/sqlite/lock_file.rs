@@ -20,7 +20,7 @@ use crate::store::StoreError;
 const POLL: Duration = Duration::from_micros(500);
 
 /// A file that is there to be locked.
-pub(super) struct SideFile {
+pub(super) struct LockFile {
     path: PathBuf,
     file: File,
 }
@@ -47,12 +47,12 @@ impl From<LockError> for rusqlite::Error {
 }
 
 /// The lock is held until this is dropped.
-pub(super) struct Held<'a>(&'a SideFile);
+pub(super) struct Held<'a>(&'a LockFile);
 
 /// A file whose lock is held until it is dropped.
-pub(super) struct Locked(SideFile);
+pub(super) struct Locked(LockFile);
 
-impl SideFile {
+impl LockFile {
     /// Opens `<database>-<purpose>`, and makes it with mode 0600 where it is missing.
     pub(super) fn open(database: &Path, purpose: &str) -> Result<Self, StoreError> {
         let path = beside(database, purpose);

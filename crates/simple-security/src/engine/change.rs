@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ApiKeys, KeyError};
+use super::api_keys::ApiKeys;
+use super::error::KeyError;
 use crate::admin::Actor;
 use crate::clock::{Clock, Uptime};
 use crate::record::Moment;

@@ -1,63 +1,28 @@
-//! The engine: what it is made of, verifying, and its end. The verbs that change keys and those that
-//! show them have a file each.
+//! The engine: what it is made of, verifying, and its end.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::admin::AdminSecret;
-use crate::key::InvalidImport;
-use crate::lookup::Lookup;
 use crate::record::Timestamp;
+use crate::resolver::Resolver;
 use crate::stats::Stats;
-use crate::store::{KeyStore, Refreshed, StoreError};
+use crate::store::{KeyStore, StoreError};
 use crate::usage::Flusher;
 use crate::verify::{Attempt, Denied, VerifiedKey, Verifier};
 
-mod builder;
-mod change;
-mod changes;
-mod moving;
-mod showing;
-
-pub use builder::{ApiKeysBuilder, OpenError};
-pub use change::{Change, Committed};
-pub use changes::{IssuedKey, RenewedKey};
-pub use moving::{ImportedKey, KeyMaterial};
-
-/// The keys of one deployment: the engine that all faces ask.
+/// The keys of one deployment: the engine behind every adapter.
 ///
-/// [`ApiKeys::builder`] opens it. One process has one of them for each store. It is shared by reference or by `Arc`; when the
-/// last one is dropped, what was counted is written.
+/// [`ApiKeys::builder`] opens it, once for each store in a process. It is shared by reference or by
+/// `Arc`; when the last one is dropped, what was counted is written.
 pub struct ApiKeys {
-    number: u64,
-    lookup: Arc<Lookup>,
-    verifier: Arc<Verifier>,
-    store: Arc<dyn KeyStore>,
-    flusher: Mutex<Flusher>,
-    default_lifetime: Duration,
-    admin: Option<AdminSecret>,
-}
-
-/// Why a key could not be made, changed or shown.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// There is no such key.
-    #[error("API key not found")]
-    NotFound,
-    /// The text that was to be imported cannot be a key.
-    #[error(transparent)]
-    InvalidImport(#[from] InvalidImport),
-    /// The text that was to be imported is a key already, an active one or not.
-    #[error("a key of this text exists already")]
-    Exists,
-    /// The store failed. Whether the change was made is not known; asking again is safe.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The operating system gave no random bytes, so no key was made.
-    #[error("the operating system gives no random bytes")]
-    Random(#[from] getrandom::Error),
+    pub(super) number: u64,
+    pub(super) resolver: Arc<Resolver>,
+    pub(super) verifier: Arc<Verifier>,
+    pub(super) store: Arc<dyn KeyStore>,
+    pub(super) flusher: Mutex<Flusher>,
+    pub(super) default_lifetime: Duration,
+    pub(super) admin: Option<AdminSecret>,
 }
 
 impl ApiKeys {
@@ -66,7 +31,7 @@ impl ApiKeys {
     /// # Errors
     /// [`Denied`] says why it is rejected.
     pub async fn verify(&self, attempt: impl Into<Attempt<'_>>) -> Result<VerifiedKey, Denied> {
-        self.lookup.verify(attempt.into()).await
+        self.resolver.verify(attempt.into()).await
     }
 
     /// Verifies as far as that needs no wait and no question to the store: by what is cached; or it
@@ -81,13 +46,13 @@ impl ApiKeys {
         let attempt = attempt.into();
         match self.verifier.verify_cached(attempt) {
             Some(decided) => Some(decided),
-            None => self.lookup.try_verify(attempt),
+            None => self.resolver.try_verify(attempt),
         }
     }
 
     /// Figures for metrics.
     pub fn stats(&self) -> Stats {
-        self.lookup.stats()
+        self.resolver.stats()
     }
 
     /// A number that no other engine of this process has, or ever had. It is never 0.
@@ -106,7 +71,7 @@ impl ApiKeys {
     /// # Errors
     /// Those of the store.
     pub async fn read_changes(&self) -> Result<(), Arc<StoreError>> {
-        self.lookup.read_changes(self.verifier.clock.uptime()).await
+        self.resolver.read_changes(self.verifier.clock.uptime()).await
     }
 
     /// Writes all that was counted before the call.
@@ -158,34 +123,14 @@ impl ApiKeys {
     }
 
     /// The time of day, for dates that are stored: as the clock shows it.
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.verifier.clock.now()
     }
 
     /// The time of day by which keys expire.
-    fn expiry_time(&self) -> Timestamp {
+    pub(super) fn expiry_time(&self) -> Timestamp {
         self.verifier.expiry_clock.at(self.now(), &*self.verifier.clock)
     }
-}
-
-fn next_number() -> u64 {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    LAST.fetch_add(1, Ordering::Relaxed) + 1
-}
-
-/// Lets the store ask for readings while the engine is there.
-fn keep_fresh(store: &dyn KeyStore, lookup: &Arc<Lookup>) {
-    let lookup = Arc::downgrade(lookup);
-    store.keep_fresh(Box::new(move || {
-        let lookup = lookup.upgrade();
-        Box::pin(async move {
-            let Some(lookup) = lookup else { return Refreshed::Gone };
-            match lookup.read_changes_anew().await {
-                Ok(()) => Refreshed::Fresh,
-                Err(_) => Refreshed::Failed,
-            }
-        })
-    }));
 }
 
 impl Drop for ApiKeys {

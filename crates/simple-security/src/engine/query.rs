@@ -1,6 +1,7 @@
 //! The verbs that show keys: find, page, list, usage.
 
-use super::{ApiKeys, KeyError};
+use super::api_keys::ApiKeys;
+use super::error::KeyError;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::{Cursor, KeyDetails, Page, PageRequest};
 use crate::record::{KeyRecord, KeyReference, StoredKey, Usage};

@@ -2,7 +2,9 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ApiKeys, Change, KeyError};
+use super::api_keys::ApiKeys;
+use super::change::Change;
+use super::error::KeyError;
 use crate::key::{self, InvalidImport, KeyDigest, KeyId};
 use crate::page::{Cursor, PageRequest};
 use crate::record::{KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
