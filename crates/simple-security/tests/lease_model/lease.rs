@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use loom::thread;
 use simple_security::clock::Clock;
-use simple_security::store::KeyStore;
+use simple_security::store::ChangeLog;
 use simple_security::{ApiKeys, Denied, NewKey, Renewal};
 
 use crate::world::{World, check, is_revoked, verify, wait};

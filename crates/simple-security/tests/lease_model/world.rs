@@ -12,13 +12,13 @@ use loom::sync::{Condvar, Mutex, MutexGuard};
 use loom::thread::{self, Thread};
 use simple_security::clock::{Clock, Uptime};
 use simple_security::store::{
-    ChangeBatch, ChangeLog, Existing, Inserted, KeyImage, KeyRecords, KeySource, KeyStore,
-    Lifecycle, LogPosition, MemoryStore, Operation, Outcome, SharedSecret, StoreError, StoreFuture,
+    ChangeBatch, ChangeLog, Existing, Inserted, KeyImage, KeyRecords, KeySource, Lifecycle,
+    LogPosition, MemoryStore, Operation, Outcome, SharedSecret, StoreError, StoreFuture,
     UsageBatch, UsageTotals,
 };
 use simple_security::{
-    Actor, ApiKeys, Denied, Expiry, KeyDigest, KeyId, KeyName, KeyRecord, KeyReference, Moment,
-    PageRequest, StoredKey, Timestamp, Usage, VerifiedKey,
+    Actor, ApiKeys, Denied, Expiry, KeyDigest, KeyId, KeyRecord, KeyReference, Moment, PageRequest,
+    StoredKey, Timestamp, Usage, VerifiedKey,
 };
 
 /// The key that all models are about.
@@ -98,9 +98,10 @@ impl World {
     pub fn with_key_in(embedded: bool) -> (Self, KeyId) {
         let world = Self::of(embedded);
         let record = record();
+        let id = record.id;
         let insert = Operation::Insert(KeyImage::new(KeyDigest::of(KEY), record));
         wait(world.store.commit(vec![insert], &Actor::Program)).expect("the first key");
-        (world, record.id)
+        (world, id)
     }
 
     /// An engine of one process. Its own thread has stopped, so that counts are written when a
