@@ -25,6 +25,11 @@ pub enum OpenError {
     /// The store could not be opened, or failed while the processes agreed on an admin secret.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The admin secret that was set is empty.
+    #[error(
+        "the admin secret is empty; set a random value of 16 or more characters, or have one generated"
+    )]
+    EmptyAdminSecret,
     /// The operating system gave no random bytes.
     #[error("the operating system gives no random bytes")]
     Random(#[from] getrandom::Error),
@@ -104,7 +109,7 @@ impl<'a> ApiKeysBuilder<'a> {
     }
 
     /// Accepts admin requests with this secret. One of fewer than 16 characters is accepted with a
-    /// warning. Default: no admin request is accepted.
+    /// warning; an empty one is an error of [`build`](Self::build). Default: no admin request is accepted.
     pub fn admin_secret(self, secret: SecretString) -> Self {
         Self { admin: AdminRequests::With(secret), ..self }
     }
@@ -145,7 +150,7 @@ impl<'a> ApiKeysBuilder<'a> {
         let Self { store, clock, .. } = self;
         let admin = match self.admin {
             AdminRequests::None => None,
-            AdminRequests::With(secret) => Some(set(&secret)),
+            AdminRequests::With(secret) => Some(set(&secret)?),
             AdminRequests::WithGenerated(announce) => agree(&*store, announce)?,
         };
         let flusher = Flusher::start(
@@ -195,14 +200,17 @@ impl fmt::Debug for ApiKeysBuilder<'_> {
     }
 }
 
-fn set(secret: &SecretString) -> AdminSecret {
+fn set(secret: &SecretString) -> Result<AdminSecret, OpenError> {
     let (length, enough) = (secret.expose_secret().len(), AdminSecret::RECOMMENDED_LENGTH);
+    if length == 0 {
+        return Err(OpenError::EmptyAdminSecret);
+    }
     if length < enough {
         tracing::warn!(
             "the admin secret is short ({length} characters); {enough} random ones or more are hard to guess"
         );
     }
-    AdminSecret::set(secret)
+    Ok(AdminSecret::set(secret))
 }
 
 /// The secret that all processes agree on; `None` where they cannot.

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use simple_security::testing::Place;
 use simple_security::{
     Denied, Expiry, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference, NewKey,
-    Renewal,
+    OpenError, Renewal,
 };
 use test_support::{commits, engine_without_secret};
 
-use super::{engine, fake_clock, issue, on_every_store, wait};
+use super::{engine, engine_builder, fake_clock, issue, on_every_store, wait};
 
 on_every_store!(
     keys_differ_and_only_their_digest_is_kept,
@@ -19,6 +19,7 @@ on_every_store!(
     what_cannot_be_taken_in_changes_nothing,
     keys_without_our_shape_are_verified_by_their_digest,
     the_secret_that_is_set_is_the_admin_secret,
+    an_empty_secret_opens_no_engine,
     a_generated_secret_is_shown_to_the_first_alone,
 );
 
@@ -138,6 +139,11 @@ fn the_secret_that_is_set_is_the_admin_secret(place: &dyn Place) {
     for wrong in [&b""[..], b"an admin secret of 31 character", b"AN ADMIN SECRET", b"\xFF"] {
         assert!(!secret.matches(wrong));
     }
+}
+
+fn an_empty_secret_opens_no_engine(place: &dyn Place) {
+    let builder = engine_builder(place.open(), &fake_clock()).admin_secret("".into());
+    assert!(matches!(builder.build(), Err(OpenError::EmptyAdminSecret)));
 }
 
 fn a_generated_secret_is_shown_to_the_first_alone(place: &dyn Place) {
