@@ -59,7 +59,8 @@ fn hide_docs() -> bool {
 /// It is for a process of its own, which does not fork meanwhile.
 #[pyfunction]
 fn main(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
-    py.detach(|| run(arguments, Program::Python))
+    let program = Program::Python { check: || settings::refusal_status(None).map(drop) };
+    py.detach(|| run(arguments, program))
 }
 
 /// A setting: the variables of the package and of the program `simple-security`, the other spelling

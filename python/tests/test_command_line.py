@@ -187,6 +187,13 @@ def test_settings_are_those_of_the_package(database: Path, program: Program) -> 
         "error: FAST_API_SIMPLE_SECURITY_AUTOMATIC_EXPIRATION: "
         '"soon" is not a number of days from 1 to 36500\n'
     )
+    # The program does not use it; the app would not start.
+    for command in (("keys", "list"), ("init",)):
+        wrong = program(database, *command, FASTAPI_SIMPLE_SECURITY_REFUSAL_STATUS="404")
+        assert (wrong.returncode, wrong.stderr) == (
+            2,
+            'error: FASTAPI_SIMPLE_SECURITY_REFUSAL_STATUS: "404" is neither 403 nor 401\n',
+        )
     other = program(database, "keys", "list", SIMPLE_SECURITY_AUTOMATIC_EXPIRATION="soon")
     assert other.returncode == 1
     assert f"FASTAPI_SIMPLE_SECURITY_DB_LOCATION: {database} does not exist" in other.stderr

@@ -9,7 +9,7 @@ use crate::failure::{Failure, flag_of};
 use crate::opening::{Place, make, refused, wait};
 use crate::output::say;
 use crate::program::Program;
-use crate::settings::{Arguments, Settings};
+use crate::settings::Arguments;
 
 /// Make the store where the keys are kept, and say how late a change may be known.
 ///
@@ -33,7 +33,7 @@ pub(crate) struct Init {
 impl Init {
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
         let arguments = Arguments { db_location: self.place.db_location, ..Arguments::default() };
-        let settings = Settings::load(program.adapter(), &arguments)?;
+        let settings = program.settings(&arguments)?;
         let failed = |error| refused(program, &flag_of(&settings.location_setting), &error);
         let (store, new) = make(&settings.location).map_err(failed)?;
         let one = PageRequest::default().with_limit(1);

@@ -71,7 +71,7 @@ impl Flags {
 
 impl Keys {
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
-        let settings = Settings::load(program.adapter(), &self.flags.arguments())?;
+        let settings = program.settings(&self.flags.arguments())?;
         let open = |absent| open(program, &settings, absent);
         match self.verb {
             Verb::Issue(issue) => issue.run(open),

@@ -92,7 +92,7 @@ mod tests {
         let place = "redis://host/0".to_owned();
         for (program, command) in [
             (Program::Binary, "`simple-security init`"),
-            (Program::Python, "`fastapi-simple-security init`"),
+            (Program::Python { check: || Ok(()) }, "`fastapi-simple-security init`"),
         ] {
             let failure = refused(program, "TO", &StoreError::NotMade { place: place.clone() });
             let Failure::Refused(text) = failure else { panic!("{failure:?}") };
