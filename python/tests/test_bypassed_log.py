@@ -19,7 +19,7 @@ from network_stores import StoreServer, psql
 SECRET = "secret-of-the-test-of-bypassed-logs"
 DB_LOCATION = "FASTAPI_SIMPLE_SECURITY_DB_LOCATION"
 WORKERS = 4
-MIGRATIONS = servers.TESTS.parents[1] / "crates/simple-security/src/migrations"
+STORES = servers.TESTS.parents[1] / "crates/simple-security/src/store"
 
 # Statements that are run directly in the database before the key is revoked; `{id}` is the key's.
 SQLITE = {
@@ -138,7 +138,7 @@ def test_sqlite(sqlite_team: Team, case: str) -> None:
     try:
         sqlite_team.revoke_behind(SQLITE[case], case)
     finally:
-        sqlite_team.run((MIGRATIONS / "triggers.sql").read_text())
+        sqlite_team.run((STORES / "sqlite/migrations/triggers.sql").read_text())
 
 
 @pytest.mark.parametrize("case", POSTGRES)
@@ -147,4 +147,4 @@ def test_postgres(postgres_team: Team, case: str) -> None:
         postgres_team.revoke_behind(POSTGRES[case], case)
     finally:
         postgres_team.run("ALTER DATABASE {database} RESET session_replication_role")
-        postgres_team.run((MIGRATIONS / "postgres/triggers.sql").read_text())
+        postgres_team.run((STORES / "postgres/migrations/triggers.sql").read_text())

@@ -21,7 +21,7 @@ def test_a_hit_awaits_nothing_writes_nothing_and_starts_no_thread(tmp_path: Path
     security = SimpleSecurity(secret="a secret of a test", db_location=tmp_path / "keys.db")
     security.open()
     # The counts of this test are written once, at the end: the flusher has an interval of 1 s.
-    key = _core.Keys(security._engine).issue("", never_expires=True)[0][1]
+    key = _core.Keys(security._engine).issue("", never_expires=True).plain_key
     scope = {"type": "http", "headers": [(b"api-key", key.encode())], "query_string": b""}
 
     def verify() -> Any:

@@ -32,7 +32,7 @@ def test_a_relative_path_means_what_it_meant_first(
     monkeypatch.chdir(tmp_path)
     security = SimpleSecurity(secret=SECRET, db_location="keys.db")
     security.open()
-    key = _core.Keys(security._engine).issue("", never_expires=True)[0][1]
+    key = _core.Keys(security._engine).issue("", never_expires=True).plain_key
     security.close()
     monkeypatch.chdir(tmp_path / "elsewhere")
     security.open()
