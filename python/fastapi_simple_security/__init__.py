@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import __version__
 from fastapi_simple_security._default import api_key_security
-from fastapi_simple_security._errors import ConfigurationError, SecurityError, StoreUnavailable
+from fastapi_simple_security._errors import (
+    ConfigurationError,
+    SecurityError,
+    StoreUnavailable,
+    SystemFailure,
+)
 from fastapi_simple_security._log_filter import KeyFilter, filter_server_logs
 from fastapi_simple_security._mask import mask_keys
 from fastapi_simple_security._middleware import ApiKeyMiddleware
@@ -33,6 +38,7 @@ __all__ = [
     "SecurityError",
     "SimpleSecurity",
     "StoreUnavailable",
+    "SystemFailure",
     "__version__",
     "api_key_admin_router",
     "api_key_router",

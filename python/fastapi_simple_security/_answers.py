@@ -14,6 +14,8 @@ from fastapi_simple_security._core import Refusal, Seldom
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
 
 NO_STORE = {"Cache-Control": "no-store"}
+# Half a surrogate pair, which some servers let through and the engine cannot take: a UnicodeError.
+NO_UNICODE = "it has a character that is none in Unicode"
 
 _logger = logging.getLogger("fastapi_simple_security")
 # Anyone may send invented keys, thousands in a second, and each is refused while the store is down.
@@ -96,12 +98,3 @@ def repeated(request: Request) -> Iterator[str]:
         if name in seen:
             yield name
         seen.add(name)
-
-
-def mistake(error: ValueError) -> tuple[str | None, str]:
-    """The parameter that the engine calls wrong, and what is wrong with it."""
-    if isinstance(error, UnicodeError):
-        # Half a surrogate pair, which some servers let through.
-        return None, "it has a character that is none in Unicode"
-    parameter, problem = error.args
-    return parameter, problem

@@ -31,6 +31,8 @@ __version__: str
 #: The regular expression of a cursor, as JSON Schema has it.
 CURSOR_PATTERN: str
 
+#: Opening the store raises ConfigurationError, StoreUnavailable or SystemFailure; verifying a key
+#: raises StoreUnavailable. The classes are in `_errors`.
 @final
 class Engine:
     def __new__(
@@ -58,6 +60,9 @@ class Engine:
     def let_in(self, scope: MutableMapping[str, Any], key: ApiKey) -> None: ...
     def check_admin(self, headers: list[tuple[bytes, bytes]]) -> Refusal | None: ...
 
+#: A verb opens the store if it is not open. It raises InvalidInput, KeyNotFound, KeyExists and the
+#: errors of opening, and UnicodeError for half a surrogate pair. After StoreUnavailable it is not
+#: known whether the change was made; after any other error, nothing was changed.
 @final
 class Keys:
     def __new__(cls, engine: Engine) -> Keys: ...

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from fastapi_simple_security import _answers, _changes, _dates
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import Engine, KeyDetails, Keys
-from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._errors import InvalidInput, KeyNotFound, SecurityError
 
 Answer = TypeVar("Answer")
 
@@ -140,10 +140,11 @@ def _ask(question: Callable[[], Answer]) -> Answer:
     """Asks the engine, and turns what it raises into answers."""
     try:
         return question()
-    except ValueError as error:
-        parameter, problem = _answers.mistake(error)
-        raise _invalid(parameter or "api-key", "value_error", problem) from error
-    except LookupError as error:
+    except UnicodeError as error:
+        raise _invalid("api-key", "value_error", _answers.NO_UNICODE) from error
+    except InvalidInput as error:
+        raise _invalid(error.parameter, "value_error", error.message) from error
+    except KeyNotFound as error:
         raise HTTPException(404, str(error), _answers.NO_STORE) from error
     except SecurityError as error:
         raise _answers.unavailable("http", error) from error

@@ -1,12 +1,13 @@
-"""The errors of this package."""
+"""The errors of this package: one class per cause. The engine raises them too."""
+# ruff: noqa: N818 (each is named after its cause)
 
 
 class SecurityError(Exception):
-    """What this package raises by itself."""
+    """The base class of the errors of this package."""
 
 
 class ConfigurationError(SecurityError):
-    """A setting is wrong. The text names it, and says what is wrong and what to do.
+    """A setting is wrong or missing. The text names it, and says what is wrong and what to do.
 
     Attributes:
         setting: the environment variable or the argument.
@@ -14,10 +15,44 @@ class ConfigurationError(SecurityError):
     """
 
     def __init__(self, setting: str, problem: str) -> None:
-        super().__init__(f"{setting}: {problem}")
+        super().__init__(setting, problem)
         self.setting = setting
         self.problem = problem
 
+    def __str__(self) -> str:
+        """The setting and the problem. They are apart in `args`, so that pickling works."""
+        return f"{self.setting}: {self.problem}"
 
-class StoreUnavailable(SecurityError):  # noqa: N818 (it is no mistake of anybody)
-    """The store of the keys cannot be asked now. This is no word about a key."""
+
+class StoreUnavailable(SecurityError):
+    """The store is unavailable. A key that was to be verified may be valid; try again later."""
+
+
+class SystemFailure(SecurityError):
+    """The operating system gave no random bytes or no thread."""
+
+
+class InvalidInput(SecurityError):
+    """An argument of a call is wrong. Nothing was changed.
+
+    Attributes:
+        parameter: the name of the argument.
+        message: what is wrong with it.
+    """
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(parameter, message)
+        self.parameter = parameter
+        self.message = message
+
+    def __str__(self) -> str:
+        """The parameter and the message. They are apart in `args`, so that pickling works."""
+        return f"{self.parameter}: {self.message}"
+
+
+class KeyNotFound(SecurityError):
+    """There is no such key. Nothing was changed."""
+
+
+class KeyExists(SecurityError):
+    """The key that was to be imported exists already, active or not. Nothing was changed."""

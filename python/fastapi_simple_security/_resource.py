@@ -9,7 +9,12 @@ from pydantic import BeforeValidator, WithJsonSchema
 from fastapi_simple_security import _answers, _changes
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import CURSOR_PATTERN, Change, Engine, Keys
-from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._errors import (
+    InvalidInput,
+    KeyExists,
+    KeyNotFound,
+    SecurityError,
+)
 from fastapi_simple_security._problem_route import problem_route
 from fastapi_simple_security._problems import (
     MEDIA_TYPE,
@@ -186,11 +191,13 @@ def _ask(location: str, question: Callable[[], Answer]) -> Answer:
     """Asks the engine, and turns what it raises into problems."""
     try:
         return question()
-    except ValueError as error:
-        raise invalid([Wrong(location, *_answers.mistake(error))]) from error
-    except LookupError as error:
+    except UnicodeError as error:
+        raise invalid([Wrong(location, None, _answers.NO_UNICODE)]) from error
+    except InvalidInput as error:
+        raise invalid([Wrong(location, error.parameter, error.message)]) from error
+    except KeyNotFound as error:
         raise Problem("not_found", "There is no such key") from error
-    except FileExistsError as error:
+    except KeyExists as error:
         raise Problem("exists", "A key of this text exists already") from error
     except SecurityError as error:
         raise _answers.unavailable("http", error) from error

@@ -178,6 +178,7 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
         Raises:
             ConfigurationError: a setting is wrong; the text names it and says what to do.
             StoreUnavailable: the database cannot be opened now.
+            SystemFailure: the operating system gave no random bytes or no thread.
         """
         self._engine.open()
 

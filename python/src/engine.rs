@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use pyo3::exceptions::{PyFileExistsError, PyKeyError, PyLookupError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
@@ -15,7 +15,7 @@ use simple_security::{ApiKeys, Denied, KeyError, OpenError};
 use simple_security_server::settings::{Adapter, Arguments, Settings};
 
 use crate::credential::{self, Sent};
-use crate::errors::{Failure, invalid, no_admin_secret, store_unavailable, unavailable};
+use crate::errors::{self, Failure, no_admin_secret};
 use crate::fork::{self, Owned};
 use crate::opened::{Opened, forked_meanwhile};
 use crate::settings;
@@ -327,13 +327,7 @@ impl Engine {
     ) -> PyResult<T> {
         let opened = self.opened(py)?;
         let opened = opened.get().ok_or_else(forked_meanwhile)?;
-        py.detach(|| ask(&opened.keys)).map_err(|error| match error {
-            KeyError::NotFound => PyLookupError::new_err(error.to_string()),
-            KeyError::Exists => PyFileExistsError::new_err(error.to_string()),
-            KeyError::InvalidImport(error) => invalid("key", &error),
-            KeyError::Store(error) => store_unavailable(py, &error),
-            other => unavailable(py, other.to_string()),
-        })
+        py.detach(|| ask(&opened.keys)).map_err(|error| errors::of_key(py, &error))
     }
 }
 

@@ -1,12 +1,19 @@
-//! The engine's errors as Python's: the classes of `fastapi_simple_security._errors`.
+//! The engine's errors as Python's: the classes of `fastapi_simple_security._errors`, one per cause.
 
-use pyo3::exceptions::PyValueError;
+use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
-use simple_security::OpenError;
 use simple_security::store::StoreError;
+use simple_security::{KeyError, OpenError};
 use simple_security_server::settings::{ConfigurationError, Settings};
+
+static CONFIGURATION_ERROR: Class = Class::named("ConfigurationError");
+static INVALID_INPUT: Class = Class::named("InvalidInput");
+static KEY_EXISTS: Class = Class::named("KeyExists");
+static KEY_NOT_FOUND: Class = Class::named("KeyNotFound");
+static STORE_UNAVAILABLE: Class = Class::named("StoreUnavailable");
+static SYSTEM_FAILURE: Class = Class::named("SystemFailure");
 
 /// Why the store is not open.
 pub(crate) enum Failure {
@@ -14,18 +21,22 @@ pub(crate) enum Failure {
     Configuration(ConfigurationError),
     /// The store could not be opened. The setting says where it is.
     Store { setting: String, source: StoreError },
-    /// The engine could not start for another reason.
-    Engine(OpenError),
+    /// The operating system did not give what the engine needs.
+    System(OpenError),
 }
 
 impl Failure {
-    /// Names the setting that says where the store is.
+    /// Names the setting to change.
     pub(crate) fn not_opened(error: OpenError, settings: &Settings) -> Self {
         match error {
             OpenError::Store(source) => {
                 Self::Store { setting: settings.location_setting.clone(), source }
             }
-            other => Self::Engine(other),
+            OpenError::EmptyAdminSecret => Self::Configuration(ConfigurationError {
+                setting: settings.secret_setting.clone(),
+                problem: error.to_string(),
+            }),
+            other => Self::System(other),
         }
     }
 
@@ -41,19 +52,30 @@ impl Failure {
                 | StoreError::Failed { .. } => store_unavailable(py, source),
                 source => configuration(py, setting, &source.to_string()),
             },
-            Self::Engine(error) => unavailable(py, error.to_string()),
+            Self::System(error) => SYSTEM_FAILURE.raise(py, (error.to_string(),)),
         }
     }
 }
 
 fn configuration(py: Python<'_>, setting: &str, problem: &str) -> PyErr {
-    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    raise(py, &CLASS, "ConfigurationError", (setting, problem))
+    CONFIGURATION_ERROR.raise(py, (setting, problem))
+}
+
+/// The exception for a key that cannot be issued, changed or shown.
+pub(crate) fn of_key(py: Python<'_>, error: &KeyError) -> PyErr {
+    let text = || (error.to_string(),);
+    match error {
+        KeyError::NotFound => KEY_NOT_FOUND.raise(py, text()),
+        KeyError::Exists => KEY_EXISTS.raise(py, text()),
+        KeyError::InvalidImport(error) => invalid_input(py, "key", error),
+        KeyError::Store(error) => store_unavailable(py, error),
+        _ => SYSTEM_FAILURE.raise(py, text()),
+    }
 }
 
 /// The exception for a store that cannot be asked.
 pub(crate) fn store_unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
-    unavailable(py, error.to_string())
+    STORE_UNAVAILABLE.raise(py, (error.to_string(),))
 }
 
 /// The exception for an engine without an admin secret, which this setting gives.
@@ -61,29 +83,32 @@ pub(crate) fn no_admin_secret(py: Python<'_>, setting: &str, error: &StoreError)
     configuration(py, setting, &format!("{error}; set {setting}"))
 }
 
-/// The exception for what cannot be done now.
-pub(crate) fn unavailable(py: Python<'_>, problem: String) -> PyErr {
-    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    raise(py, &CLASS, "StoreUnavailable", (problem,))
-}
-
-/// The exception for input that is wrong: a `ValueError` of the parameter's name and of what is wrong
-/// with it.
-pub(crate) fn invalid(parameter: &'static str, problem: &dyn std::error::Error) -> PyErr {
-    PyValueError::new_err((parameter, problem.to_string()))
-}
-
-fn raise<'py>(
-    py: Python<'py>,
-    class: &PyOnceLock<Py<PyType>>,
-    name: &str,
-    arguments: impl pyo3::call::PyCallArgs<'py>,
+/// The exception for an argument that is wrong.
+pub(crate) fn invalid_input(
+    py: Python<'_>,
+    parameter: &str,
+    problem: &dyn std::error::Error,
 ) -> PyErr {
-    let raised = class
-        .import(py, "fastapi_simple_security._errors", name)
-        .and_then(|class| class.call1(arguments));
-    match raised {
-        Ok(error) => PyErr::from_value(error),
-        Err(error) => error,
+    INVALID_INPUT.raise(py, (parameter, problem.to_string()))
+}
+
+/// A class of the Python module, imported at its first use: the module is not built into this library.
+struct Class {
+    name: &'static str,
+    class: PyOnceLock<Py<PyType>>,
+}
+
+impl Class {
+    const fn named(name: &'static str) -> Self {
+        Self { name, class: PyOnceLock::new() }
+    }
+
+    /// The exception that the class makes of its arguments.
+    fn raise<'py>(&self, py: Python<'py>, arguments: impl PyCallArgs<'py>) -> PyErr {
+        let class = self.class.import(py, "fastapi_simple_security._errors", self.name);
+        match class.and_then(|class| class.call1(arguments)) {
+            Ok(error) => PyErr::from_value(error),
+            Err(error) => error,
+        }
     }
 }

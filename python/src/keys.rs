@@ -7,7 +7,7 @@ use simple_security::{
 };
 
 use crate::engine::Engine;
-use crate::errors::invalid;
+use crate::errors::invalid_input;
 
 /// The keys of one engine. All that is asked here may take long: the GIL is released meanwhile.
 ///
@@ -79,7 +79,7 @@ impl Keys {
         key: Option<&str>,
     ) -> PyResult<Change> {
         let expiry = read_expiry(expires_at, never_expires);
-        let new = NewKey::named(read_name(name)?).with_expiry(expiry);
+        let new = NewKey::named(read_name(py, name)?).with_expiry(expiry);
         let of_new = |record: KeyRecord, plain_key: Option<String>| Changed {
             id: record.id,
             key: Some(simple_security::KeyDetails::of_new(record)),
@@ -119,12 +119,11 @@ impl Keys {
         name: Option<String>,
     ) -> PyResult<(Vec<KeyDetails>, Option<String>)> {
         let after = cursor.map(str::parse::<Cursor>).transpose();
+        let after = after.map_err(|error| invalid_input(py, "cursor", &error))?;
         let state = state.map(str::parse::<KeyState>).transpose();
-        let filter = KeyFilter::new(state.map_err(|error| invalid("state", &error))?, name);
-        let request = PageRequest::default()
-            .with_filter(filter)
-            .after(after.map_err(|error| invalid("cursor", &error))?)
-            .with_limit(limit);
+        let state = state.map_err(|error| invalid_input(py, "state", &error))?;
+        let filter = KeyFilter::new(state, name);
+        let request = PageRequest::default().with_filter(filter).after(after).with_limit(limit);
         self.ask(py, |keys| {
             let page = pollster::block_on(keys.page(request))?;
             let next = page.next.map(|next| next.to_string());
@@ -143,7 +142,7 @@ impl Keys {
         never_expires: bool,
     ) -> PyResult<Change> {
         let edit = KeyEdit::default()
-            .with_name(name.map(read_name).transpose()?)
+            .with_name(name.map(|name| read_name(py, name)).transpose()?)
             .with_expiry(read_expiry(expires_at, never_expires));
         self.change(py, |keys| {
             pollster::block_on(async {
@@ -307,8 +306,8 @@ fn read_id(text: &str) -> Result<KeyId, KeyError> {
     text.parse().map_err(|_| KeyError::NotFound)
 }
 
-fn read_name(name: &str) -> PyResult<KeyName> {
-    KeyName::new(name).map_err(|error| invalid("name", &error))
+fn read_name(py: Python<'_>, name: &str) -> PyResult<KeyName> {
+    KeyName::new(name).map_err(|error| invalid_input(py, "name", &error))
 }
 
 /// `None`: neither was given.
