@@ -8,6 +8,13 @@ local CREDENTIALS = { "authorization", "x-api-key", "api-key" }
 local TOLD = { "www-authenticate", "retry-after", "content-type", "cache-control" }
 local PROBLEM = "application/problem+json"
 local MILLISECONDS = 1000
+-- The identity headers, and the variables from which haproxy.cfg sets them. The id is the last:
+-- haproxy.cfg goes by it.
+local IDENTITY = {
+    { "x-api-key-name", "txn.key_name" },
+    { "x-api-key-expires-at", "txn.key_expires_at" },
+    { "x-api-key-id", "txn.key_id" },
+}
 
 -- The value of a header, or nil where it is absent or empty.
 local function first(headers, name)
@@ -49,19 +56,25 @@ local function ask(txn)
     })
 end
 
+-- Sets every variable, or none if the answer lacks a header.
+local function identify(txn, headers)
+    for _, pair in ipairs(IDENTITY) do
+        if not first(headers, pair[1]) then
+            return
+        end
+    end
+    for _, pair in ipairs(IDENTITY) do
+        txn:set_var(pair[2], first(headers, pair[1]))
+    end
+end
+
 core.register_action("verify", { "http-req" }, function(txn)
     local asked, answer = pcall(ask, txn)
     if not asked or not answer then
         return
     end
-    local id = first(answer.headers, "x-api-key-id")
-    local name = first(answer.headers, "x-api-key-name")
-    local expires_at = first(answer.headers, "x-api-key-expires-at")
-    if answer.status == 200 and id and name and expires_at then
-        txn:set_var("txn.key_name", name)
-        txn:set_var("txn.key_expires_at", expires_at)
-        -- Last: haproxy.cfg goes by it.
-        txn:set_var("txn.key_id", id)
+    if answer.status == 200 then
+        identify(txn, answer.headers)
     elseif answer.status >= 400 and first(answer.headers, "content-type") == PROBLEM then
         -- Without a problem it is HAProxy's own 503, for an auth server that did not answer.
         local told = {}

@@ -23,6 +23,8 @@ mod usage;
 
 use failure::Failure;
 pub use program::Program;
+#[cfg(feature = "serve")]
+pub use serve::identity_headers;
 
 /// Keys for APIs, on the command line.
 #[derive(Parser)]

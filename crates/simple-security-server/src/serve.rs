@@ -39,6 +39,7 @@ mod settings;
 mod stop;
 
 use answers::Answers;
+pub use identity::identity_headers;
 use lines::Writer;
 pub(crate) use settings::listening_address;
 use settings::{Serving, ServingFlags};

@@ -1,7 +1,7 @@
-//! Whose key it was: the headers of an answer that lets a request pass.
+//! The identity headers, which an accepted request's response carries.
 //!
-//! Each of them is on each such answer, and none is ever empty. A proxy that copies them over those
-//! of the client then leaves none of the client's in place; some copy only what has a value.
+//! Every one of them is on every such response, and none is ever empty: some proxies copy only headers
+//! that have a value, and would keep the client's own in place of an empty one.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -21,8 +21,24 @@ pub(super) static ID: HeaderName = HeaderName::from_static("x-api-key-id");
 static NAME: HeaderName = HeaderName::from_static("x-api-key-name");
 static EXPIRES_AT: HeaderName = HeaderName::from_static("x-api-key-expires-at");
 
-/// What is said where there is nothing to say.
+/// Every identity header, with the function that takes its value from the key. The configurations in
+/// `deploy/` must strip and copy each of them; `tests/serve/configurations.rs` checks that they do.
+static IDENTITY: &[(&HeaderName, Value)] = &[
+    (&ID, |key| value(key.id().as_str())),
+    (&NAME, |key| value(&encoded(key.name()))),
+    (&EXPIRES_AT, |key| key.expires_at().map_or(NOTHING, |date| value(&date.to_string()))),
+];
+
+type Value = fn(&ApiKey) -> HeaderValue;
+
+/// Placeholder for an empty value.
 const NOTHING: HeaderValue = HeaderValue::from_static("-");
+
+/// The names of the identity headers, in lower case. A proxy must set each of them from the server's
+/// response, and remove what the client sends under its name.
+pub fn identity_headers() -> impl Iterator<Item = &'static str> {
+    IDENTITY.iter().map(|(name, _)| name.as_str())
+}
 
 /// What stands behind the layer: it tells who has passed.
 #[derive(Debug, Clone, Copy)]
@@ -50,14 +66,16 @@ impl<B> Service<Request<B>> for Identity {
 
 fn describe<B>(key: &ApiKey, response: &mut Response<B>) {
     let headers = response.headers_mut();
-    // What is said here is ASCII without control characters. If ever it were not, it is not said.
-    let value = |text: &str| HeaderValue::from_str(text).unwrap_or(NOTHING);
-    headers.insert(ID.clone(), value(key.id().as_str()));
-    headers.insert(NAME.clone(), value(&encoded(key.name())));
-    let expires_at = key.expires_at().map_or(NOTHING, |date| value(&date.to_string()));
-    headers.insert(EXPIRES_AT.clone(), expires_at);
+    for (name, value) in IDENTITY {
+        headers.insert((*name).clone(), value(key));
+    }
     // An answer that is kept would let a revoked key pass.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// Values are ASCII without control characters; anything else becomes the placeholder.
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(NOTHING)
 }
 
 /// A name as a header can carry it: in visible ASCII, `%` encoded too. `-` stands for no name, so that

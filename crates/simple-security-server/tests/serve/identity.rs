@@ -1,6 +1,7 @@
 //! Whose key it was: on every answer that lets a request pass, and in ASCII.
 
 use simple_security::{Expiry, KeyName, NewKey, Timestamp};
+use simple_security_server::identity_headers;
 
 use crate::{Desk, wait};
 
@@ -30,6 +31,21 @@ fn the_headers_say_whose_key_it_was() {
     let (key, _) = desk.issue(&longest);
     let answer = server.get("/verify", &[&format!("authorization: Bearer {key}")]);
     assert_eq!(answer.header("x-api-key-name"), Some("%F0%9F%94%91".repeat(200).as_str()));
+    server.stop();
+}
+
+/// The tests of the proxy configurations rely on this list.
+#[test]
+fn the_list_of_identity_headers_is_complete() {
+    let desk = Desk::new();
+    let (key, _) = desk.issue("");
+    let server = desk.serve(&[]);
+    for path in ["/verify", "/verify/nginx"] {
+        let answer = server.get(path, &[&format!("x-api-key: {key}")]);
+        let mut sent: Vec<&str> = answer.headers.iter().map(|(name, _)| name.as_str()).collect();
+        sent.retain(|name| !["cache-control", "content-length", "date"].contains(name));
+        assert_eq!(sent, identity_headers().collect::<Vec<&str>>(), "{path}");
+    }
     server.stop();
 }
 

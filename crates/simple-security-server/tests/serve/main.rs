@@ -18,6 +18,7 @@ use test_support::{engine_without_admin, wait};
 mod activated;
 mod admin;
 mod browser;
+mod configurations;
 mod crowded;
 mod docs;
 mod forged;
