@@ -74,6 +74,23 @@ def proxied_keys(auth_server: program.Program) -> dict[str, str]:
     return keys
 
 
+@pytest.fixture(scope="session")
+def identity(auth_server: program.Program, proxied_keys: dict[str, str]) -> list[bytes]:
+    """The names of the server's identity headers, as it sends them."""
+    names = list(told_of(auth_server, proxied_keys["good"]))
+    assert b"x-api-key-id" in names
+    return names
+
+
+def told_of(auth_server: program.Program, key: str) -> dict[bytes, bytes]:
+    """The identity headers that the server sends for a key, and their values."""
+    reply = raw.get(auth_server.port, b"/verify", [b"api-key: " + key.encode()])
+    assert reply.status == 200, reply.data
+    lines = reply.data.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
+    headers = (line.partition(b": ") for line in lines)
+    return {name: value for name, _, value in headers if name.startswith(b"x-api-key-")}
+
+
 @pytest.fixture(scope="module", params=proxies.KINDS)
 def behind(
     request: pytest.FixtureRequest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import ExitStack
 from pathlib import Path
@@ -51,12 +52,20 @@ core.register_action("verify", { "http-req" }, function(txn)
     if wanted == "a failure" then
         error("a failure")
     elseif wanted == "an identity" then
-        for _, name in ipairs({ "key_name", "key_expires_at", "key_id" }) do
-            txn:set_var("txn." .. name, "-")
+        for _, name in ipairs({ NAMES }) do
+            txn:set_var(name, "-")
         end
     end
 end)
 """
+
+
+def script() -> str:
+    """Sets every variable that the configuration sends as a header."""
+    configuration = (proxies.DEPLOY / "haproxy.cfg").read_text()
+    names = re.findall(r"set-header X-Api-Key-\S+ %\[var\((txn\.\w+)\)\]", configuration)
+    assert "txn.key_id" in names
+    return SCRIPT.replace("NAMES", ", ".join(f'"{name}"' for name in names))
 
 
 @pytest.mark.parametrize("http_2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
@@ -68,7 +77,7 @@ def test_a_script_that_fails_after_a_good_request(
     with (
         proxies.start(
             *("HAProxy", tmp_path, nothing, application.port),
-            lambda text: SCRIPT if text.startswith("--") else text,
+            lambda text: script() if text.startswith("--") else text,
         ) as proxy,
         httpx.Client(
             http1=not http_2, http2=http_2, base_url=f"http://127.0.0.1:{proxy.port}"

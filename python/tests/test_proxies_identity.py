@@ -1,0 +1,101 @@
+"""Every identity header of the server arrives through each proxy, and none of the client's does.
+
+The server is asked which headers these are.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import proxied
+import proxies
+import pytest
+import raw
+import recorder
+from proxied import Behind
+from test_proxies import MARKS
+from test_proxies_answers import answering
+
+
+@pytest.mark.parametrize("key", ["good", "second"])
+def test_every_header_is_the_servers(behind: Behind, identity: list[bytes], key: str) -> None:
+    """Also of a key without name and date, and whatever the client sends."""
+    told = proxied.told_of(behind.auth_server, behind.keys[key])
+    assert list(told) == identity
+    sent = b"X-API-Key: " + behind.keys[key].encode()
+    forged = [b"%s: forged" % name for name in identity]
+    for lines in ([sent], [*forged, sent], [sent, *forged], [*forged, sent, *forged]):
+        reply, (request,) = behind.get(*lines)
+        assert reply.status == 200, reply.data
+        assert {name: request.values(name) for name in identity} == {
+            name: [value] for name, value in told.items()
+        }
+
+
+@pytest.mark.parametrize("mark", [MARKS[at : at + 1] for at in range(len(MARKS))])
+def test_no_other_spelling_arrives(behind: Behind, identity: list[bytes], mark: bytes) -> None:
+    """With another mark in the place of one hyphen, or of all."""
+    for name in identity:
+        hyphens = [at for at in range(len(name)) if name[at : at + 1] == b"-"]
+        forged = [name[:at] + mark + name[at + 1 :] + b": forged" for at in hyphens]
+        forged.append(name.replace(b"-", mark) + b": forged")
+        forged.append(name.title().replace(b"-", mark) + b": forged")
+        for lines in (forged, *([line] for line in forged)):
+            reply, arrived = behind.get(*lines)
+            assert (reply.status in (400, 401), arrived) == (True, []), lines
+            reply, arrived = behind.get(*lines, b"api-key: " + behind.good, *lines)
+            assert reply.status in (200, 400), reply.data
+            assert (reply.status == 200) == (len(arrived) == 1), lines
+            for request in arrived:
+                assert b"forged" not in [value for _, value in request.headers], request.headers
+
+
+Asked = Callable[[dict[bytes, bytes]], tuple[int | None, list[recorder.Arrived]]]
+
+
+@pytest.fixture(params=proxies.KINDS)
+def ask(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    application: recorder.Application,
+    identity: list[bytes],
+) -> Iterator[Asked]:
+    """A request with a forged identity, for which the auth server sends 200 and these headers: the
+    status, and what reached the application."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as strange,
+        answering(strange) as answers,
+        proxies.start(request.param, tmp_path, strange.getsockname()[1], application.port) as proxy,
+    ):
+        forged = [b"%s: forged" % header for header in identity]
+
+        def ask(headers: dict[bytes, bytes]) -> tuple[int | None, list[recorder.Arrived]]:
+            lines = [b"%s: %s" % header for header in headers.items()]
+            head = [b"HTTP/1.1 200 OK", *lines, b"Content-Length: 0", b"", b""]
+            answers[:] = [b"\r\n".join(head)]
+            application.taken()
+            reply = raw.get(proxy.port, b"/", [b"api-key: " + b"x" * 36, *forged])
+            return reply.status, application.taken()
+
+        yield ask
+
+
+def test_a_response_without_one_of_them(
+    ask: Asked, identity: list[bytes], request: pytest.FixtureRequest
+) -> None:
+    """It is from another server. Traefik accepts it, and removes the client's header even so."""
+    is_traefik = request.node.callspec.params["ask"] == "Traefik"
+    told = {header: b"told-%d" % at for at, header in enumerate(identity)}
+    status, (arrived,) = ask(told)
+    assert status == 200
+    assert {header: arrived.values(header) for header in identity} == {
+        header: [value] for header, value in told.items()
+    }
+    for header in identity:
+        others = {other: value for other, value in told.items() if other != header}
+        for headers in (others, {**told, header: b""}):
+            status, all_arrived = ask(headers)
+            assert all(b"forged" not in one.values(header) for one in all_arrived), header
+            assert is_traefik or (status, all_arrived) == (503, []), header
