@@ -99,3 +99,11 @@ def test_a_response_without_one_of_them(
             status, all_arrived = ask(headers)
             assert all(b"forged" not in one.values(header) for one in all_arrived), header
             assert is_traefik or (status, all_arrived) == (503, []), header
+
+
+def test_the_longest_values(ask: Asked, identity: list[bytes]) -> None:
+    """Each is as long as the longest name: 200 characters of four bytes, percent-encoded."""
+    longest = b"%F0%9F%94%91" * 200
+    status, arrived = ask(dict.fromkeys(identity, longest))
+    assert status == 200
+    assert [arrived[0].values(header) for header in identity] == [[longest]] * len(identity)
