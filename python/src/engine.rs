@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::store::{self, Location};
-use simple_security::{ApiKeys, Denied, KeyError, OpenError};
+use simple_security::{ApiKeys, KeyError, OpenError, VerifyError};
 use simple_security_server::settings::{Adapter, Arguments, Settings};
 
 use crate::credential::{self, Sent};
@@ -337,7 +337,7 @@ fn verify_in_place(
     py: Python<'_>,
     keys: &ApiKeys,
     presented: &[u8],
-) -> Result<simple_security::VerifiedKey, Denied> {
+) -> Result<simple_security::VerifiedKey, VerifyError> {
     py.detach(|| pollster::block_on(keys.verify(presented)))
 }
 

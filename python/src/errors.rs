@@ -74,7 +74,7 @@ pub(crate) fn of_key(py: Python<'_>, error: &KeyError) -> PyErr {
 }
 
 /// The exception for a store that cannot be asked.
-pub(crate) fn store_unavailable(py: Python<'_>, error: &StoreError) -> PyErr {
+pub(crate) fn store_unavailable(py: Python<'_>, error: &dyn std::error::Error) -> PyErr {
     STORE_UNAVAILABLE.raise(py, (error.to_string(),))
 }
 

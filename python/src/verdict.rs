@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 use pyo3::{IntoPyObjectExt, intern};
-use simple_security::{Denied, KeyId, Timestamp};
+use simple_security::{KeyId, Timestamp, VerifyError};
 
 use crate::errors::store_unavailable;
 use crate::fork::Owned;
@@ -113,7 +113,7 @@ impl Question {
 pub(crate) fn accepted<'py>(
     kind: &Bound<'py, PyType>,
     presented: &[u8],
-    verdict: Result<simple_security::VerifiedKey, Denied>,
+    verdict: Result<simple_security::VerifiedKey, VerifyError>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = kind.py();
     match verdict {
@@ -124,9 +124,10 @@ pub(crate) fn accepted<'py>(
             key.setattr(intern!(py, "_verified"), VerifiedKey(verified))?;
             Ok(Some(key))
         }
-        Err(Denied::Unavailable(error)) => Err(store_unavailable(py, &error)),
+        Err(VerifyError::Unavailable(error)) => Err(store_unavailable(py, &*error)),
+        Err(error) if error.is_transient() => Err(store_unavailable(py, &error)),
         Err(reason) => {
-            if let Denied::Revoked(_) | Denied::Expired(_) = reason {
+            if let VerifyError::Revoked(_) | VerifyError::Expired(_) = reason {
                 tracing::info!("refused: {reason}");
             }
             Ok(None)

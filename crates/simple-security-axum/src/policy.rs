@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::Request;
 use secrecy::{ExposeSecret, SecretSlice};
-use simple_security::{ApiKeys, Denied, VerifiedKey};
+use simple_security::{ApiKeys, VerifiedKey, VerifyError};
 
 use crate::credential::{self, Sent};
 use crate::extract;
@@ -37,7 +37,7 @@ pub(crate) enum Check {
 }
 
 /// The answer of the store, when it comes.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<VerifiedKey, Denied>> + Send>>;
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<VerifiedKey, VerifyError>> + Send>>;
 
 impl Policy {
     /// Checks a request without waiting. Of a key that is not cached, the store is asked only when

@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
-use simple_security::{Denied, LogThrottle};
+use simple_security::{LogThrottle, VerifyError};
 
 use crate::problem::Problem;
 
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 #[non_exhaustive]
 pub enum Refusal {
     /// The engine says no, or cannot tell.
-    Denied(Denied),
+    Denied(VerifyError),
     /// No credential was sent.
     NotPresented,
     /// More than one was sent. Which one is meant cannot be told, and two programs on the way may
@@ -123,15 +123,15 @@ impl Refusal {
                 detail: "More than one API key was sent",
                 challenge: Challenge::InvalidRequest,
             },
-            Self::Denied(Denied::Unavailable(_)) => Row {
+            Self::Denied(error) if error.is_transient() => Row {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 grpc_status: UNAVAILABLE,
                 code: "unavailable",
                 detail: "The API key cannot be checked now",
                 challenge: Challenge::Absent,
             },
-            Self::Denied(Denied::Revoked(_)) => denied("The API key is revoked"),
-            Self::Denied(Denied::Expired(_)) => denied("The API key has expired"),
+            Self::Denied(VerifyError::Revoked(_)) => denied("The API key is revoked"),
+            Self::Denied(VerifyError::Expired(_)) => denied("The API key has expired"),
             Self::Denied(_) => denied("The API key is wrong"),
         }
     }
@@ -142,12 +142,15 @@ impl Refusal {
     fn log(&self) {
         static UNCHECKED: LogThrottle = LogThrottle::new();
         match self {
-            Self::Denied(Denied::Unavailable(error)) => {
+            Self::Denied(error) if error.is_transient() => {
                 let Some(requests) = UNCHECKED.record() else { return };
-                let error: &(dyn Error + 'static) = &**error;
+                let error: &(dyn Error + 'static) = match error {
+                    VerifyError::Unavailable(error) => &**error,
+                    overloaded => overloaded,
+                };
                 tracing::error!(error, requests, "API keys could not be checked");
             }
-            Self::Denied(reason @ (Denied::Revoked(_) | Denied::Expired(_))) => {
+            Self::Denied(reason @ (VerifyError::Revoked(_) | VerifyError::Expired(_))) => {
                 tracing::info!("refused: {reason}");
             }
             _ => {}
@@ -245,9 +248,8 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
             for _ in 0..1_000 {
-                let error = Arc::new(StoreError::TooManyLookups { per_second: 10 });
-                let response =
-                    Refusal::Denied(Denied::Unavailable(error)).respond(&Challenges::default());
+                let refusal = Refusal::Denied(VerifyError::Overloaded { per_second: 10 });
+                let response = refusal.respond(&Challenges::default());
                 assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
                 assert_eq!(response.headers()[RETRY_AFTER], "1");
             }
@@ -261,14 +263,15 @@ mod tests {
     #[test]
     fn a_message_of_grpc_is_what_it_is_encoded_to() {
         let id = "00000000000".parse().expect("an id");
-        let error = Arc::new(StoreError::TooManyLookups { per_second: 10 });
+        let error = Arc::new(StoreError::Busy { source: None });
         let refusals = [
             Refusal::NotPresented,
             Refusal::Repeated,
-            Refusal::Denied(Denied::Unknown),
-            Refusal::Denied(Denied::Revoked(id)),
-            Refusal::Denied(Denied::Expired(id)),
-            Refusal::Denied(Denied::Unavailable(error)),
+            Refusal::Denied(VerifyError::Unknown),
+            Refusal::Denied(VerifyError::Revoked(id)),
+            Refusal::Denied(VerifyError::Expired(id)),
+            Refusal::Denied(VerifyError::Overloaded { per_second: 10 }),
+            Refusal::Denied(VerifyError::Unavailable(error)),
         ];
         // "gRPC over HTTP2", Responses: Percent-Encoded.
         let stays = |byte| matches!(byte, 0x20..=0x7E) && byte != b'%';

@@ -37,4 +37,4 @@ pub use record::{
     Usage,
 };
 pub use stats::Stats;
-pub use verify::{Attempt, Denied, VerifiedKey};
+pub use verify::{Attempt, VerifiedKey, VerifyError};

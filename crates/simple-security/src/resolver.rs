@@ -16,7 +16,7 @@ use crate::record::KeyReference;
 use crate::stats::Stats;
 use crate::store::{KeyStore, LogPosition, StoreError};
 use crate::sync::{Mutex, lock};
-use crate::verify::{Attempt, Denied, VerifiedKey, Verifier};
+use crate::verify::{Attempt, VerifiedKey, Verifier, VerifyError};
 
 /// What work for several calls gives to each of them.
 type Work<T> = BoxFuture<'static, Result<T, Arc<StoreError>>>;
@@ -85,10 +85,10 @@ impl Resolver {
     }
 
     /// Verifies by what is cached, else by the store.
-    pub(crate) async fn verify(&self, attempt: Attempt<'_>) -> Result<VerifiedKey, Denied> {
+    pub(crate) async fn verify(&self, attempt: Attempt<'_>) -> Result<VerifiedKey, VerifyError> {
         let verifier = &self.verifier;
         let began = verifier.clock.uptime();
-        let digest = verifier.format.parse(attempt.presented).map_err(Denied::Malformed)?;
+        let digest = verifier.format.parse(attempt.presented).map_err(VerifyError::Malformed)?;
         if !verifier.cache.is_fresh(began) {
             let read = match self.outage(began) {
                 Some(error) => Err(error),
@@ -100,7 +100,7 @@ impl Resolver {
         }
         let answer = match verifier.cache.find(&digest, began) {
             Some(answer) => answer,
-            None => self.lookup(digest, began).await.map_err(Denied::Unavailable)?,
+            None => self.lookup(digest, began).await?,
         };
         verifier.decide(answer, attempt)
     }
@@ -108,14 +108,17 @@ impl Resolver {
     /// What can be said without waiting when the cache has no answer: that the store is down, or
     /// that it is asked for too much. `None`: it must be asked.
     #[cold]
-    pub(crate) fn try_verify(&self, attempt: Attempt<'_>) -> Option<Result<VerifiedKey, Denied>> {
+    pub(crate) fn try_verify(
+        &self,
+        attempt: Attempt<'_>,
+    ) -> Option<Result<VerifiedKey, VerifyError>> {
         if self.store.is_embedded() {
             return None;
         }
         let began = self.verifier.clock.uptime();
         let digest = match self.verifier.format.parse(attempt.presented) {
             Ok(digest) => digest,
-            Err(malformed) => return Some(Err(Denied::Malformed(malformed))),
+            Err(malformed) => return Some(Err(VerifyError::Malformed(malformed))),
         };
         if !self.verifier.cache.is_fresh(began) {
             let error = self.outage(began)?;
@@ -125,7 +128,7 @@ impl Resolver {
             return Some(self.verifier.decide(answer, attempt));
         }
         if self.rate_limiter.is_used_up(began) && !lock(&self.lookups).contains_key(&digest) {
-            return Some(Err(Denied::Unavailable(self.too_many())));
+            return Some(Err(self.overloaded()));
         }
         None
     }
@@ -145,18 +148,18 @@ impl Resolver {
         began: Uptime,
         attempt: Attempt<'_>,
         error: Arc<StoreError>,
-    ) -> Result<VerifiedKey, Denied> {
+    ) -> Result<VerifiedKey, VerifyError> {
         let cache = &self.verifier.cache;
         let tolerated = error.is_outage() && cache.is_read_within(self.tolerated, began);
         match cache.find_stale(digest).filter(|_| tolerated) {
             Some(answer) => self.verifier.decide(answer, attempt),
-            None => Err(Denied::Unavailable(error)),
+            None => Err(VerifyError::Unavailable(error)),
         }
     }
 
-    fn too_many(&self) -> Arc<StoreError> {
+    fn overloaded(&self) -> VerifyError {
         tally(&self.tallies.shed_lookups);
-        Arc::new(StoreError::TooManyLookups { per_second: self.rate_limiter.per_second() })
+        VerifyError::Overloaded { per_second: self.rate_limiter.per_second() }
     }
 
     /// The figures of the cache and of what the store was asked.
@@ -200,11 +203,12 @@ impl Resolver {
         poll
     }
 
-    async fn lookup(&self, digest: KeyDigest, began: Uptime) -> Result<Answer, Arc<StoreError>> {
+    async fn lookup(&self, digest: KeyDigest, began: Uptime) -> Result<Answer, VerifyError> {
         // It has answered before anybody could join: at most as many ask for one key at once as
         // there are threads.
         if self.store.is_embedded() {
-            return ask(&self.verifier, &*self.store, &self.tallies, digest).await;
+            let answer = ask(&self.verifier, &*self.store, &self.tallies, digest).await;
+            return answer.map_err(VerifyError::Unavailable);
         }
         let lookup = {
             let mut under_way = lock(&self.lookups);
@@ -213,7 +217,7 @@ impl Resolver {
                 None => {
                     let begun = self.verifier.clock.uptime();
                     if !self.rate_limiter.take(begun) {
-                        return Err(self.too_many());
+                        return Err(self.overloaded());
                     }
                     let lookup = self.lookup_work(digest).boxed().shared();
                     if under_way.len() >= SWEEP_AT {
@@ -224,7 +228,7 @@ impl Resolver {
                 }
             }
         };
-        lookup.await
+        lookup.await.map_err(VerifyError::Unavailable)
     }
 
     /// Work under way that a call which began at `began` may share: what began less than one

@@ -39,11 +39,11 @@ impl std::fmt::Debug for VerifiedKey {
     }
 }
 
-/// Why a key was refused. The reason is for logs: a client learns it only where the whole key was
-/// one of ours, [`Denied::Revoked`] and [`Denied::Expired`].
+/// Why a key was not accepted. The reason is for logs: a client learns it only where the whole secret
+/// matched, with [`VerifyError::Revoked`] and [`VerifyError::Expired`].
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum Denied {
+pub enum VerifyError {
     /// It cannot be a key.
     #[error(transparent)]
     Malformed(Malformed),
@@ -56,9 +56,23 @@ pub enum Denied {
     /// The key has expired.
     #[error("key {0} has expired")]
     Expired(KeyId),
-    /// The store cannot tell now. This is no word about the key.
+    /// More keys that are not cached were presented than the store is asked for. The key may be valid.
+    #[error("more than {per_second} keys in a second were not cached; ask again later")]
+    Overloaded {
+        /// How many the store is asked for.
+        per_second: u32,
+    },
+    /// The store is unavailable. The key may be valid.
     #[error("the store cannot be asked: {0}")]
     Unavailable(#[source] Arc<StoreError>),
+}
+
+impl VerifyError {
+    /// Whether the key could not be checked: presenting it again later may give another outcome. Every
+    /// other error is a decision about the key.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Overloaded { .. } | Self::Unavailable(_))
+    }
 }
 
 /// What a request presents, and what the route that it is for requires.
@@ -118,7 +132,7 @@ impl Verifier {
     pub(crate) fn verify_cached(
         &self,
         attempt: Attempt<'_>,
-    ) -> Option<Result<VerifiedKey, Denied>> {
+    ) -> Option<Result<VerifiedKey, VerifyError>> {
         // The clock is read first: the age of what is cached counts to the begin of the call.
         let began = self.clock.uptime();
         // An answer is there only for what was found to be well-formed before the store was asked,
@@ -135,8 +149,8 @@ impl Verifier {
     /// `None` when it can be a key.
     #[cold]
     #[inline(never)]
-    fn reject_malformed(&self, presented: &[u8]) -> Option<Result<VerifiedKey, Denied>> {
-        self.format.check(presented).err().map(|malformed| Err(Denied::Malformed(malformed)))
+    fn reject_malformed(&self, presented: &[u8]) -> Option<Result<VerifiedKey, VerifyError>> {
+        self.format.check(presented).err().map(|malformed| Err(VerifyError::Malformed(malformed)))
     }
 
     /// Decides, and only then counts: a rejected request is not counted.
@@ -145,8 +159,8 @@ impl Verifier {
         &self,
         answer: Answer,
         attempt: Attempt<'_>,
-    ) -> Result<VerifiedKey, Denied> {
-        let Answer::Key(known) = answer else { return Err(Denied::Unknown) };
+    ) -> Result<VerifiedKey, VerifyError> {
+        let Answer::Key(known) = answer else { return Err(VerifyError::Unknown) };
         let now = self.clock.now();
         self.check(&known.record, attempt, now)?;
         self.counters.count(&known.counter, now);
@@ -161,12 +175,12 @@ impl Verifier {
         record: &KeyRecord,
         _attempt: Attempt<'_>,
         now: Timestamp,
-    ) -> Result<(), Denied> {
+    ) -> Result<(), VerifyError> {
         if record.revoked_at.is_some() {
-            return Err(Denied::Revoked(record.id));
+            return Err(VerifyError::Revoked(record.id));
         }
         if record.expiry().is_past(self.expiry_clock.at(now, &*self.clock)) {
-            return Err(Denied::Expired(record.id));
+            return Err(VerifyError::Expired(record.id));
         }
         Ok(())
     }

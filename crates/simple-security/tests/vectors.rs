@@ -7,8 +7,8 @@ use regex::Regex;
 use serde_json::Value;
 use simple_security::store::SqliteStore;
 use simple_security::{
-    Denied, InvalidKeyName, KEY_PATTERN, KeyDigest, KeyFormat, KeyId, KeyName, MAX_KEY_LENGTH,
-    Malformed,
+    InvalidKeyName, KEY_PATTERN, KeyDigest, KeyFormat, KeyId, KeyName, MAX_KEY_LENGTH, Malformed,
+    VerifyError,
 };
 use test_support::vectors::{Case, Requests};
 use test_support::{engine, fake_clock};
@@ -185,10 +185,10 @@ fn carried_alone(case: &Case) -> Option<&[u8]> {
     }
 }
 
-fn outcome<T>(verdict: &Result<T, Denied>) -> &'static str {
+fn outcome<T>(verdict: &Result<T, VerifyError>) -> &'static str {
     match verdict {
         Ok(_) => "verified",
-        Err(Denied::Unavailable(_)) => "unavailable",
+        Err(error) if error.is_transient() => "unavailable",
         Err(_) => "denied",
     }
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Request, Response};
 use serde_json::json;
-use simple_security::{Denied, Renewal};
+use simple_security::{Renewal, VerifyError};
 use simple_security_axum::Refusal;
 use tower::{Layer, Service, ServiceExt};
 
@@ -88,10 +88,12 @@ async fn a_layer_outside_learns_the_reason() {
     };
     let sent = [("api-key", issued.key.expose())];
     let revoked = reason(request("/", &sent)).await;
-    assert!(matches!(&revoked, Refusal::Denied(Denied::Revoked(id)) if *id == issued.record.id));
+    assert!(
+        matches!(&revoked, Refusal::Denied(VerifyError::Revoked(id)) if *id == issued.record.id)
+    );
     assert_eq!(revoked.to_string(), format!("key {} is revoked", issued.record.id));
     let unknown = reason(request("/", &[("api-key", UNKNOWN)])).await;
-    assert!(matches!(unknown, Refusal::Denied(Denied::Unknown)));
+    assert!(matches!(unknown, Refusal::Denied(VerifyError::Unknown)));
     let nothing = reason(request::<&str>("/", &[])).await;
     assert!(matches!(nothing, Refusal::NotPresented));
     let twice = reason(request("/", &[("api-key", "x"), ("x-api-key", "x")])).await;

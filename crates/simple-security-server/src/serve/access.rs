@@ -12,7 +12,7 @@ use http::{Method, Request, Response, StatusCode};
 use ipnet::IpNet;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use simple_security::clock::{Clock as _, SystemClock, Uptime};
-use simple_security::{Denied, KeyId, Timestamp, holds_a_key};
+use simple_security::{KeyId, Timestamp, VerifyError, holds_a_key};
 use simple_security_axum::Refusal;
 use tracing::Level;
 
@@ -126,7 +126,7 @@ fn outcome_of(status: StatusCode) -> &'static str {
 /// The key that was refused, where it is one of ours.
 fn key_of(refusal: &Refusal) -> Option<KeyId> {
     match refusal {
-        Refusal::Denied(Denied::Revoked(id) | Denied::Expired(id)) => Some(*id),
+        Refusal::Denied(VerifyError::Revoked(id) | VerifyError::Expired(id)) => Some(*id),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use simple_security::store::SqliteStore;
-use simple_security::{ApiKeys, Denied};
+use simple_security::{ApiKeys, VerifyError};
 
 use super::{Desk, Done};
 
@@ -17,8 +17,8 @@ fn application(desk: &Desk) -> ApiKeys {
 fn verified(keys: &ApiKeys, key: &str) -> Result<(), &'static str> {
     match pollster::block_on(keys.verify(key.as_bytes())) {
         Ok(_) => Ok(()),
-        Err(Denied::Revoked(_)) => Err("revoked"),
-        Err(Denied::Unknown) => Err("unknown"),
+        Err(VerifyError::Revoked(_)) => Err("revoked"),
+        Err(VerifyError::Unknown) => Err("unknown"),
         Err(_) => Err("something else"),
     }
 }

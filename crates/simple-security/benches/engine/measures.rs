@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
 use simple_security::store::SqliteStore;
-use simple_security::{ApiKeys, Denied, VerifiedKey};
+use simple_security::{ApiKeys, VerifiedKey, VerifyError};
 
 use super::SAMPLE;
 use super::filling::{Known, engine, unknown};
@@ -110,7 +110,7 @@ pub fn print(store: &Arc<SqliteStore>, path: &Path, sample: &[Known], rounds: us
 /// As a face does it: by what is cached, and where that is not enough by the store. The lease of a
 /// local store is some milliseconds, so the polls that renew it are in all that is measured.
 #[inline]
-pub fn verify(engine: &ApiKeys, key: &[u8]) -> Result<VerifiedKey, Denied> {
+pub fn verify(engine: &ApiKeys, key: &[u8]) -> Result<VerifiedKey, VerifyError> {
     match engine.try_verify(key) {
         Some(verdict) => verdict,
         None => pollster::block_on(engine.verify(key)),

@@ -9,7 +9,7 @@ use crate::resolver::Resolver;
 use crate::stats::Stats;
 use crate::store::{KeyStore, StoreError};
 use crate::usage::Flusher;
-use crate::verify::{Attempt, Denied, VerifiedKey, Verifier};
+use crate::verify::{Attempt, VerifiedKey, Verifier, VerifyError};
 
 /// The keys of one deployment: the engine behind every adapter.
 ///
@@ -29,8 +29,11 @@ impl ApiKeys {
     /// Verifies what a request presents for what its route requires, and counts it when it is accepted.
     ///
     /// # Errors
-    /// [`Denied`] says why it is rejected.
-    pub async fn verify(&self, attempt: impl Into<Attempt<'_>>) -> Result<VerifiedKey, Denied> {
+    /// [`VerifyError`] says why it is rejected.
+    pub async fn verify(
+        &self,
+        attempt: impl Into<Attempt<'_>>,
+    ) -> Result<VerifiedKey, VerifyError> {
         self.resolver.verify(attempt.into()).await
     }
 
@@ -42,7 +45,7 @@ impl ApiKeys {
     pub fn try_verify<'a>(
         &self,
         attempt: impl Into<Attempt<'a>>,
-    ) -> Option<Result<VerifiedKey, Denied>> {
+    ) -> Option<Result<VerifiedKey, VerifyError>> {
         let attempt = attempt.into();
         match self.verifier.verify_cached(attempt) {
             Some(decided) => Some(decided),

@@ -136,7 +136,7 @@ impl<'a> ApiKeysBuilder<'a> {
     }
 
     /// Sets how many keys that are not cached are looked up per second, on average, in a store on the
-    /// network; at least 1. More are rejected as [`Denied::Unavailable`](crate::Denied::Unavailable).
+    /// network; at least 1. More are rejected as [`VerifyError::Overloaded`](crate::VerifyError::Overloaded).
     /// Default: 2,000.
     pub fn lookups_per_second(self, lookups_per_second: u32) -> Self {
         Self { lookups_per_second, ..self }

@@ -205,12 +205,6 @@ pub enum StoreError {
         /// What the library said.
         source: Option<BoxedError>,
     },
-    /// More keys that are not cached were presented than the store is asked for.
-    #[error("more than {per_second} keys in a second were not cached; ask again later")]
-    TooManyLookups {
-        /// How many the store is asked for.
-        per_second: u32,
-    },
     /// This program was built without the store of the location.
     #[error("{place}: this program was built without that store")]
     NotBuiltIn {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use simple_security::clock::FakeClock;
 use simple_security::store::KeyStore;
 use simple_security::testing::Place;
-use simple_security::{ApiKeys, Denied, KeyFormat, Malformed};
+use simple_security::{ApiKeys, KeyFormat, Malformed, VerifyError};
 use test_support::FaultyStore;
 
 use super::{LEASE, engine, engine_builder, fake_clock, issue, on_every_store, wait};
@@ -44,14 +44,14 @@ fn what_cannot_be_a_key_is_refused_without_asking(place: &dyn Place) {
     ];
     for (presented, why) in cases {
         assert!(
-            matches!(wait(keys.verify(presented)), Err(Denied::Malformed(said)) if said == why)
+            matches!(wait(keys.verify(presented)), Err(VerifyError::Malformed(said)) if said == why)
         );
         let cached = keys.try_verify(presented);
-        assert!(matches!(cached, Some(Err(Denied::Malformed(said))) if said == why));
+        assert!(matches!(cached, Some(Err(VerifyError::Malformed(said))) if said == why));
     }
     assert_eq!(store.asked(), (0, 0));
     for strange in [&b"x"[..], b"a\0b", b"\xFF\xFE", &[b'x'; 255], good.to_uppercase().as_bytes()] {
-        assert!(matches!(wait(keys.verify(strange)), Err(Denied::Unknown)));
+        assert!(matches!(wait(keys.verify(strange)), Err(VerifyError::Unknown)));
     }
     assert_eq!(store.asked(), (5, 1));
 }
@@ -64,7 +64,7 @@ fn unknown_keys_do_not_push_out_known_ones(place: &dyn Place) {
         wait(keys.verify(key.expose().as_bytes())).expect("verified");
     }
     for key in invented(1000) {
-        assert!(matches!(wait(keys.verify(key.as_bytes())), Err(Denied::Unknown)));
+        assert!(matches!(wait(keys.verify(key.as_bytes())), Err(VerifyError::Unknown)));
     }
     let before = store.asked();
     for key in &known {
@@ -78,7 +78,7 @@ fn the_cache_of_unknown_keys_is_bounded(place: &dyn Place) {
     let keys = small(place.open(), &clock);
     let invented = invented(200);
     for key in &invented {
-        assert!(matches!(wait(keys.verify(key.as_bytes())), Err(Denied::Unknown)));
+        assert!(matches!(wait(keys.verify(key.as_bytes())), Err(VerifyError::Unknown)));
     }
     let cached = invented.iter().filter(|key| keys.try_verify(key.as_bytes()).is_some());
     assert!((1..=10).contains(&cached.count()));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use simple_security::testing::Place;
-use simple_security::{Denied, Expiry, KeyEdit, KeyError, KeyName, KeyState, NewKey, Renewal};
+use simple_security::{Expiry, KeyEdit, KeyError, KeyName, KeyState, NewKey, Renewal, VerifyError};
 use test_support::FaultyStore;
 
 use super::{DAY, START, at, engine, fake_clock, issue, on_every_store, wait};
@@ -26,13 +26,16 @@ fn an_edit_is_known_to_all_when_it_returns(place: &dyn Place) {
     edit(KeyEdit::default().with_name(name.clone()));
     assert_eq!(wait(other.verify(key)).expect("verified").record().name, name);
     edit(KeyEdit::default().with_expiry(Expiry::At(at(START))));
-    assert!(matches!(wait(other.verify(key)), Err(Denied::Expired(_))));
+    assert!(matches!(wait(other.verify(key)), Err(VerifyError::Expired(_))));
     let edited = edit(KeyEdit::default().with_expiry(Expiry::Never));
     assert_eq!((&edited.name, edited.expiry()), (&name, Expiry::Never));
     assert!(wait(other.verify(key)).is_ok());
     wait(other.revoke(id)).expect("revoked");
     edit(KeyEdit::default().with_expiry(Expiry::At(at(START + DAY))));
-    assert!(matches!(wait(one.verify(key)), Err(Denied::Revoked(_))), "an edit revives no key");
+    assert!(
+        matches!(wait(one.verify(key)), Err(VerifyError::Revoked(_))),
+        "an edit revives no key"
+    );
 }
 
 fn a_renewal_changes_whether_a_key_expires_only_when_told(place: &dyn Place) {
@@ -57,7 +60,7 @@ fn a_deleted_key_is_unknown_to_all_when_it_is_gone(place: &dyn Place) {
     }
     wait(one.delete(id)).expect("deleted");
     for keys in [&one, &other] {
-        assert!(matches!(wait(keys.verify(key)), Err(Denied::Unknown)));
+        assert!(matches!(wait(keys.verify(key)), Err(VerifyError::Unknown)));
         assert!(matches!(wait(keys.find(id)), Err(KeyError::NotFound)));
         assert!(matches!(wait(keys.delete(id)), Err(KeyError::NotFound)));
         assert!(matches!(wait(keys.renew(id, Renewal::DefaultLifetime)), Err(KeyError::NotFound)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use simple_security::clock::Clock;
 use simple_security::testing::Place;
-use simple_security::{Denied, Expiry, KeyState, NewKey, PageRequest, Renewal, Timestamp};
+use simple_security::{Expiry, KeyState, NewKey, PageRequest, Renewal, Timestamp, VerifyError};
 
 use super::{DAY, LEASE, START, at, engine, fake_clock, on_every_store, wait};
 
@@ -32,7 +32,10 @@ fn a_key_expires_in_the_very_second(place: &dyn Place) {
     clock.set(at(START + 100));
     clock.advance(LEASE);
     let answer = wait(keys.verify(key));
-    assert!(matches!(answer, Err(Denied::Expired(id)) if id == issued.record.id), "{answer:?}");
+    assert!(
+        matches!(answer, Err(VerifyError::Expired(id)) if id == issued.record.id),
+        "{answer:?}"
+    );
     let usage = wait(keys.usage(issued.record.id)).expect("usage");
     assert_eq!((usage.total, usage.last_used_at), (1, Some(at(START + 99))));
 }
@@ -44,7 +47,7 @@ fn a_cached_key_expires_too(place: &dyn Place) {
     let key = issued.key.expose().as_bytes();
     assert!(wait(keys.verify(key)).is_ok());
     clock.set(at(START + 100));
-    assert!(matches!(keys.try_verify(key), Some(Err(Denied::Expired(_)))));
+    assert!(matches!(keys.try_verify(key), Some(Err(VerifyError::Expired(_)))));
 }
 
 fn a_clock_that_is_set_back_revives_no_key(place: &dyn Place) {
@@ -58,15 +61,15 @@ fn a_clock_that_is_set_back_revives_no_key(place: &dyn Place) {
     assert!(wait(keys.verify(other_key)).is_ok(), "this call alone has seen the time");
     for past in [START + 99, START, 0, Timestamp::MIN.seconds()] {
         clock.set(at(past));
-        assert!(matches!(keys.try_verify(key), Some(Err(Denied::Expired(_)))));
+        assert!(matches!(keys.try_verify(key), Some(Err(VerifyError::Expired(_)))));
         clock.advance(LEASE);
-        assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
+        assert!(matches!(wait(keys.verify(key)), Err(VerifyError::Expired(_))));
         assert!(wait(keys.verify(other_key)).is_ok());
     }
     let usage = wait(keys.usage(other.record.id)).expect("usage");
     assert_eq!(usage.last_used_at, Some(at(START + 200)), "nor does the date of last use go back");
     wait(keys.renew(issued.record.id, Renewal::Date(at(START + 150)))).expect("renewed");
-    assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
+    assert!(matches!(wait(keys.verify(key)), Err(VerifyError::Expired(_))));
     clock.set(at(START + 50));
     let made = wait(keys.issue(NewKey::default())).expect("a key").record;
     assert_eq!(made.created_at, at(START + 50), "what is stored is the date that the clock shows");
@@ -82,7 +85,10 @@ fn a_clock_that_was_wrong_once_does_no_harm_when_it_is_right_again(place: &dyn P
     for round in 0..3 {
         clock.set(at(FUTURE));
         for _ in 0..100 {
-            assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))), "by this clock");
+            assert!(
+                matches!(wait(keys.verify(key)), Err(VerifyError::Expired(_))),
+                "by this clock"
+            );
         }
         clock.set(at(START + 100 * round));
         assert!(wait(keys.verify(key)).is_ok(), "round {round}");
@@ -127,7 +133,10 @@ fn dates_are_what_the_caller_or_the_settings_say(place: &dyn Place) {
     let dated = wait(keys.issue(until(START + 1))).expect("a key").record;
     assert_eq!((dated.expires_at, dated.never_expires), (at(START + 1), false));
     let past = wait(keys.issue(until(START - 1))).expect("a key");
-    assert!(matches!(wait(keys.verify(past.key.expose().as_bytes())), Err(Denied::Expired(_))));
+    assert!(matches!(
+        wait(keys.verify(past.key.expose().as_bytes())),
+        Err(VerifyError::Expired(_))
+    ));
     clock.set(at(START + DAY));
     let renewed = wait(keys.renew(made.id, Renewal::DefaultLifetime)).expect("renewed").record;
     assert_eq!((renewed.created_at, renewed.expires_at), (at(START), at(START + 16 * DAY)));
@@ -142,13 +151,13 @@ fn a_renewed_key_expires_at_its_new_date(place: &dyn Place) {
     let issued = wait(keys.issue(until(START + 100))).expect("a key");
     let key = issued.key.expose().as_bytes();
     clock.set(at(START + 500));
-    assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
+    assert!(matches!(wait(keys.verify(key)), Err(VerifyError::Expired(_))));
     let renewed =
         wait(keys.renew(issued.record.id, Renewal::Date(at(START + 600)))).expect("renewed");
     assert!(!renewed.was_revoked);
     assert!(wait(keys.verify(key)).is_ok());
     clock.set(at(START + 600));
-    assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
+    assert!(matches!(wait(keys.verify(key)), Err(VerifyError::Expired(_))));
     wait(keys.renew(issued.record.id, Renewal::Date(at(START)))).expect("renewed");
-    assert!(matches!(wait(keys.verify(key)), Err(Denied::Expired(_))));
+    assert!(matches!(wait(keys.verify(key)), Err(VerifyError::Expired(_))));
 }

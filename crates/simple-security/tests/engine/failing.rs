@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use simple_security::testing::Place;
-use simple_security::{Denied, KeyEdit, KeyError, Malformed, NewKey, PageRequest, Renewal};
+use simple_security::{KeyEdit, KeyError, Malformed, NewKey, PageRequest, Renewal, VerifyError};
 use test_support::FaultyStore;
 
 use super::{LEASE, engine, fake_clock, issue, on_every_store, wait};
@@ -24,22 +24,22 @@ fn within_the_lease_cached_answers_hold_and_after_it_none(place: &dyn Place) {
     wait(keys.revoke(revoked_id)).expect("revoked");
     let unknown = b"no key of ours";
     let ask_all = || [good, revoked, unknown].map(|key| wait(keys.verify(key)));
-    assert!(matches!(ask_all(), [Ok(_), Err(Denied::Revoked(_)), Err(Denied::Unknown)]));
+    assert!(matches!(ask_all(), [Ok(_), Err(VerifyError::Revoked(_)), Err(VerifyError::Unknown)]));
     store.down.store(true, Ordering::SeqCst);
     clock.advance(LEASE / 2);
-    assert!(matches!(ask_all(), [Ok(_), Err(Denied::Revoked(_)), Err(Denied::Unknown)]));
+    assert!(matches!(ask_all(), [Ok(_), Err(VerifyError::Revoked(_)), Err(VerifyError::Unknown)]));
     clock.advance(LEASE / 2);
     for _ in 0..3 {
         for answer in ask_all() {
-            assert!(matches!(answer, Err(Denied::Unavailable(_))), "{answer:?}");
+            assert!(matches!(answer, Err(VerifyError::Unavailable(_))), "{answer:?}");
         }
         assert!(keys.try_verify(good).is_none());
         clock.advance(LEASE * 100);
     }
     let malformed = wait(keys.verify(b"fss_"));
-    assert!(matches!(malformed, Err(Denied::Malformed(Malformed::Shape))));
+    assert!(matches!(malformed, Err(VerifyError::Malformed(Malformed::Shape))));
     store.down.store(false, Ordering::SeqCst);
-    assert!(matches!(ask_all(), [Ok(_), Err(Denied::Revoked(_)), Err(Denied::Unknown)]));
+    assert!(matches!(ask_all(), [Ok(_), Err(VerifyError::Revoked(_)), Err(VerifyError::Unknown)]));
     assert_eq!(wait(keys.list()).expect("a list")[0].1.total, 3);
 }
 
@@ -51,7 +51,7 @@ fn what_is_not_cached_is_unavailable_at_once(place: &dyn Place) {
     store.down.store(true, Ordering::SeqCst);
     for key in [other.key.expose(), "no key of ours"] {
         let answer = wait(keys.verify(key.as_bytes()));
-        assert!(matches!(answer, Err(Denied::Unavailable(_))), "{answer:?}");
+        assert!(matches!(answer, Err(VerifyError::Unavailable(_))), "{answer:?}");
         assert!(keys.try_verify(key.as_bytes()).is_none(), "a failure is no answer");
     }
     assert!(wait(keys.verify(cached.key.expose().as_bytes())).is_ok());
@@ -79,7 +79,7 @@ fn changes_fail_and_work_again(place: &dyn Place) {
     assert_eq!(wait(keys.list()).expect("a list").len(), 1, "nothing was made");
     wait(keys.revoke(id)).expect("revoked");
     let answer = wait(keys.verify(issued.key.expose().as_bytes()));
-    assert!(matches!(answer, Err(Denied::Revoked(_))));
+    assert!(matches!(answer, Err(VerifyError::Revoked(_))));
 }
 
 fn a_failure_is_not_remembered(place: &dyn Place) {
@@ -89,7 +89,7 @@ fn a_failure_is_not_remembered(place: &dyn Place) {
     for _ in 0..5 {
         store.down.store(true, Ordering::SeqCst);
         let answer = wait(keys.verify(issued.key.expose().as_bytes()));
-        assert!(matches!(answer, Err(Denied::Unavailable(_))), "{answer:?}");
+        assert!(matches!(answer, Err(VerifyError::Unavailable(_))), "{answer:?}");
         store.down.store(false, Ordering::SeqCst);
         wait(keys.verify(issued.key.expose().as_bytes())).expect("at once, in the same instant");
         clock.advance(LEASE);

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use simple_security::clock::{Clock, FakeClock};
-use simple_security::store::{KeyStore, MemoryStore, PollOutcome, StoreError};
+use simple_security::store::{KeyStore, MemoryStore, PollOutcome};
 use simple_security::{
-    ApiKeys, Denied, IssuedKey, KeyEdit, KeyError, NewKey, PageRequest, Renewal,
+    ApiKeys, IssuedKey, KeyEdit, KeyError, NewKey, PageRequest, Renewal, VerifyError,
 };
 use test_support::{Fault, FaultyStore};
 
@@ -39,12 +39,12 @@ impl Far {
         Self { clock, store, inner, keys, issued }
     }
 
-    fn verify(&self) -> Result<simple_security::VerifiedKey, Denied> {
+    fn verify(&self) -> Result<simple_security::VerifiedKey, VerifyError> {
         wait(self.keys.verify(self.issued.key.expose().as_bytes()))
     }
 
     fn is_unavailable(&self) -> bool {
-        matches!(self.verify(), Err(Denied::Unavailable(error)) if error.is_outage())
+        matches!(self.verify(), Err(VerifyError::Unavailable(error)) if error.is_outage())
     }
 
     fn set_down(&self, down: bool) {
@@ -81,7 +81,7 @@ fn a_change_that_does_not_wait_says_when_all_know() {
     let (revoked, took) = far.time(|| wait(committed.map(|it| it.revoked_at).effective()));
     assert!(revoked.is_some());
     assert_eq!(took, left);
-    assert!(matches!(far.verify(), Err(Denied::Revoked(_))));
+    assert!(matches!(far.verify(), Err(VerifyError::Revoked(_))));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_hint_of_the_store_makes_a_change_known_at_once() {
     wait(engine(Arc::clone(&far.inner), &far.clock).revoke(far.issued.record.id)).expect("revoked");
     assert!(far.verify().is_ok(), "nobody has told");
     assert_eq!(far.refresh(), PollOutcome::Fresh);
-    assert!(matches!(far.verify(), Err(Denied::Revoked(_))));
+    assert!(matches!(far.verify(), Err(VerifyError::Revoked(_))));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn while_the_store_is_down_nobody_waits_for_it() {
     for _ in 0..100 {
         assert!(far.is_unavailable());
         let key = far.issued.key.expose().as_bytes();
-        assert!(matches!(far.keys.try_verify(key), Some(Err(Denied::Unavailable(_)))));
+        assert!(matches!(far.keys.try_verify(key), Some(Err(VerifyError::Unavailable(_)))));
     }
     assert_eq!(far.store.asked(), asked, "the first has found out for all");
     assert_eq!(far.refresh(), PollOutcome::Failed, "the store tries again by itself");
@@ -182,18 +182,18 @@ fn what_is_cached_counts_for_as_long_as_the_store_tolerates() {
     let far = Far::new(stale);
     let unknown = || wait(far.keys.verify(b"no key of ours, but of a possible shape"));
     assert!(far.verify().is_ok());
-    assert!(matches!(unknown(), Err(Denied::Unknown)));
+    assert!(matches!(unknown(), Err(VerifyError::Unknown)));
     far.set_down(true);
     far.clock.advance(LEASE + stale - Duration::from_nanos(1));
     assert!(far.verify().is_ok());
-    assert!(matches!(unknown(), Err(Denied::Unknown)));
+    assert!(matches!(unknown(), Err(VerifyError::Unknown)));
     let key = far.issued.key.expose().as_bytes();
     assert!(matches!(far.keys.try_verify(key), Some(Ok(_))));
     let never_seen = wait(far.keys.verify(b"never seen before, of a possible shape"));
-    assert!(matches!(never_seen, Err(Denied::Unavailable(_))), "{never_seen:?}");
+    assert!(matches!(never_seen, Err(VerifyError::Unavailable(_))), "{never_seen:?}");
     far.clock.advance(Duration::from_nanos(1));
     assert!(far.is_unavailable());
-    assert!(matches!(unknown(), Err(Denied::Unavailable(_))));
+    assert!(matches!(unknown(), Err(VerifyError::Unavailable(_))));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn what_is_cached_does_not_count_while_the_store_answers() {
     assert!(far.verify().is_ok());
     wait(engine(Arc::clone(&far.inner), &far.clock).revoke(far.issued.record.id)).expect("revoked");
     far.clock.advance(LEASE);
-    assert!(matches!(far.verify(), Err(Denied::Revoked(_))));
+    assert!(matches!(far.verify(), Err(VerifyError::Revoked(_))));
 }
 
 #[test]
@@ -216,15 +216,14 @@ fn more_look_ups_than_the_store_bears_are_refused_without_a_word_about_the_key()
         let verify =
             |number| wait(keys.verify(format!("invented key of number {number:020}").as_bytes()));
         let refused = (from..from + 100).map(verify);
-        refused.filter(|answer| matches!(answer, Err(Denied::Unknown))).count()
+        refused.filter(|answer| matches!(answer, Err(VerifyError::Unknown))).count()
     };
     assert_eq!(flood(0), 9, "with the good one, those of one second");
     let last = wait(keys.verify(b"one more invented key of this shape"));
-    let Err(Denied::Unavailable(error)) = last else { panic!("{last:?}") };
-    assert!(matches!(*error, StoreError::TooManyLookups { per_second: 10 }), "{error}");
+    assert!(matches!(last, Err(VerifyError::Overloaded { per_second: 10 })), "{last:?}");
     assert!(matches!(
         keys.try_verify(b"one more invented key of this shape"),
-        Some(Err(Denied::Unavailable(_)))
+        Some(Err(VerifyError::Overloaded { per_second: 10 }))
     ));
     assert!(wait(keys.verify(good)).is_ok(), "what is cached is served");
     far.clock.advance(Duration::from_secs(1));
@@ -241,7 +240,7 @@ fn an_embedded_store_has_no_such_limits() {
     for number in 0..100 {
         let invented = format!("invented key of number {number:020}");
         assert!(keys.try_verify(invented.as_bytes()).is_none());
-        assert!(matches!(wait(keys.verify(invented.as_bytes())), Err(Denied::Unknown)));
+        assert!(matches!(wait(keys.verify(invented.as_bytes())), Err(VerifyError::Unknown)));
     }
     let (now, bound) = (clock.moment(), super::LEASE.as_millis() as i64 + 2);
     let committed = wait(keys.issue(NewKey::default()).committed()).expect("issued");
@@ -282,5 +281,5 @@ fn a_lookup_that_began_before_an_own_change_does_not_enter_the_cache() {
     far.store.hold_finds.store(false, Ordering::SeqCst);
     far.store.release();
     wait(verifying).expect("it began before");
-    assert!(matches!(far.verify(), Err(Denied::Revoked(_))));
+    assert!(matches!(far.verify(), Err(VerifyError::Revoked(_))));
 }

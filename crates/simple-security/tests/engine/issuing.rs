@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use simple_security::testing::Place;
 use simple_security::{
-    Denied, Expiry, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference, NewKey,
-    OpenError, Renewal,
+    Expiry, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference, NewKey, OpenError,
+    Renewal, VerifyError,
 };
 use test_support::{commits, engine_without_secret};
 
@@ -76,7 +76,7 @@ fn a_key_of_the_callers_own_is_taken_in(place: &dyn Place) {
         &"k".repeat(255),
     ];
     for text in texts {
-        assert!(matches!(wait(keys.verify(text.as_bytes())), Err(Denied::Unknown)));
+        assert!(matches!(wait(keys.verify(text.as_bytes())), Err(VerifyError::Unknown)));
         let name = KeyName::new("of our own").expect("a name");
         let new = NewKey::named(name).with_expiry(Expiry::Never);
         let record = wait(keys.import(text, new)).expect("taken in");
@@ -87,7 +87,7 @@ fn a_key_of_the_callers_own_is_taken_in(place: &dyn Place) {
         wait(keys.revoke(record.id)).expect("revoked");
         let again = wait(keys.import(text, NewKey::default()));
         assert!(matches!(again, Err(KeyError::Exists)), "an import takes back no revocation");
-        assert!(matches!(wait(keys.verify(text.as_bytes())), Err(Denied::Revoked(_))));
+        assert!(matches!(wait(keys.verify(text.as_bytes())), Err(VerifyError::Revoked(_))));
     }
     assert!(wait(keys.verify(issued.key.expose().as_bytes())).is_ok());
 }
@@ -127,7 +127,7 @@ fn keys_without_our_shape_are_verified_by_their_digest(place: &dyn Place) {
         assert_eq!(wait(keys.verify(text)).expect("verified").id(), record.id);
         let other_case: Vec<u8> = text.iter().map(u8::to_ascii_uppercase).collect();
         if other_case != text {
-            assert!(matches!(wait(keys.verify(&other_case)), Err(Denied::Unknown)));
+            assert!(matches!(wait(keys.verify(&other_case)), Err(VerifyError::Unknown)));
         }
     }
 }

@@ -4,8 +4,8 @@ use simple_security::clock::Clock as _;
 use simple_security::store::{Existing, StoreError};
 use simple_security::testing::Place;
 use simple_security::{
-    Denied, ImportedKey, InvalidImport, KeyDigest, KeyError, KeyMaterial, StoredKey, Timestamp,
-    Usage,
+    ImportedKey, InvalidImport, KeyDigest, KeyError, KeyMaterial, StoredKey, Timestamp, Usage,
+    VerifyError,
 };
 
 use super::{DAY, LEASE, START, at, engine, fake_clock, issue, on_every_store, wait};
@@ -81,7 +81,7 @@ fn a_key_of_ours_keeps_its_id(place: &dyn Place) {
 fn many_keys_work_in_every_process_after_one_wait(place: &dyn Place) {
     let clock = fake_clock();
     let (keys, other) = (engine(place.open(), &clock), engine(place.open(), &clock));
-    assert!(matches!(wait(other.verify(text(7).as_bytes())), Err(Denied::Unknown)));
+    assert!(matches!(wait(other.verify(text(7).as_bytes())), Err(VerifyError::Unknown)));
     let stored: Vec<_> =
         (0..50).map(|number| keys.prepare_import(used(&text(number))).expect("a key")).collect();
     assert!(!wait(keys.has(&stored[7])).expect("a lookup"));
@@ -105,7 +105,7 @@ fn many_keys_work_in_every_process_after_one_wait(place: &dyn Place) {
     assert!(at_once, "{refused:?}");
     let skipped = wait(keys.import_all(Box::new(again.into_iter().map(Ok)), Existing::Skip));
     assert_eq!(skipped.expect("skipped").skipped, 50);
-    assert!(matches!(wait(other.verify(text(7).as_bytes())), Err(Denied::Revoked(_))));
+    assert!(matches!(wait(other.verify(text(7).as_bytes())), Err(VerifyError::Revoked(_))));
 }
 
 fn what_is_exported_is_taken_in_as_it_was(place: &dyn Place) {

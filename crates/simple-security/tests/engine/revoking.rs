@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use simple_security::clock::SystemClock;
 use simple_security::testing::Place;
-use simple_security::{ApiKeys, Denied, KeyChange, Renewal};
+use simple_security::{ApiKeys, KeyChange, Renewal, VerifyError};
 use test_support::{FaultyStore, commits, rounds};
 
 use super::{LEASE, START, at, engine, fake_clock, issue, on_every_store, until, wait};
@@ -31,12 +31,12 @@ fn a_cached_answer_is_used_within_the_lease_and_not_after(place: &dyn Place) {
     assert_eq!(store.asked(), (0, 0));
 
     assert!(wait(keys.verify(key)).is_ok());
-    assert!(matches!(wait(keys.verify(unknown)), Err(Denied::Unknown)));
+    assert!(matches!(wait(keys.verify(unknown)), Err(VerifyError::Unknown)));
     assert_eq!(store.asked(), (2, 1));
 
     clock.advance(LEASE - Duration::from_nanos(1));
     assert!(matches!(keys.try_verify(key), Some(Ok(_))));
-    assert!(matches!(keys.try_verify(unknown), Some(Err(Denied::Unknown))));
+    assert!(matches!(keys.try_verify(unknown), Some(Err(VerifyError::Unknown))));
     assert!(wait(keys.verify(key)).is_ok());
     assert_eq!(store.asked(), (2, 1), "nothing was asked");
 
@@ -44,7 +44,7 @@ fn a_cached_answer_is_used_within_the_lease_and_not_after(place: &dyn Place) {
     assert!(keys.try_verify(key).is_none());
     assert!(keys.try_verify(unknown).is_none());
     assert!(wait(keys.verify(key)).is_ok());
-    assert!(matches!(keys.try_verify(unknown), Some(Err(Denied::Unknown))));
+    assert!(matches!(keys.try_verify(unknown), Some(Err(VerifyError::Unknown))));
     assert_eq!(store.asked(), (2, 2), "one reading renews the lease of all that is cached");
 }
 
@@ -58,8 +58,10 @@ fn a_change_in_the_store_is_seen_when_the_lease_is_over(place: &dyn Place) {
     commits::change(&*by_hand, issued.record.id, KeyChange::revoke(at(START))).expect("a change");
     assert!(wait(keys.verify(key)).is_ok(), "the cached answer is used: this is not a test else");
     clock.advance(LEASE);
-    assert!(matches!(wait(keys.verify(key)), Err(Denied::Revoked(id)) if id == issued.record.id));
-    assert!(matches!(keys.try_verify(key), Some(Err(Denied::Revoked(_)))));
+    assert!(
+        matches!(wait(keys.verify(key)), Err(VerifyError::Revoked(id)) if id == issued.record.id)
+    );
+    assert!(matches!(keys.try_verify(key), Some(Err(VerifyError::Revoked(_)))));
 }
 
 fn all_engines_refuse_a_key_once_revoke_has_returned(place: &dyn Place) {
@@ -76,8 +78,8 @@ fn all_engines_refuse_a_key_once_revoke_has_returned(place: &dyn Place) {
         assert!(revoked.revoked_at.is_some());
         for keys in &engines {
             assert!(!matches!(keys.try_verify(key), Some(Ok(_))));
-            assert!(matches!(wait(keys.verify(key)), Err(Denied::Revoked(_))));
-            assert!(matches!(keys.try_verify(key), Some(Err(Denied::Revoked(_)))));
+            assert!(matches!(wait(keys.verify(key)), Err(VerifyError::Revoked(_))));
+            assert!(matches!(keys.try_verify(key), Some(Err(VerifyError::Revoked(_)))));
         }
         let again = wait(revoking.revoke(issued.record.id)).expect("revoked");
         assert_eq!(again, revoked, "a second time changes nothing");
@@ -104,7 +106,7 @@ fn all_engines_accept_a_key_once_renew_has_returned(place: &dyn Place) {
     for (renewing, turn) in engines.iter().cycle().zip(1..5) {
         wait(engines[0].revoke(issued.record.id)).expect("revoked");
         for keys in &engines {
-            assert!(matches!(wait(keys.verify(key)), Err(Denied::Revoked(_))));
+            assert!(matches!(wait(keys.verify(key)), Err(VerifyError::Revoked(_))));
         }
         let date = at(START + 100 * turn);
         let renewed = wait(renewing.renew(issued.record.id, Renewal::Date(date))).expect("renewed");
@@ -122,11 +124,11 @@ fn an_unknown_key_is_asked_for_again_once_it_was_added(place: &dyn Place) {
     let clock = fake_clock();
     let keys = engine(place.open(), &clock);
     let text = b"c7f8e1f2-0d7e-4d3f-8a51-5a1b7f0e3c99";
-    assert!(matches!(wait(keys.verify(text)), Err(Denied::Unknown)));
-    assert!(matches!(keys.try_verify(text), Some(Err(Denied::Unknown))));
+    assert!(matches!(wait(keys.verify(text)), Err(VerifyError::Unknown)));
+    assert!(matches!(keys.try_verify(text), Some(Err(VerifyError::Unknown))));
     let record = issue(&engine(place.another().open(), &clock)).record;
     clock.advance(LEASE);
-    assert!(matches!(wait(keys.verify(text)), Err(Denied::Unknown)));
+    assert!(matches!(wait(keys.verify(text)), Err(VerifyError::Unknown)));
     commits::insert(&*place.open(), simple_security::KeyDigest::of(text), &record).expect("added");
     clock.advance(LEASE);
     assert_eq!(wait(keys.verify(text)).expect("verified").id(), record.id);
@@ -140,10 +142,13 @@ fn a_store_that_was_restored_is_read_anew(place: &dyn Place) {
     let (issued, from_backup) = (issue(&keys), issue(&backup_keys).key);
     let key = issued.key.expose().as_bytes();
     assert!(wait(keys.verify(key)).is_ok());
-    assert!(matches!(wait(keys.verify(from_backup.expose().as_bytes())), Err(Denied::Unknown)));
+    assert!(matches!(
+        wait(keys.verify(from_backup.expose().as_bytes())),
+        Err(VerifyError::Unknown)
+    ));
     store.become_another(backup.open());
     clock.advance(LEASE);
-    assert!(matches!(wait(keys.verify(key)), Err(Denied::Unknown)));
+    assert!(matches!(wait(keys.verify(key)), Err(VerifyError::Unknown)));
     assert!(wait(keys.verify(from_backup.expose().as_bytes())).is_ok());
 }
 
@@ -164,8 +169,8 @@ fn no_request_that_begins_after_revoke_has_returned_is_accepted(place: &dyn Plac
                         let after = returned.load(Ordering::SeqCst);
                         match wait(keys.verify(key)) {
                             Ok(_) => assert!(!after, "accepted in round {round}"),
-                            Err(Denied::Revoked(_)) if after => break,
-                            Err(Denied::Revoked(_)) => {}
+                            Err(VerifyError::Revoked(_)) if after => break,
+                            Err(VerifyError::Revoked(_)) => {}
                             Err(denied) => panic!("{denied}"),
                         }
                         if std::mem::take(&mut first) {

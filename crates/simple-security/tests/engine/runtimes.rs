@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use simple_security::clock::SystemClock;
 use simple_security::testing::Place;
-use simple_security::{ApiKeys, Denied, NewKey, Renewal};
+use simple_security::{ApiKeys, NewKey, Renewal, VerifyError};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{engine, on_every_store};
@@ -40,7 +40,7 @@ async fn use_a_key(keys: Arc<ApiKeys>, tasks: u64) {
     }
     assert_eq!(keys.usage(id).await.expect("usage").total, tasks.max(1));
     keys.revoke(id).await.expect("revoked");
-    assert!(matches!(keys.verify(key.as_bytes()).await, Err(Denied::Revoked(_))));
+    assert!(matches!(keys.verify(key.as_bytes()).await, Err(VerifyError::Revoked(_))));
     assert!(keys.renew(id, Renewal::DefaultLifetime).await.expect("renewed").was_revoked);
     keys.verify(key.as_bytes()).await.expect("verified");
     assert_eq!(keys.list().await.expect("a list")[0].1.total, tasks.max(1) + 1);

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use simple_security::clock::FakeClock;
 use simple_security::store::{KeyStore, MemoryStore};
-use simple_security::{ApiKeys, Denied, IssuedKey, KeyChange, Renewal, VerifiedKey};
+use simple_security::{ApiKeys, IssuedKey, KeyChange, Renewal, VerifiedKey, VerifyError};
 use test_support::{FaultyStore, commits};
 
 use super::{LEASE, START, at, engine, fake_clock, issue, poll, ready, wait};
 
-type Verifying<'a> = Pin<Box<dyn Future<Output = Result<VerifiedKey, Denied>> + Send + 'a>>;
+type Verifying<'a> = Pin<Box<dyn Future<Output = Result<VerifiedKey, VerifyError>> + Send + 'a>>;
 
 /// An engine on a store that can wait, and another on the same store that does not.
 struct Slow {
@@ -93,8 +93,8 @@ fn a_call_does_not_join_a_look_up_that_is_a_lease_old() {
     assert_eq!(slow.store.asked().0, 2, "it asks for itself");
     slow.store.release();
     assert!(ready(&mut before).is_ok(), "it began before the revocation");
-    assert!(matches!(ready(&mut after), Err(Denied::Revoked(_))));
-    assert!(matches!(slow.keys.try_verify(slow.key()), Some(Err(Denied::Revoked(_)))));
+    assert!(matches!(ready(&mut after), Err(VerifyError::Revoked(_))));
+    assert!(matches!(slow.keys.try_verify(slow.key()), Some(Err(VerifyError::Revoked(_)))));
 }
 
 #[test]
@@ -108,10 +108,10 @@ fn the_older_of_two_look_ups_does_not_replace_what_the_newer_has_found() {
     assert!(poll(&mut after).is_pending());
     slow.store.hold_finds.store(false, Ordering::SeqCst);
     slow.store.release_newest();
-    assert!(matches!(ready(&mut after), Err(Denied::Revoked(_))));
+    assert!(matches!(ready(&mut after), Err(VerifyError::Revoked(_))));
     slow.store.release();
     assert!(ready(&mut before).is_ok());
-    assert!(matches!(slow.keys.try_verify(slow.key()), Some(Err(Denied::Revoked(_)))));
+    assert!(matches!(slow.keys.try_verify(slow.key()), Some(Err(VerifyError::Revoked(_)))));
 }
 
 #[test]
@@ -126,10 +126,10 @@ fn an_answer_from_before_a_change_is_not_kept() {
     assert!(poll(&mut another).is_pending(), "it has read the log, and so applied the change");
     slow.store.release();
     assert!(ready(&mut before).is_ok());
-    assert!(matches!(ready(&mut another), Err(Denied::Unknown)));
+    assert!(matches!(ready(&mut another), Err(VerifyError::Unknown)));
     assert!(slow.keys.try_verify(slow.key()).is_none(), "the old answer was kept");
     slow.store.hold_finds.store(false, Ordering::SeqCst);
-    assert!(matches!(ready(&mut slow.verifying()), Err(Denied::Revoked(_))));
+    assert!(matches!(ready(&mut slow.verifying()), Err(VerifyError::Revoked(_))));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_reading_is_as_old_as_its_beginning() {
     slow.store.release();
     assert!(ready(&mut before).is_ok(), "it began before the revocation");
     assert!(slow.keys.try_verify(slow.key()).is_none());
-    assert!(matches!(ready(&mut slow.verifying()), Err(Denied::Revoked(_))));
+    assert!(matches!(ready(&mut slow.verifying()), Err(VerifyError::Revoked(_))));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_call_does_not_join_a_reading_that_is_a_lease_old() {
     assert_eq!(slow.store.asked(), (1, 3), "it reads for itself");
     slow.store.release();
     let _ = ready(&mut before);
-    assert!(matches!(ready(&mut after), Err(Denied::Revoked(_))));
+    assert!(matches!(ready(&mut after), Err(VerifyError::Revoked(_))));
 }
 
 #[test]
@@ -179,11 +179,11 @@ fn the_slower_of_two_readings_does_not_lose_what_the_quicker_has_read() {
     assert!(poll(&mut after).is_pending());
     slow.store.hold_readings.store(false, Ordering::SeqCst);
     slow.store.release_newest();
-    assert!(matches!(ready(&mut after), Err(Denied::Revoked(_))));
+    assert!(matches!(ready(&mut after), Err(VerifyError::Revoked(_))));
     slow.store.release();
     let _ = ready(&mut before);
     for _ in 0..3 {
-        assert!(matches!(ready(&mut slow.verifying()), Err(Denied::Revoked(_))));
+        assert!(matches!(ready(&mut slow.verifying()), Err(VerifyError::Revoked(_))));
         slow.clock.advance(LEASE);
     }
     wait(slow.quick.renew(slow.issued.record.id, Renewal::DefaultLifetime)).expect("renewed");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use loom::thread;
 use simple_security::clock::Clock;
 use simple_security::store::ChangeLog;
-use simple_security::{ApiKeys, Denied, NewKey, Renewal};
+use simple_security::{ApiKeys, NewKey, Renewal, VerifyError};
 
 use crate::world::{World, check, is_revoked, verify, wait};
 
@@ -55,7 +55,7 @@ fn looked_up(embedded: bool) {
         let (world, id) = World::with_key_in(embedded);
         let (keys, elsewhere) = (world.engine(), world.engine());
         // The lease is fresh, and the key not cached.
-        assert!(matches!(wait(keys.verify(b"another key")), Err(Denied::Unknown)));
+        assert!(matches!(wait(keys.verify(b"another key")), Err(VerifyError::Unknown)));
         loom::explore();
         let other = meanwhile(&keys);
         wait(elsewhere.revoke(id)).expect("the key");
@@ -140,9 +140,9 @@ fn a_cached_key_that_is_deleted() {
         loom::explore();
         let other = meanwhile(&keys);
         wait(elsewhere.delete(id)).expect("the key");
-        assert!(matches!(verify(&keys), Err(Denied::Unknown)));
+        assert!(matches!(verify(&keys), Err(VerifyError::Unknown)));
         other.join().expect("no panic");
-        assert!(matches!(verify(&keys), Err(Denied::Unknown)));
+        assert!(matches!(verify(&keys), Err(VerifyError::Unknown)));
     });
 }
 
@@ -151,7 +151,7 @@ fn an_unknown_key_that_is_issued() {
     check(4, || {
         let world = World::empty();
         let (keys, elsewhere) = (world.engine(), world.engine());
-        assert!(matches!(verify(&keys), Err(Denied::Unknown)));
+        assert!(matches!(verify(&keys), Err(VerifyError::Unknown)));
         loom::explore();
         let other = meanwhile(&keys);
         wait(elsewhere.issue(NewKey::default())).expect("a new key");

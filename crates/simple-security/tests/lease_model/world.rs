@@ -17,8 +17,8 @@ use simple_security::store::{
     UsageBatch, UsageTotals,
 };
 use simple_security::{
-    Actor, ApiKeys, Denied, Expiry, KeyDigest, KeyId, KeyRecord, KeyReference, Moment, PageRequest,
-    StoredKey, Timestamp, Usage, VerifiedKey,
+    Actor, ApiKeys, Expiry, KeyDigest, KeyId, KeyRecord, KeyReference, Moment, PageRequest,
+    StoredKey, Timestamp, Usage, VerifiedKey, VerifyError,
 };
 
 /// The key that all models are about.
@@ -57,12 +57,12 @@ pub fn wait<F: IntoFuture>(future: F) -> F::Output {
 }
 
 /// Presents the key, as a face does it.
-pub fn verify(keys: &ApiKeys) -> Result<VerifiedKey, Denied> {
+pub fn verify(keys: &ApiKeys) -> Result<VerifiedKey, VerifyError> {
     keys.try_verify(KEY).unwrap_or_else(|| wait(keys.verify(KEY)))
 }
 
 pub fn is_revoked(keys: &ApiKeys) -> bool {
-    matches!(verify(keys), Err(Denied::Revoked(_)))
+    matches!(verify(keys), Err(VerifyError::Revoked(_)))
 }
 
 /// One store and one clock, as the processes of one host share them.

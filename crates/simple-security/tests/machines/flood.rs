@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use simple_security::{ApiKeys, Denied, IssuedKey, NewKey};
+use simple_security::{ApiKeys, IssuedKey, NewKey, VerifyError};
 
 use super::kinds::Kind;
 use super::worker::open_store;
@@ -71,8 +71,8 @@ impl Flood {
         for number in (thread..invented()).step_by(THREADS as usize) {
             let key = format!("an-invented-key-that-could-be-good-{number:010}");
             match wait(keys.verify(key.as_bytes())) {
-                Err(Denied::Unknown) => self.unknown.fetch_add(1, Ordering::SeqCst),
-                Err(Denied::Unavailable(_)) => self.refused.fetch_add(1, Ordering::SeqCst),
+                Err(VerifyError::Unknown) => self.unknown.fetch_add(1, Ordering::SeqCst),
+                Err(error) if error.is_transient() => self.refused.fetch_add(1, Ordering::SeqCst),
                 other => panic!("{other:?}"),
             };
         }
@@ -122,7 +122,7 @@ impl Times {
     }
 }
 
-fn verify(keys: &ApiKeys, key: &IssuedKey) -> Result<(), Denied> {
+fn verify(keys: &ApiKeys, key: &IssuedKey) -> Result<(), VerifyError> {
     wait(keys.verify(key.key.expose().as_bytes())).map(drop)
 }
 

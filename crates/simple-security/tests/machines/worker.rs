@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::store::{self, KeyStore};
-use simple_security::{ApiKeys, Denied};
+use simple_security::{ApiKeys, VerifyError};
 
 use super::deaf::Deaf;
 use super::{engine_builder, location};
@@ -161,9 +161,9 @@ impl Load {
                 of_key.last_began.fetch_max(began, Ordering::SeqCst);
                 &answers.accepted
             }
-            Err(Denied::Revoked(_)) => &answers.revoked,
-            Err(Denied::Unknown) => &answers.unknown,
-            Err(Denied::Unavailable(_)) => {
+            Err(VerifyError::Revoked(_)) => &answers.revoked,
+            Err(VerifyError::Unknown) => &answers.unknown,
+            Err(error) if error.is_transient() => {
                 answers.last_unavailable.fetch_max(began, Ordering::SeqCst);
                 &answers.unavailable
             }

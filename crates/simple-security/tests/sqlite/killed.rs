@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use simple_security::Denied;
+use simple_security::VerifyError;
 use simple_security::clock::{Clock, SystemClock};
 use test_support::rounds;
 
@@ -62,7 +62,7 @@ impl Ledger {
         let keys = real_engine(database);
         for (key, revoked) in &self.0 {
             match (wait(keys.verify(key.as_bytes())), revoked) {
-                (Err(Denied::Revoked(_)), _) | (Ok(_), false) => {}
+                (Err(VerifyError::Revoked(_)), _) | (Ok(_), false) => {}
                 (Ok(_), true) => panic!("a revocation was lost, {when}"),
                 (Err(denied), _) => panic!("a key was lost, {when}: {denied}"),
             }

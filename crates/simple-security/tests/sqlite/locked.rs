@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use simple_security::store::{SqliteStore, StoreError};
-use simple_security::{ApiKeys, Denied, KeyError, NewKey};
+use simple_security::{ApiKeys, KeyError, NewKey, VerifyError};
 
 use super::{
     Folder, LEASE, SHORT, beside, by_hand, engine, fake_clock, issue, open, refusal, verify, wait,
@@ -43,7 +43,7 @@ fn check_while_locked<L>(lock: impl FnOnce(&Path) -> L, unlock: impl FnOnce(L)) 
     clock.advance(LEASE);
     verify(&keys, &cached).expect("the log is read");
     verify(&keys, &other).expect("the key is looked up");
-    assert!(matches!(wait(keys.verify(b"no key of ours")), Err(Denied::Unknown)));
+    assert!(matches!(wait(keys.verify(b"no key of ours")), Err(VerifyError::Unknown)));
     let listed = wait(keys.list()).expect("a list");
     let total = |listed: &[(_, simple_security::Usage)]| -> u64 {
         listed.iter().map(|(_, usage)| usage.total).sum()
@@ -52,7 +52,7 @@ fn check_while_locked<L>(lock: impl FnOnce(&Path) -> L, unlock: impl FnOnce(L)) 
     unlock(held);
     issue(&keys);
     wait(keys.revoke(cached.record.id)).expect("revoked");
-    assert!(matches!(verify(&keys, &cached), Err(Denied::Revoked(_))));
+    assert!(matches!(verify(&keys, &cached), Err(VerifyError::Revoked(_))));
     drop(keys);
     let listed = wait(engine(open(&folder.database()), &clock).list()).expect("a list");
     assert_eq!((listed.len(), total(&listed)), (3, 3), "nothing was made, nothing was lost");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use simple_security::clock::SystemClock;
 use simple_security::store::{KeyStore, SqliteStore, StoreError};
-use simple_security::{ApiKeys, Denied, IssuedKey, VerifiedKey};
+use simple_security::{ApiKeys, IssuedKey, VerifiedKey, VerifyError};
 use tempfile::TempDir;
 use test_support::{engine, fake_clock, issue, wait};
 
@@ -67,7 +67,7 @@ fn real_engine(path: &Path) -> ApiKeys {
     engine(open(path), &Arc::new(SystemClock))
 }
 
-fn verify(keys: &ApiKeys, issued: &IssuedKey) -> Result<VerifiedKey, Denied> {
+fn verify(keys: &ApiKeys, issued: &IssuedKey) -> Result<VerifiedKey, VerifyError> {
     wait(keys.verify(issued.key.expose().as_bytes()))
 }
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use simple_security::store::{SqliteStore, StoreError};
-use simple_security::{Denied, KeyDigest, KeyReference};
+use simple_security::{KeyDigest, KeyReference, VerifyError};
 
 use super::{Folder, by_hand, engine, fake_clock, issue, open, refusal, verify, wait};
 
@@ -176,7 +176,7 @@ fn a_link_leads_to_the_file() {
     let linked = engine(open(&link), &clock);
     verify(&linked, &issued).expect("verified");
     wait(linked.revoke(issued.record.id)).expect("revoked");
-    assert!(matches!(verify(&keys, &issued), Err(Denied::Revoked(_))));
+    assert!(matches!(verify(&keys, &issued), Err(VerifyError::Revoked(_))));
     let side_files = folder.files().into_keys().filter(|path| path.ends_with("link.db-wal"));
     assert_eq!(side_files.count(), 0, "its other files lie beside the file, not the link");
 }

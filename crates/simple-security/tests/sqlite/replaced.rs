@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use simple_security::clock::FakeClock;
 use simple_security::store::{Existing, StoreError};
-use simple_security::{Actor, ApiKeys, Denied, IssuedKey, KeyError, NewKey};
+use simple_security::{Actor, ApiKeys, IssuedKey, KeyError, NewKey, VerifyError};
 
 use super::{Folder, LEASE, beside, by_hand, engine, fake_clock, issue, open, verify, wait};
 
@@ -47,7 +47,7 @@ fn assert_outage(keys: &ApiKeys, issued: &[&IssuedKey], path: &Path) {
         let presented = issued.iter().map(|issued| issued.key.expose().as_bytes());
         for key in presented.chain([&b"no key of ours"[..]]) {
             let denied = wait(keys.verify(key)).expect_err("a rejection");
-            let Denied::Unavailable(error) = denied else { panic!("{denied}") };
+            let VerifyError::Unavailable(error) = denied else { panic!("{denied}") };
             assert!(matches!(*error, StoreError::Replaced { .. }), "{error}");
         }
         for issued in issued {
@@ -84,11 +84,11 @@ fn a_file_that_was_replaced_is_an_outage_until_the_original_is_back() {
     rename(&kept, &path);
     for keys in &engines {
         verify(keys, &old).expect("verified");
-        assert!(matches!(verify(keys, &new), Err(Denied::Unknown)));
+        assert!(matches!(verify(keys, &new), Err(VerifyError::Unknown)));
     }
     wait(engines[1].revoke(old.record.id)).expect("revoked");
     for keys in &engines {
-        assert!(matches!(verify(keys, &old), Err(Denied::Revoked(_))));
+        assert!(matches!(verify(keys, &old), Err(VerifyError::Revoked(_))));
     }
     drop(engines);
     assert!(whole(&path) && whole(&other));
@@ -228,7 +228,7 @@ fn a_file_that_was_removed_is_no_empty_store() {
     rename(&away, &path);
     verify(&keys, &issued).expect("verified");
     wait(keys.revoke(issued.record.id)).expect("revoked");
-    assert!(matches!(verify(&keys, &issued), Err(Denied::Revoked(_))));
+    assert!(matches!(verify(&keys, &issued), Err(VerifyError::Revoked(_))));
     drop(keys);
     assert!(whole(&path));
 }
@@ -272,7 +272,7 @@ fn closing_a_replaced_file_touches_neither_the_new_file_nor_the_log() {
     std::fs::remove_file(beside(&path, "shm")).expect("removed");
     let keys = engine(open(&path), &clock);
     verify(&keys, &new).expect("verified");
-    assert!(matches!(verify(&keys, &old), Err(Denied::Unknown)));
+    assert!(matches!(verify(&keys, &old), Err(VerifyError::Unknown)));
     drop(keys);
     assert!(whole(&path) && whole(&kept));
     let old_keys = engine(open(&kept), &clock);
@@ -386,11 +386,11 @@ fn an_older_copy_that_is_restored_into_the_file_is_read_anew() {
     restore(&path, &backup);
     let late = issue(&keys);
     wait(keys.revoke(early.record.id)).expect("revoked");
-    assert!(matches!(verify(&keys, &early), Err(Denied::Revoked(_))));
+    assert!(matches!(verify(&keys, &early), Err(VerifyError::Revoked(_))));
     verify(&keys, &late).expect("verified");
     restore(&backup, &path);
     clock.advance(LEASE);
-    assert!(matches!(verify(&keys, &late), Err(Denied::Unknown)), "it was issued later");
+    assert!(matches!(verify(&keys, &late), Err(VerifyError::Unknown)), "it was issued later");
     verify(&keys, &early).expect("it was revoked later");
     let newest = issue(&keys);
     verify(&keys, &newest).expect("positions go on from those of the copy, with other marks");
@@ -414,7 +414,7 @@ fn a_copy_with_another_lease_is_for_another_process() {
         assert!(matches!(error, KeyError::Store(StoreError::AnotherStore { .. })), "{error}");
         clock.advance(LEASE);
         let denied = verify(&keys, &new).expect_err("a refusal");
-        let Denied::Unavailable(error) = denied else { panic!("{denied}") };
+        let VerifyError::Unavailable(error) = denied else { panic!("{denied}") };
         assert!(matches!(*error, StoreError::AnotherStore { .. }), "{error}");
     }
     let store = open(&path);

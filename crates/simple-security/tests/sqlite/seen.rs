@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use simple_security::store::{ChangeBatch, Changed, LogPosition};
-use simple_security::{Denied, KeyDigest, VerifiedKey};
+use simple_security::{KeyDigest, VerifiedKey, VerifyError};
 
 use super::{Folder, LEASE, by_hand, engine, fake_clock, issue, open, verify, wait};
 
@@ -17,13 +17,13 @@ fn an_edit_by_hand_is_seen() {
     let (issued, other) = (issue(&keys), issue(&keys));
     let (id, connection) = (issued.record.id, by_hand(&folder.database()));
     let digest = |text: &[u8]| KeyDigest::of(text).as_bytes().to_vec();
-    type Step = (&'static str, fn(Result<VerifiedKey, Denied>) -> bool);
+    type Step = (&'static str, fn(Result<VerifiedKey, VerifyError>) -> bool);
     let steps: [Step; 5] = [
-        ("UPDATE api_keys SET revoked_at = 5", |it| matches!(it, Err(Denied::Revoked(_)))),
+        ("UPDATE api_keys SET revoked_at = 5", |it| matches!(it, Err(VerifyError::Revoked(_)))),
         ("UPDATE api_keys SET revoked_at = NULL", |it| it.is_ok()),
-        ("UPDATE api_keys SET expires_at = 5", |it| matches!(it, Err(Denied::Expired(_)))),
+        ("UPDATE api_keys SET expires_at = 5", |it| matches!(it, Err(VerifyError::Expired(_)))),
         ("UPDATE api_keys SET never_expires = 1", |it| it.is_ok()),
-        ("DELETE FROM api_keys", |it| matches!(it, Err(Denied::Unknown))),
+        ("DELETE FROM api_keys", |it| matches!(it, Err(VerifyError::Unknown))),
     ];
     for (sql, expected) in steps {
         verify(&keys, &other).expect("verified");
@@ -36,14 +36,14 @@ fn an_edit_by_hand_is_seen() {
     }
     // Under a new text, the old one is unknown and the new one known.
     let text = b"a key that somebody has thought of";
-    assert!(matches!(wait(keys.verify(text)), Err(Denied::Unknown)));
+    assert!(matches!(wait(keys.verify(text)), Err(VerifyError::Unknown)));
     let renamed = connection.execute(
         "UPDATE api_keys SET digest = ?1 WHERE id = ?2",
         (digest(text), other.record.id.as_str()),
     );
     assert_eq!(renamed.expect("a change"), 1);
     clock.advance(LEASE);
-    assert!(matches!(verify(&keys, &other), Err(Denied::Unknown)));
+    assert!(matches!(verify(&keys, &other), Err(VerifyError::Unknown)));
     assert_eq!(wait(keys.verify(text)).expect("verified").id(), other.record.id);
 }
 
@@ -105,7 +105,7 @@ fn a_log_that_was_emptied_makes_everybody_forget() {
         &format!("UPDATE api_keys SET revoked_at = 5 WHERE id = '{}'", issued.record.id),
     );
     clock.advance(LEASE);
-    assert!(matches!(verify(&keys, &issued), Err(Denied::Revoked(_))));
+    assert!(matches!(verify(&keys, &issued), Err(VerifyError::Revoked(_))));
     wait(keys.revoke(other.record.id)).expect("revoked");
-    assert!(matches!(verify(&keys, &other), Err(Denied::Revoked(_))));
+    assert!(matches!(verify(&keys, &other), Err(VerifyError::Revoked(_))));
 }

@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use simple_security::store::{Existing, StoreError};
 use simple_security::{
-    ApiKeys, Denied, ImportedKey, IssuedKey, KeyEdit, KeyError, KeyMaterial, KeyName, NewKey,
-    Renewal,
+    ApiKeys, ImportedKey, IssuedKey, KeyEdit, KeyError, KeyMaterial, KeyName, NewKey, Renewal,
+    VerifyError,
 };
 
 use super::{Folder, LEASE, by_hand, engine, fake_clock, issue, open, verify, wait};
@@ -115,7 +115,7 @@ fn triggers_are_restored_when_the_database_is_opened() {
         let other = engine(open(&folder.database()), &clock);
         clock.advance(LEASE);
         for keys in [&keys, &other] {
-            assert!(matches!(verify(keys, &issued), Err(Denied::Revoked(_))), "{damage}");
+            assert!(matches!(verify(keys, &issued), Err(VerifyError::Revoked(_))), "{damage}");
         }
         let renewed = wait(other.renew(issued.record.id, Renewal::DefaultLifetime))
             .expect("it is logged again");
@@ -143,7 +143,7 @@ fn a_key_that_was_revoked_unseen_is_revoked_for_all_by_the_next_revocation() {
     let issued = issue(&keys);
     without_triggers(&folder).execute("UPDATE api_keys SET revoked_at = 5", []).expect("unseen");
     for keys in [&keys, &other] {
-        assert!(matches!(verify(keys, &issued), Err(Denied::Revoked(_))), "it was not cached");
+        assert!(matches!(verify(keys, &issued), Err(VerifyError::Revoked(_))), "it was not cached");
     }
     without_triggers(&folder).execute("UPDATE api_keys SET revoked_at = NULL", []).expect("unseen");
     wait(keys.renew(issued.record.id, Renewal::DefaultLifetime)).expect("renewed");
@@ -155,7 +155,7 @@ fn a_key_that_was_revoked_unseen_is_revoked_for_all_by_the_next_revocation() {
     verify(&other, &issued).expect("it is cached, and no log tells of the change");
     wait(keys.revoke(issued.record.id)).expect("revoked");
     for keys in [&keys, &other] {
-        assert!(matches!(verify(keys, &issued), Err(Denied::Revoked(_))));
+        assert!(matches!(verify(keys, &issued), Err(VerifyError::Revoked(_))));
     }
 }
 
@@ -190,7 +190,10 @@ fn rows_that_or_replace_takes_away_are_seen() {
         assert_eq!(hand.execute(&statement, [issued.record.id.as_str()]).expect(&statement), 1);
         clock.advance(LEASE);
         let left = verify(&keys, &issued);
-        assert!(matches!(left, Err(Denied::Unknown | Denied::Revoked(_))), "{statement}: {left:?}");
+        assert!(
+            matches!(left, Err(VerifyError::Unknown | VerifyError::Revoked(_))),
+            "{statement}: {left:?}"
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use simple_security::store::StoreError;
-use simple_security::{ApiKeys, Denied, KeyError, NewKey};
+use simple_security::{ApiKeys, KeyError, NewKey, VerifyError};
 use test_support::rounds;
 
 use super::child::Player;
@@ -104,7 +104,7 @@ fn issue_and_note(keys: &ApiKeys, ledger: &mut Ledger, refused: &mut Vec<StoreEr
     };
     ledger.note(&format!("issued {}", issued.key.expose()));
     match verify(keys, &issued) {
-        Ok(_) | Err(Denied::Unavailable(_)) => {}
+        Ok(_) | Err(VerifyError::Unavailable(_)) => {}
         Err(denied) => panic!("{denied}"),
     }
 }
