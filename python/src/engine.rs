@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::store::{self, Location};
-use simple_security::{ApiKeys, KeyError, OpenError, VerifyError};
+use simple_security::{ApiKeys, KeyError, VerifyError};
 use simple_security_server::settings::{Adapter, Arguments, Settings};
 
 use crate::credential::{self, Sent};
@@ -177,7 +177,7 @@ impl Engine {
                 Ok(ours) if ours.matches(secret.as_bytes()) => None,
                 Ok(_) => Some(Refusal::Denied),
                 Err(error) => {
-                    return Err(no_admin_secret(py, &opened.settings.secret_setting, &error));
+                    return Err(no_admin_secret(py, &opened.settings.secret_setting, error));
                 }
             },
         })
@@ -290,7 +290,6 @@ impl Engine {
         }
         let mut generated = None;
         let keys = store::open(&settings.location)
-            .map_err(OpenError::Store)
             .and_then(|store| settings.open_with_admin(store, |secret| generated = Some(secret)))
             .map_err(|error| Failure::not_opened(error, &settings))?;
         Ok((Opened { keys: Arc::new(keys), settings, refusal_status }, generated))

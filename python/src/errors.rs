@@ -4,8 +4,7 @@ use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
-use simple_security::store::StoreError;
-use simple_security::{KeyError, OpenError};
+use simple_security::{AdminError, KeyError, OpenError};
 use simple_security_server::settings::{ConfigurationError, Settings};
 
 static CONFIGURATION_ERROR: Class = Class::named("ConfigurationError");
@@ -20,7 +19,7 @@ pub(crate) enum Failure {
     /// A setting is wrong.
     Configuration(ConfigurationError),
     /// The store could not be opened. The setting says where it is.
-    Store { setting: String, source: StoreError },
+    Store { setting: String, source: OpenError },
     /// The operating system did not give what the engine needs.
     System(OpenError),
 }
@@ -29,14 +28,12 @@ impl Failure {
     /// Names the setting to change.
     pub(crate) fn not_opened(error: OpenError, settings: &Settings) -> Self {
         match error {
-            OpenError::Store(source) => {
-                Self::Store { setting: settings.location_setting.clone(), source }
-            }
+            OpenError::Random(_) | OpenError::Thread(_) => Self::System(error),
             OpenError::EmptyAdminSecret => Self::Configuration(ConfigurationError {
                 setting: settings.secret_setting.clone(),
                 problem: error.to_string(),
             }),
-            other => Self::System(other),
+            source => Self::Store { setting: settings.location_setting.clone(), source },
         }
     }
 
@@ -44,14 +41,8 @@ impl Failure {
     pub(crate) fn raise(&self, py: Python<'_>) -> PyErr {
         match self {
             Self::Configuration(error) => configuration(py, &error.setting, &error.problem),
-            Self::Store { setting, source } => match source {
-                StoreError::Busy { .. }
-                | StoreError::DiskFull { .. }
-                | StoreError::Replaced { .. }
-                | StoreError::Unreachable { .. }
-                | StoreError::Failed { .. } => store_unavailable(py, source),
-                source => configuration(py, setting, &source.to_string()),
-            },
+            Self::Store { source: OpenError::Store(error), .. } => store_unavailable(py, error),
+            Self::Store { setting, source } => configuration(py, setting, &source.to_string()),
             Self::System(error) => SYSTEM_FAILURE.raise(py, (error.to_string(),)),
         }
     }
@@ -79,7 +70,7 @@ pub(crate) fn store_unavailable(py: Python<'_>, error: &dyn std::error::Error) -
 }
 
 /// The exception for an engine without an admin secret, which this setting gives.
-pub(crate) fn no_admin_secret(py: Python<'_>, setting: &str, error: &StoreError) -> PyErr {
+pub(crate) fn no_admin_secret(py: Python<'_>, setting: &str, error: AdminError) -> PyErr {
     configuration(py, setting, &format!("{error}; set {setting}"))
 }
 

@@ -64,8 +64,8 @@ pub(crate) fn flag_of(setting: &str) -> String {
 /// Why the engine could not start. An error of the store names the setting that says where it is.
 pub(crate) fn not_opened(error: &OpenError, settings: &Settings) -> Failure {
     Failure::Refused(match error {
-        OpenError::Store(source) => format!("{}: {source}", flag_of(&settings.location_setting)),
-        other => other.to_string(),
+        OpenError::Random(_) | OpenError::Thread(_) => error.to_string(),
+        of_the_store => format!("{}: {of_the_store}", flag_of(&settings.location_setting)),
     })
 }
 
@@ -77,6 +77,12 @@ impl From<ConfigurationError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
         Self::Refused(error.to_string())
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use simple_security::PageRequest;
 use simple_security::clock::{Clock as _, SystemClock};
-use simple_security::store::KeyStore;
+use simple_security::store::{KeyStore, OpenError};
 
 use crate::failure::{Failure, flag_of};
 use crate::opening::{Place, make, refused, wait};
@@ -34,10 +34,12 @@ impl Init {
     pub(crate) fn run(self, program: Program) -> Result<(), Failure> {
         let arguments = Arguments { db_location: self.place.db_location, ..Arguments::default() };
         let settings = program.settings(&arguments)?;
-        let failed = |error| refused(program, &flag_of(&settings.location_setting), &error);
+        let failed =
+            |error: OpenError| refused(program, &flag_of(&settings.location_setting), &error);
         let (store, new) = make(&settings.location).map_err(failed)?;
         let one = PageRequest::default().with_limit(1);
-        let keys = wait(store.page(&one, SystemClock.now())).map_err(failed)?;
+        let keys =
+            wait(store.page(&one, SystemClock.now())).map_err(|error| failed(error.into()))?;
         let place = &settings.location;
         let there = match (new, keys.is_empty()) {
             (true, _) => format!("made {place}"),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use simple_security::store::{self, KeyStore, Location, MemoryStore, SqliteStore, StoreError};
+use simple_security::store::{self, KeyStore, Location, MemoryStore, OpenError, SqliteStore};
 
 use crate::failure::{Failure, flag_of};
 use crate::program::Program;
@@ -43,7 +43,7 @@ pub(crate) fn open_store(
 /// Opens a store. A file of the old package is never taken over here: there is no way back, and the
 /// old version may still run on it. What is done where nothing is there is up to us with a file alone:
 /// a store on the network is opened as its kind is.
-pub(crate) fn open(location: &Location, absent: Absent) -> Result<Arc<dyn KeyStore>, StoreError> {
+pub(crate) fn open(location: &Location, absent: Absent) -> Result<Arc<dyn KeyStore>, OpenError> {
     match location {
         Location::Sqlite(path) => open_file(path, absent),
         network => store::open(network),
@@ -51,9 +51,9 @@ pub(crate) fn open(location: &Location, absent: Absent) -> Result<Arc<dyn KeySto
 }
 
 /// Opens a store, or makes it where there is none. `true`: it is new, as far as can be told.
-pub(crate) fn make(location: &Location) -> Result<(Arc<dyn KeyStore>, bool), StoreError> {
+pub(crate) fn make(location: &Location) -> Result<(Arc<dyn KeyStore>, bool), OpenError> {
     match open(location, Absent::Refuse) {
-        Err(StoreError::Missing { .. } | StoreError::NotMade { .. }) => {
+        Err(OpenError::Missing { .. } | OpenError::NotMade { .. }) => {
             Ok((store::make(location)?, true))
         }
         opened => Ok((opened?, false)),
@@ -61,9 +61,9 @@ pub(crate) fn make(location: &Location) -> Result<(Arc<dyn KeyStore>, bool), Sto
 }
 
 /// Why a store could not be opened, with the name of the argument that says where it is.
-pub(crate) fn refused(program: Program, argument: &str, error: &StoreError) -> Failure {
+pub(crate) fn refused(program: Program, argument: &str, error: &OpenError) -> Failure {
     let mut text = error.to_string();
-    if matches!(error, StoreError::NotMade { .. }) {
+    if matches!(error, OpenError::NotMade { .. }) {
         // The engine does not know under which name the program was started.
         text = text.replace("`simple-security ", &format!("`{} ", program.name()));
     }
@@ -75,10 +75,10 @@ pub(crate) fn wait<F: IntoFuture>(future: F) -> F::Output {
     pollster::block_on(future.into_future())
 }
 
-fn open_file(path: &Path, absent: Absent) -> Result<Arc<dyn KeyStore>, StoreError> {
+fn open_file(path: &Path, absent: Absent) -> Result<Arc<dyn KeyStore>, OpenError> {
     match (SqliteStore::open_existing(path), absent) {
-        (Err(StoreError::Missing { .. }), Absent::Make) => Ok(Arc::new(SqliteStore::open(path)?)),
-        (Err(StoreError::Missing { .. }), Absent::Empty) => Ok(Arc::new(MemoryStore::new()?)),
+        (Err(OpenError::Missing { .. }), Absent::Make) => Ok(Arc::new(SqliteStore::open(path)?)),
+        (Err(OpenError::Missing { .. }), Absent::Empty) => Ok(Arc::new(MemoryStore::new()?)),
         (opened, _) => Ok(Arc::new(opened?)),
     }
 }
@@ -94,7 +94,7 @@ mod tests {
             (Program::Binary, "`simple-security init`"),
             (Program::Python { check: || Ok(()) }, "`fastapi-simple-security init`"),
         ] {
-            let failure = refused(program, "TO", &StoreError::NotMade { place: place.clone() });
+            let failure = refused(program, "TO", &OpenError::NotMade { place: place.clone() });
             let Failure::Refused(text) = failure else { panic!("{failure:?}") };
             assert!(text.starts_with("TO: redis://host/0 ") && text.contains(command), "{text}");
         }

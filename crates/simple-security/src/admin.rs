@@ -9,8 +9,10 @@ use crate::key::KeyDigest;
 use crate::random::{self, BASE62};
 
 mod actor;
+mod error;
 
 pub use actor::Actor;
+pub use error::AdminError;
 
 /// The digest of the admin secret. The secret itself is not kept.
 pub struct AdminSecret(KeyDigest);

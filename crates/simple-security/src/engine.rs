@@ -9,7 +9,7 @@ mod query;
 mod transfer;
 
 pub use api_keys::ApiKeys;
-pub use builder::{ApiKeysBuilder, OpenError};
+pub use builder::ApiKeysBuilder;
 pub use change::{Change, Committed};
 pub use error::KeyError;
 pub use mutate::{IssuedKey, RenewedKey};

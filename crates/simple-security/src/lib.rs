@@ -20,10 +20,10 @@ pub mod testing;
 mod usage;
 mod verify;
 
-pub use admin::{Actor, AdminSecret};
+pub use admin::{Actor, AdminError, AdminSecret};
 pub use engine::{
     ApiKeys, ApiKeysBuilder, Change, Committed, ImportedKey, IssuedKey, KeyError, KeyMaterial,
-    OpenError, RenewedKey,
+    RenewedKey,
 };
 pub use key::{
     InvalidImport, InvalidKeyId, InvalidPrefix, KEY_PATTERN, KeyDigest, KeyFormat, KeyId,
@@ -37,4 +37,5 @@ pub use record::{
     Usage,
 };
 pub use stats::Stats;
+pub use store::OpenError;
 pub use verify::{Attempt, VerifiedKey, VerifyError};

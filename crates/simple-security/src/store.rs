@@ -20,7 +20,7 @@ mod usage_batch;
 
 pub use bulk::{Existing, Inserted, KeySource};
 pub use change_log::{ChangeBatch, Changed, LogPosition, Poll, PollOutcome};
-pub use error::{BoxedError, StoreError};
+pub use error::{BoxedError, OpenError, StoreError};
 pub use key_store::{
     ChangeLog, KeyRecords, KeyStore, Lifecycle, SharedSecret, StoreFuture, UsageTotals,
 };

@@ -8,12 +8,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use simple_security::store::StoreError;
 use simple_security::{ApiKeys, LogThrottle};
 use tokio::sync::Semaphore;
 
 use super::in_flight;
-use super::refused::{Refused, unavailable};
+use super::refused::Refused;
 
 static SECRET_KEY: HeaderName = HeaderName::from_static("secret-key");
 
@@ -61,10 +60,9 @@ fn require_secret(authenticator: &Authenticator, headers: &HeaderMap) -> Result<
     match authenticator.keys.admin_secret() {
         Ok(secret) if secret.matches(sent) => Ok(()),
         Ok(_) => Err(Refused::Denied),
-        Err(error @ StoreError::NoSharedSecret) => {
+        Err(error) => {
             Err(Refused::NoSecret(format!("{error}; set {}", authenticator.secret_setting)))
         }
-        Err(error) => Err(unavailable(&error)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::admin::AdminSecret;
+use crate::admin::{AdminError, AdminSecret};
 use crate::record::Timestamp;
 use crate::resolver::Resolver;
 use crate::stats::Stats;
@@ -108,10 +108,10 @@ impl ApiKeys {
     /// What admin requests are compared with.
     ///
     /// # Errors
-    /// [`StoreError::NoSharedSecret`] where there is none, and no admin request may pass: none is
+    /// [`AdminError::NoSecret`] where there is none, and no admin request may pass: none is
     /// set on a store that many machines share, or none is wanted.
-    pub fn admin_secret(&self) -> Result<&AdminSecret, StoreError> {
-        self.admin.as_ref().ok_or(StoreError::NoSharedSecret)
+    pub fn admin_secret(&self) -> Result<&AdminSecret, AdminError> {
+        self.admin.as_ref().ok_or(AdminError::NoSecret)
     }
 
     /// Stops the thread after one last flush; `false` when it was stopped before.

@@ -1,4 +1,4 @@
-//! Opening an engine: what it is set to, and why it cannot start.
+//! Opening an engine: what it is set to.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,29 +14,9 @@ use crate::clock::{Clock, ExpiryClock, SystemClock};
 use crate::key::KeyFormat;
 use crate::random;
 use crate::resolver::Resolver;
-use crate::store::{KeyStore, PollOutcome, StoreError};
+use crate::store::{KeyStore, OpenError, PollOutcome};
 use crate::usage::Flusher;
 use crate::verify::Verifier;
-
-/// Why the engine could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The store could not be opened, or failed while the processes agreed on an admin secret.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The admin secret that was set is empty.
-    #[error(
-        "the admin secret is empty; set a random value of 16 or more characters, or have one generated"
-    )]
-    EmptyAdminSecret,
-    /// The operating system gave no random bytes.
-    #[error("the operating system gives no random bytes")]
-    Random(#[from] getrandom::Error),
-    /// The operating system gave no thread.
-    #[error("the thread that writes usage could not be started")]
-    Thread(#[source] std::io::Error),
-}
 
 /// What an engine is set to. [`ApiKeys::builder`] makes one, and [`build`](Self::build) starts the engine.
 #[must_use]
@@ -119,7 +99,7 @@ impl<'a> ApiKeysBuilder<'a> {
     /// show the secret to the administrator, because it is kept nowhere.
     ///
     /// On a store that many machines share, no secret is agreed on: [`ApiKeys::admin_secret`] then returns
-    /// [`StoreError::NoSharedSecret`], and no admin request is accepted.
+    /// [`AdminError::NoSecret`](crate::AdminError::NoSecret), and no admin request is accepted.
     pub fn generated_admin_secret(self, announce: impl FnOnce(SecretString) + 'a) -> Self {
         Self { admin: AdminRequests::WithGenerated(Box::new(announce)), ..self }
     }

@@ -1,11 +1,13 @@
-//! How a store says no.
+//! Errors of stores: why one cannot be opened, and what fails while it is open. In one module, because each
+//! can be the cause of the other.
 
 use std::path::PathBuf;
 
-/// Why a store could not do what it was asked.
+/// Why a store or an engine cannot be opened. Unless it [is transient](OpenError::is_transient), a person
+/// has to do something.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum StoreError {
+pub enum OpenError {
     /// The file is no SQLite database, or a damaged one.
     #[error("{} is not an SQLite database, or it is damaged; it was left as it is. Name another file, or restore this one from a backup: stop all processes, and remove the -wal and -shm beside it", path.display())]
     NotADatabase {
@@ -93,6 +95,81 @@ pub enum StoreError {
         /// Its name.
         kind: String,
     },
+    /// There is no store at the place, and none is made by opening it.
+    #[error(
+        "{place} has no keys of ours. If it is new, make a store there: `simple-security init`. If it had keys, it has lost them: restore it from a backup"
+    )]
+    NotMade {
+        /// The place.
+        place: String,
+    },
+    /// What this process is set to is not what the store has kept for all.
+    #[error(
+        "{place} was made with {setting}={kept}, and this process is set to {wanted}; leave the parameter away, or set all processes to that of the store"
+    )]
+    OtherBound {
+        /// The place.
+        place: String,
+        /// The parameter.
+        setting: &'static str,
+        /// Its value in the store, in seconds.
+        kept: f64,
+        /// Its value here, in seconds.
+        wanted: f64,
+    },
+    /// The server is set up so that it can lose what it has acknowledged.
+    #[error(
+        "{place} can lose keys and revocations: {reason}. Set it up as the documentation says (Scaling out), or add may_lose=true to the URL to take it as it is"
+    )]
+    NotDurable {
+        /// The place.
+        place: String,
+        /// Which settings are wrong.
+        reason: String,
+    },
+    /// The server is none that this software works with.
+    #[error("{place} cannot be used: {reason}")]
+    Unsuitable {
+        /// The place.
+        place: String,
+        /// What is wrong with it, and what to do.
+        reason: String,
+        /// What the library said.
+        source: Option<BoxedError>,
+    },
+    /// This program was built without the store of the location.
+    #[error("{place}: this program was built without that store")]
+    NotBuiltIn {
+        /// The location.
+        place: String,
+    },
+    /// The SQLite that was built in has known faults.
+    #[error("SQLite {version} loses data under load; 3.51.3 or later is needed, and not 3.52.0")]
+    UnsafeSqlite {
+        /// Its version.
+        version: String,
+    },
+    /// The admin secret that was set is empty.
+    #[error(
+        "the admin secret is empty; set a random value of 16 or more characters, or have one generated"
+    )]
+    EmptyAdminSecret,
+    /// The operating system gave no random bytes.
+    #[error("the operating system gives no random bytes")]
+    Random(#[from] getrandom::Error),
+    /// The operating system gave no thread.
+    #[error("the thread that writes usage could not be started")]
+    Thread(#[source] std::io::Error),
+    /// What can happen to an open store, too: it cannot be reached, it is busy, or it failed. Never
+    /// [`StoreError::Unusable`].
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+/// Why an open store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
     /// Another program holds a lock for longer than we wait. Nothing was changed.
     #[error(
         "the database is locked by another program, or by another session on the server; ask again, or end the one that holds the lock"
@@ -143,10 +220,6 @@ pub enum StoreError {
         /// The store.
         place: String,
     },
-    /// Machines that share a store have no way to share a generated secret. An adapter adds the name of
-    /// the setting to set.
-    #[error("machines that share a store cannot share a generated admin secret")]
-    NoSharedSecret,
     /// The store on the network cannot be reached, or does not answer.
     #[error("{place} cannot be reached: {reason}")]
     Unreachable {
@@ -157,66 +230,16 @@ pub enum StoreError {
         /// What the library said.
         source: Option<BoxedError>,
     },
-    /// There is no store at the place, and none is made by opening it.
-    #[error(
-        "{place} has no keys of ours. If it is new, make a store there: `simple-security init`. If it had keys, it has lost them: restore it from a backup"
-    )]
-    NotMade {
-        /// The place.
-        place: String,
-    },
     /// The place has another store than when it was opened.
     #[error("{place} is another store than the one that was opened; start this process anew")]
     AnotherStore {
         /// The place.
         place: String,
     },
-    /// What this process is set to is not what the store has kept for all.
-    #[error(
-        "{place} was made with {setting}={kept}, and this process is set to {wanted}; leave the parameter away, or set all processes to that of the store"
-    )]
-    OtherBound {
-        /// The place.
-        place: String,
-        /// The parameter.
-        setting: &'static str,
-        /// Its value in the store, in seconds.
-        kept: f64,
-        /// Its value here, in seconds.
-        wanted: f64,
-    },
-    /// The server is set up so that it can lose what it has acknowledged.
-    #[error(
-        "{place} can lose keys and revocations: {reason}. Set it up as the documentation says (Scaling out), or add may_lose=true to the URL to take it as it is"
-    )]
-    NotDurable {
-        /// The place.
-        place: String,
-        /// Which settings are wrong.
-        reason: String,
-    },
-    /// The server is none that this software works with.
-    #[error("{place} cannot be used: {reason}")]
-    Unsuitable {
-        /// The place.
-        place: String,
-        /// What is wrong with it, and what to do.
-        reason: String,
-        /// What the library said.
-        source: Option<BoxedError>,
-    },
-    /// This program was built without the store of the location.
-    #[error("{place}: this program was built without that store")]
-    NotBuiltIn {
-        /// The location.
-        place: String,
-    },
-    /// The SQLite that was built in has known faults.
-    #[error("SQLite {version} loses data under load; 3.51.3 or later is needed, and not 3.52.0")]
-    UnsafeSqlite {
-        /// Its version.
-        version: String,
-    },
+    /// The store was opened, and cannot be any more: a new connection or a file that is opened again found
+    /// this cause. Never [`OpenError::Store`].
+    #[error(transparent)]
+    Unusable(Box<OpenError>),
     /// Anything else.
     #[error("the store failed: {reason}")]
     Failed {
@@ -227,12 +250,63 @@ pub enum StoreError {
     },
 }
 
+impl OpenError {
+    /// Whether opening again later can succeed although nobody does anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
+    }
+}
+
 impl StoreError {
-    /// Whether the store is down, as far as can be told: it may come back as it was.
+    /// Whether the same call can succeed later although nobody does anything: the store may come back, or
+    /// the lock be released. An outage ([`StoreError::is_outage`]) is one of these.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Busy { .. })
+    }
+
+    /// Whether the store did not respond. A connection on which this happened is of no use, and cached
+    /// answers may be used for as long as the store allows; one that is busy responds.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
 }
 
+/// For functions that opening a store has in common with using it.
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unusable(cause) => *cause,
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// For an open store that opens a connection or a file again.
+impl From<OpenError> for StoreError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(cause) => cause,
+            other => Self::Unusable(Box::new(other)),
+        }
+    }
+}
+
 /// The cause of an error, from a library below.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_kind_of_error_wraps_itself_in_the_other() {
+        let not_made = || OpenError::NotMade { place: "redis://host".to_owned() };
+        let running = StoreError::from(not_made());
+        assert_eq!(running.to_string(), not_made().to_string());
+        assert!(!running.is_transient() && matches!(running, StoreError::Unusable(_)));
+        assert!(matches!(OpenError::from(running), OpenError::NotMade { .. }));
+        let opening = OpenError::from(StoreError::Busy { source: None });
+        assert!(matches!(opening, OpenError::Store(StoreError::Busy { .. })));
+        assert!(matches!(StoreError::from(opening), StoreError::Busy { .. }));
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::bulk::{Existing, Inserted, KeySource};
 use super::change_log::{ChangeBatch, Changed, LogPosition};
-use super::error::StoreError;
+use super::error::{OpenError, StoreError};
 use super::key_store::{ChangeLog, KeyRecords, Lifecycle, SharedSecret, StoreFuture, UsageTotals};
 use super::operation::{KeyImage, Operation, Outcome};
 use super::usage_batch::UsageBatch;
@@ -39,12 +39,9 @@ impl MemoryStore {
     /// An empty store with the lease of a local one, 10 ms.
     ///
     /// # Errors
-    /// When the operating system cannot give random bytes.
-    pub fn new() -> Result<Self, StoreError> {
-        let mark = random::bytes().map_err(|error| StoreError::Failed {
-            reason: "no random bytes".to_owned(),
-            source: Some(error.into()),
-        })?;
+    /// [`OpenError::Random`].
+    pub fn new() -> Result<Self, OpenError> {
+        let mark = random::bytes()?;
         Ok(Self {
             lease: Duration::from_millis(10),
             state: Mutex::new(State {

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::{Poll, PollOutcome, StoreError};
+use super::{OpenError, Poll, PollOutcome, StoreError};
 use crate::store::location::Server;
 
 pub(super) mod tls;
@@ -29,7 +29,7 @@ const HINTED: Duration = Duration::from_millis(10);
 pub(super) struct Worker(Option<Runtime>);
 
 impl Worker {
-    pub(super) fn start() -> Result<Self, StoreError> {
+    pub(super) fn start() -> Result<Self, OpenError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("key-store")
@@ -57,15 +57,15 @@ impl Worker {
     /// Does some work there, and holds this thread until it is done.
     pub(super) fn wait_for<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let Some(runtime) = &self.0 else { return Err(stopped(None)) };
+        work: impl Future<Output = Result<T, OpenError>> + Send + 'static,
+    ) -> Result<T, OpenError> {
+        let Some(runtime) = &self.0 else { return Err(stopped(None).into()) };
         let (done, waiting) = mpsc::channel();
         runtime.spawn(async move {
             // Nobody waits any more when this fails.
             let _ = done.send(work.await);
         });
-        waiting.recv().unwrap_or_else(|error| Err(stopped(Some(error.into()))))
+        waiting.recv().unwrap_or_else(|error| Err(stopped(Some(error.into())).into()))
     }
 
     /// Lets some work go on beside all else, until the store is dropped.
@@ -90,17 +90,17 @@ fn stopped(source: Option<super::BoxedError>) -> StoreError {
 }
 
 /// Does some work that must be done in time.
-pub(super) async fn within<T>(
+pub(super) async fn within<T, E: From<StoreError>>(
     deadline: Duration,
     place: &str,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     timeout(deadline, work).await.unwrap_or_else(|elapsed| {
-        Err(StoreError::Unreachable {
+        Err(E::from(StoreError::Unreachable {
             place: place.to_owned(),
             reason: format!("it did not answer within {} ms", deadline.as_millis()),
             source: Some(elapsed.into()),
-        })
+        }))
     })
 }
 
@@ -135,9 +135,9 @@ impl Bounds {
     }
 
     /// Those that the store has kept, where this process is not set to others.
-    pub(super) fn agree(self, server: &Server) -> Result<Self, StoreError> {
+    pub(super) fn agree(self, server: &Server) -> Result<Self, OpenError> {
         let other = |setting, kept: Duration, wanted: Option<Duration>| match wanted {
-            Some(wanted) if wanted != kept => Err(StoreError::OtherBound {
+            Some(wanted) if wanted != kept => Err(OpenError::OtherBound {
                 place: server.to_string(),
                 setting,
                 kept: kept.as_secs_f64(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::error::StoreError;
+use super::error::OpenError;
 use super::key_store::KeyStore;
 use super::location::Location;
 #[cfg(feature = "postgres")]
@@ -15,8 +15,8 @@ use super::sqlite::SqliteStore;
 /// Opens the store at a location, and makes it where that is how its kind begins.
 ///
 /// # Errors
-/// [`StoreError`] says what is wrong with the place. What is there is as it was then.
-pub fn open(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
+/// [`OpenError`] says what is wrong with the place. What is there is as it was then.
+pub fn open(location: &Location) -> Result<Arc<dyn KeyStore>, OpenError> {
     match location {
         #[cfg(feature = "sqlite")]
         Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
@@ -25,15 +25,15 @@ pub fn open(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
         #[cfg(feature = "redis")]
         Location::Redis(server) => Ok(Arc::new(RedisStore::open(server)?)),
         #[allow(unreachable_patterns, reason = "where all stores are built in")]
-        _ => Err(StoreError::NotBuiltIn { place: location.to_string() }),
+        _ => Err(OpenError::NotBuiltIn { place: location.to_string() }),
     }
 }
 
 /// Makes a store where there is none, and opens it. One that is there is left as it is.
 ///
 /// # Errors
-/// [`StoreError`] says what is wrong with the place. What is there is as it was then.
-pub fn make(location: &Location) -> Result<Arc<dyn KeyStore>, StoreError> {
+/// [`OpenError`] says what is wrong with the place. What is there is as it was then.
+pub fn make(location: &Location) -> Result<Arc<dyn KeyStore>, OpenError> {
     match location {
         #[cfg(feature = "redis")]
         Location::Redis(server) => Ok(Arc::new(RedisStore::make(server)?)),

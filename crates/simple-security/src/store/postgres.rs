@@ -18,7 +18,8 @@ use crate::store::location::Server;
 use crate::store::network::{Worker, poll_changes};
 use crate::store::{
     ChangeBatch, ChangeLog, Existing, Inserted, KeyRecords, KeySource, Lifecycle, LogPosition,
-    Operation, Outcome, Poll, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
+    OpenError, Operation, Outcome, Poll, SharedSecret, StoreError, StoreFuture, UsageBatch,
+    UsageTotals,
 };
 
 mod bulk;
@@ -46,10 +47,10 @@ impl PostgresStore {
     /// seconds, and this thread waits.
     ///
     /// # Errors
-    /// [`StoreError::Unreachable`] when the server does not answer, [`StoreError::Unsuitable`]
-    /// when it does and is none to work with, [`StoreError::NewerSchema`] when a newer version has
-    /// changed the tables, [`StoreError::OtherBound`] when the store has other bounds than the URL.
-    pub fn open(server: &Server) -> Result<Self, StoreError> {
+    /// [`StoreError::Unreachable`] when the server does not answer, [`OpenError::Unsuitable`]
+    /// when it does and cannot be used, [`OpenError::NewerSchema`] when a newer version has
+    /// changed the tables, [`OpenError::OtherBound`] when the store has other bounds than the URL.
+    pub fn open(server: &Server) -> Result<Self, OpenError> {
         let worker = Worker::start()?;
         let database = Arc::new(worker.wait_for(Database::open(server.clone()))?);
         Ok(Self { worker, database })

@@ -23,7 +23,8 @@ use crate::store::location;
 use crate::store::network::{self, Worker};
 use crate::store::{
     ChangeBatch, ChangeLog, Existing, Inserted, KeyRecords, KeySource, Lifecycle, LogPosition,
-    Operation, Outcome, Poll, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
+    OpenError, Operation, Outcome, Poll, SharedSecret, StoreError, StoreFuture, UsageBatch,
+    UsageTotals,
 };
 
 mod bulk;
@@ -53,20 +54,20 @@ impl RedisStore {
     /// for a new one.
     ///
     /// # Errors
-    /// [`StoreError::NotMade`] where there is none; else what is wrong with the server.
-    pub fn open(location: &location::Server) -> Result<Self, StoreError> {
+    /// [`OpenError::NotMade`] where there is none; else what is wrong with the server.
+    pub fn open(location: &location::Server) -> Result<Self, OpenError> {
         Self::start(location, false)
     }
 
     /// Makes a store on a server that has none, and opens it. One that is there is left as it is.
     ///
     /// # Errors
-    /// Those of [`RedisStore::open`], apart from [`StoreError::NotMade`].
-    pub fn make(location: &location::Server) -> Result<Self, StoreError> {
+    /// Those of [`RedisStore::open`], apart from [`OpenError::NotMade`].
+    pub fn make(location: &location::Server) -> Result<Self, OpenError> {
         Self::start(location, true)
     }
 
-    fn start(location: &location::Server, make: bool) -> Result<Self, StoreError> {
+    fn start(location: &location::Server, make: bool) -> Result<Self, OpenError> {
         let worker = Worker::start()?;
         let connector = Arc::new(Connector::new(location)?);
         let opening = open::open(Arc::clone(&connector), location.clone(), make);

@@ -20,7 +20,7 @@ use crate::page::PageRequest;
 use crate::record::{KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
 use crate::store::{
     ChangeBatch, ChangeLog, Existing, Inserted, KeyRecords, KeySource, Lifecycle, LogPosition,
-    Operation, Outcome, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
+    OpenError, Operation, Outcome, SharedSecret, StoreError, StoreFuture, UsageBatch, UsageTotals,
 };
 use crate::sync::{Mutex, lock};
 
@@ -58,8 +58,8 @@ impl SqliteStore {
     /// is taken over.
     ///
     /// # Errors
-    /// [`StoreError`] says what is wrong with the place or the file. The file is as it was then.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    /// [`OpenError`] says what is wrong with the place or the file. The file is as it was then.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::open_with_timeout(path, WRITE_TIMEOUT)
     }
 
@@ -67,16 +67,16 @@ impl SqliteStore {
     /// made, and no file of the old package taken over.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] and [`StoreError::OldFile`], or those of [`SqliteStore::open`].
-    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+    /// [`OpenError::Missing`] and [`OpenError::OldFile`], or those of [`SqliteStore::open`].
+    pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
         let resolved = path::resolve(path)?;
         if !resolved.exists() {
-            return Err(StoreError::Missing { path: resolved });
+            return Err(OpenError::Missing { path: resolved });
         }
         // Before anything is opened: as root SQLite would make a log that lies there the owner's.
         ownership::check_files_beside(&resolved)?;
         if open::is_old(&resolved, WRITE_TIMEOUT) {
-            return Err(StoreError::OldFile { path: resolved });
+            return Err(OpenError::OldFile { path: resolved });
         }
         Self::open(&resolved)
     }
@@ -86,7 +86,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Those of [`SqliteStore::open`].
-    pub fn open_with_timeout(path: &Path, write_timeout: Duration) -> Result<Self, StoreError> {
+    pub fn open_with_timeout(path: &Path, write_timeout: Duration) -> Result<Self, OpenError> {
         require_safe_sqlite(rusqlite::version_number(), rusqlite::version())?;
         let file = Database::open(path, write_timeout)?;
         Ok(Self(Arc::new(Inner { file, admin_secret: Mutex::new(None) })))
@@ -221,9 +221,9 @@ impl Inner {
 
 /// Versions before 3.51.3 can corrupt a write-ahead log when two connections write and
 /// checkpoint at once (<https://sqlite.org/wal.html>, "The WAL-Reset Bug"); 3.52.0 was withdrawn.
-fn require_safe_sqlite(number: i32, version: &str) -> Result<(), StoreError> {
+fn require_safe_sqlite(number: i32, version: &str) -> Result<(), OpenError> {
     if number < 3_051_003 || number == 3_052_000 {
-        return Err(StoreError::UnsafeSqlite { version: version.to_owned() });
+        return Err(OpenError::UnsafeSqlite { version: version.to_owned() });
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Connections are encrypted to the right server, or there are none.
 
-use simple_security::store::StoreError;
+use simple_security::store::OpenError;
 use tempfile::TempDir;
 
 use super::Keys;
@@ -38,7 +38,7 @@ fn only_the_right_server_is_spoken_to() {
 
     let refused = |url: &str, expected: &str| {
         let refused = Keys::refused(url);
-        assert!(matches!(refused, StoreError::Unsuitable { .. }), "{url}: {refused:?}");
+        assert!(matches!(refused, OpenError::Unsuitable { .. }), "{url}: {refused:?}");
         assert!(refused.to_string().contains(expected), "{refused}");
     };
     refused(&trusting(&by_name, "wrong.pem"), "certificate");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use simple_security::clock::{Clock, SystemClock};
 use simple_security::store::Location;
 use simple_security::store::{
-    Changed, KeyStore, LogPosition, PostgresStore, StoreError, UsageBatch,
+    Changed, KeyStore, LogPosition, OpenError, PostgresStore, StoreError, UsageBatch,
 };
 use simple_security::{KeyChange, KeyDigest, KeyRecord, KeyReference, Usage};
 use test_support::records::{at, digest, id, record};
@@ -30,7 +30,7 @@ impl Keys {
         Self::try_open(url).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn try_open(url: &str) -> Result<Self, StoreError> {
+    fn try_open(url: &str) -> Result<Self, OpenError> {
         match Location::parse(url).expect("a location") {
             Location::Postgres(server) => Ok(Self(Arc::new(PostgresStore::open(&server)?))),
             other => panic!("{other}"),
@@ -38,7 +38,7 @@ impl Keys {
     }
 
     #[track_caller]
-    fn refused(url: &str) -> StoreError {
+    fn refused(url: &str) -> OpenError {
         match Self::try_open(url) {
             Ok(_) => panic!("{url} was opened"),
             Err(error) => error,

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use simple_security::Actor;
-use simple_security::store::{Operation, StoreError};
+use simple_security::store::{OpenError, Operation, StoreError};
 
 use super::servers::hand::Hand;
 use super::servers::postgres::Postgres;
@@ -61,7 +61,7 @@ fn versions_work_side_by_side_as_far_as_the_tables_allow() {
     assert_eq!(hand.ask("SELECT schema FROM simple_security.settings"), ["99"]);
     hand.run("UPDATE simple_security.settings SET minimum_reader = 98");
     let refused = Keys::refused(&url);
-    assert!(matches!(refused, StoreError::NewerSchema { found: 99, .. }), "{refused:?}");
+    assert!(matches!(refused, OpenError::NewerSchema { found: 99, .. }), "{refused:?}");
     assert!(refused.to_string().contains("Install the newer version"), "{refused}");
 }
 
@@ -87,8 +87,10 @@ fn a_store_that_has_lost_its_tables_says_so() {
             keys.try_add(1, 1, 1).err(),
         ] {
             let refused = refused.expect("an error, and not an unknown key");
-            let is_clear =
-                matches!(refused, StoreError::NotMade { .. } | StoreError::AnotherStore { .. });
+            let is_clear = match &refused {
+                StoreError::Unusable(cause) => matches!(**cause, OpenError::NotMade { .. }),
+                refused => matches!(refused, StoreError::AnotherStore { .. }),
+            };
             assert!(is_clear && !refused.is_outage(), "{loss}: {refused:?}");
         }
     }
@@ -126,7 +128,7 @@ fn bounds_are_kept_for_all() {
     assert_eq!(other.0.stale_if_error().as_millis(), 2500);
     drop(Keys::open(&format!("{url}?max_staleness=5")));
     let refused = Keys::refused(&format!("{url}?max_staleness=4"));
-    assert!(matches!(refused, StoreError::OtherBound { .. }), "{refused:?}");
+    assert!(matches!(refused, OpenError::OtherBound { .. }), "{refused:?}");
 }
 
 #[test]
@@ -144,12 +146,12 @@ fn what_is_wrong_with_a_place_is_said_without_the_password() {
         (format!("postgres://someone:hunter2@{host}/{database}?a_hunter2_b=1"), "cannot be read"),
     ] {
         let refused = Keys::refused(&url);
-        assert!(matches!(refused, StoreError::Unsuitable { .. }), "{url}: {refused:?}");
+        assert!(matches!(refused, OpenError::Unsuitable { .. }), "{url}: {refused:?}");
         let said = format!("{refused} {refused:?}");
         assert!(said.contains(expected) && !said.contains("hunter2"), "{said}");
     }
     let refused = Keys::refused("postgres://someone:hunter2@127.0.0.1:1/keys");
-    assert!(refused.is_outage() && !format!("{refused} {refused:?}").contains("hunter2"));
+    assert!(refused.is_transient() && !format!("{refused} {refused:?}").contains("hunter2"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use simple_security::store::{PollOutcome, StoreError};
+use simple_security::store::{OpenError, PollOutcome, StoreError};
 use tokio::sync::Notify;
 
 use super::servers::hand::Hand;
@@ -65,7 +65,7 @@ fn a_server_that_was_killed_comes_back_as_it_was() {
         assert!(is_unreachable(&added), "{added:?}");
     }
     let refused = Keys::refused(&url);
-    assert!(refused.is_outage(), "{refused}");
+    assert!(refused.is_transient(), "{refused}");
     server.restart();
     until("it is found again", || keys.try_find(1).is_ok_and(|found| found.is_some()));
     keys.insert(2);
@@ -172,7 +172,7 @@ fn a_standby_is_not_asked() {
         assert!(is_unreachable(&read), "{read:?}");
     }
     let refused = Keys::refused(&url);
-    assert!(refused.is_outage(), "{refused:?}");
+    assert!(refused.is_transient(), "{refused:?}");
     let primary = Postgres::shared();
     let other = primary.fresh_database();
     let database = other.rsplit('/').next().expect("a database");
@@ -188,6 +188,8 @@ fn a_standby_is_not_asked() {
 #[test]
 fn a_store_error_names_the_place() {
     let refused = Keys::refused("postgres://someone:secret@127.0.0.1:1/keys");
-    let StoreError::Unreachable { place, .. } = &refused else { panic!("{refused:?}") };
+    let OpenError::Store(StoreError::Unreachable { place, .. }) = &refused else {
+        panic!("{refused:?}")
+    };
     assert_eq!(place, "postgres://127.0.0.1:1/keys");
 }

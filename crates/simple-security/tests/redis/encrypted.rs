@@ -1,7 +1,7 @@
 //! Encrypted connections: only to a server that can show a certificate for its name, by somebody
 //! who is trusted.
 
-use simple_security::store::StoreError;
+use simple_security::store::OpenError;
 use tempfile::TempDir;
 
 use super::servers::certificates::authority;
@@ -47,7 +47,7 @@ fn a_server_is_trusted_by_its_certificate() {
         (format!("rediss://localhost:{port}/0#insecure"), "it is checked all the same"),
     ] {
         let error = refused(&wrong);
-        assert!(matches!(error, StoreError::Unsuitable { .. }), "{why}: {error}");
+        assert!(matches!(error, OpenError::Unsuitable { .. }), "{why}: {error}");
         assert!(
             error.to_string().contains("sslrootcert") || error.to_string().contains("PEM"),
             "{error}"

@@ -1,7 +1,7 @@
 //! A server that has lost its keys never says that a key is unknown.
 
 use simple_security::PageRequest;
-use simple_security::store::StoreError;
+use simple_security::store::{OpenError, StoreError};
 
 use super::servers::redis::Redis;
 use super::servers::waiting::eventually;
@@ -33,7 +33,7 @@ fn a_server_that_comes_back_empty_is_no_store_and_then_another() {
     insert(&store, 1).expect("a key");
     assert_eq!(find(&store, 1).expect("found"), Some(record(1)));
     server.restart();
-    every_call_fails(&store, |error| matches!(error, StoreError::NotMade { .. }));
+    every_call_fails(&store, is_not_made);
 
     let another = make(&url);
     insert(&another, 2).expect("a key");
@@ -47,13 +47,18 @@ fn keys_that_are_flushed_while_it_is_open_are_not_unknown() {
     let store = make(&server.url());
     insert(&store, 1).expect("a key");
     server.ask(&["FLUSHALL"]);
-    every_call_fails(&store, |error| matches!(error, StoreError::NotMade { .. }));
+    every_call_fails(&store, is_not_made);
     assert_eq!(server.ask(&["DBSIZE"]), ":0\r\n", "something was written");
+}
+
+fn is_not_made(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unusable(cause) if matches!(**cause, OpenError::NotMade { .. }))
 }
 
 /// It says that something was lost, and what to do.
 fn is_damaged(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unsuitable { .. }) && error.to_string().contains("backup")
+    let StoreError::Unusable(cause) = error else { return false };
+    matches!(**cause, OpenError::Unsuitable { .. }) && error.to_string().contains("backup")
 }
 
 #[test]
@@ -147,17 +152,14 @@ fn a_primary_that_became_a_replica_is_not_read_from() {
     for _ in 0..2 {
         for (call, done) in every_call(&store) {
             let error = done.expect_err(call);
-            assert!(
-                error.is_outage() || matches!(error, StoreError::NotMade { .. }),
-                "{call}: {error}"
-            );
+            assert!(error.is_outage() || is_not_made(&error), "{call}: {error}");
         }
         eventually("data of the primary", || {
             primary.ask(&["INFO", "replication"]).contains("master_link_status:up").then_some(())
         });
     }
     primary.ask(&["REPLICAOF", "NO", "ONE"]);
-    assert!(matches!(find(&store, 1), Err(StoreError::NotMade { .. })), "its keys are gone");
+    assert!(is_not_made(&find(&store, 1).expect_err("its keys are gone")));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use simple_security::store::Location;
-use simple_security::store::{self, Existing, KeyStore, StoreError, UsageBatch};
+use simple_security::store::{self, Existing, KeyStore, OpenError, StoreError, UsageBatch};
 use simple_security::{Actor, KeyChange, KeyRecord, KeyReference, PageRequest, StoredKey};
 use test_support::records::{at, digest, id, record};
 use test_support::{commits, servers, wait};
@@ -23,11 +23,11 @@ fn location(url: &str) -> Location {
     Location::parse(url).expect("a location")
 }
 
-fn try_open(url: &str) -> Result<Store, StoreError> {
+fn try_open(url: &str) -> Result<Store, OpenError> {
     store::open(&location(url))
 }
 
-fn try_make(url: &str) -> Result<Store, StoreError> {
+fn try_make(url: &str) -> Result<Store, OpenError> {
     store::make(&location(url))
 }
 
@@ -43,7 +43,7 @@ fn make(url: &str) -> Store {
 
 /// Why it cannot be opened.
 #[track_caller]
-fn refused(url: &str) -> StoreError {
+fn refused(url: &str) -> OpenError {
     match try_open(url) {
         Ok(_) => panic!("{url} is opened"),
         Err(error) => error,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use simple_security::KeyReference;
-use simple_security::store::StoreError;
+use simple_security::store::{OpenError, StoreError};
 
 use super::servers::redis::Redis;
 use super::{digest, every_call, find, insert, make, open, record, refused, try_make};
@@ -12,7 +12,7 @@ use super::{digest, every_call, find, insert, make, open, record, refused, try_m
 fn a_server_without_a_store_is_not_given_one() {
     let server = Redis::start();
     let error = refused(&server.url());
-    assert!(matches!(error, StoreError::NotMade { .. }), "{error}");
+    assert!(matches!(error, OpenError::NotMade { .. }), "{error}");
     assert_eq!(server.ask(&["DBSIZE"]), ":0\r\n");
 }
 
@@ -45,9 +45,9 @@ fn all_have_the_bounds_that_the_store_was_made_with() {
     }
     for other in ["max_staleness=4", "stale_if_error=8", "max_staleness=5&stale_if_error=0"] {
         let error = refused(&url(other));
-        assert!(matches!(error, StoreError::OtherBound { .. }), "{error}");
+        assert!(matches!(error, OpenError::OtherBound { .. }), "{error}");
         let made = try_make(&url(other)).err().expect("others are made");
-        assert!(matches!(made, StoreError::OtherBound { .. }), "{made}");
+        assert!(matches!(made, OpenError::OtherBound { .. }), "{made}");
     }
 }
 
@@ -57,7 +57,7 @@ fn a_store_of_a_newer_format_is_left_as_it_is() {
     make(&server.url());
     server.ask(&["HSET", "simple-security:store", "minimum", "2"]);
     let error = refused(&server.url());
-    assert!(matches!(error, StoreError::NewerSchema { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 2, known: 1, .. }), "{error}");
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn keys_without_their_store_are_no_new_store() {
     let server = Redis::start();
     insert(&make(&server.url()), 1).expect("a key");
     server.ask(&["DEL", "simple-security:store"]);
-    assert!(matches!(refused(&server.url()), StoreError::NotMade { .. }));
+    assert!(matches!(refused(&server.url()), OpenError::NotMade { .. }));
     let error = try_make(&server.url()).err().expect("it is made");
-    assert!(matches!(error, StoreError::Unsuitable { .. }), "{error}");
+    assert!(matches!(error, OpenError::Unsuitable { .. }), "{error}");
     assert!(error.to_string().contains("backup"), "{error}");
 }
 

@@ -3,14 +3,14 @@
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 
-use simple_security::store::StoreError;
+use simple_security::store::OpenError;
 
 use super::servers::process::free_port;
 use super::servers::redis::Redis;
 use super::servers::waiting::eventually;
 use super::{every_call, insert, make, open, refused, revoke, try_make};
 
-fn chain(error: &StoreError) -> String {
+fn chain(error: &OpenError) -> String {
     let mut text = format!("{error} {error:?}");
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
@@ -24,7 +24,7 @@ fn chain(error: &StoreError) -> String {
 fn a_server_that_can_lose_keys_is_refused_unless_it_may() {
     let server = Redis::start_with(&["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"]);
     for error in [try_make(&server.url()).err().expect("it is made"), refused(&server.url())] {
-        assert!(matches!(error, StoreError::NotDurable { .. }), "{error}");
+        assert!(matches!(error, OpenError::NotDurable { .. }), "{error}");
         let text = error.to_string();
         for words in ["CONFIG SET appendonly yes", "CONFIG SET maxmemory-policy noeviction"] {
             assert!(text.contains(words), "{text}");
@@ -61,14 +61,14 @@ fn it_is_checked_also_where_config_is_forbidden() {
     insert(&store, 1).expect("a key");
     revoke(&store, 1).expect("revoked");
     server.ask(&["CONFIG", "SET", "appendonly", "no"]);
-    assert!(matches!(refused(&url), StoreError::NotDurable { .. }));
+    assert!(matches!(refused(&url), OpenError::NotDurable { .. }));
     server.ask(&["ACL", "SETUSER", "app", "-info"]);
     let error = refused(&url);
-    assert!(matches!(error, StoreError::Unsuitable { .. }), "{error}");
+    assert!(matches!(error, OpenError::Unsuitable { .. }), "{error}");
     assert!(error.to_string().contains("ACL SETUSER"), "{error}");
     server.ask(&["ACL", "SETUSER", "app", "-evalsha"]);
-    let error = super::find(&store, 1).expect_err("it is not allowed");
-    assert!(matches!(error, StoreError::Unsuitable { .. }), "{error}");
+    let error = OpenError::from(super::find(&store, 1).expect_err("it is not allowed"));
+    assert!(matches!(error, OpenError::Unsuitable { .. }), "{error}");
 }
 
 /// All that is logged, by all tests of this program.
@@ -118,7 +118,7 @@ fn no_error_holds_the_password() {
     let with = |user: &str| server.url().replace("127.0.0.1", &format!("{user}127.0.0.1"));
     for wrong in ["", ":hunter2@", "default:hunter2@", "nobody:hunter2@"] {
         let error = refused(&with(wrong));
-        assert!(matches!(error, StoreError::Unsuitable { .. }), "{error}");
+        assert!(matches!(error, OpenError::Unsuitable { .. }), "{error}");
         let text = chain(&error);
         assert!(text.contains("password") && !text.contains("hunter2"), "{text}");
     }
@@ -142,7 +142,7 @@ fn a_replica_and_a_cluster_are_refused() {
     ]);
     for (server, word) in [(replica, "primary"), (cluster, "Cluster")] {
         let error = refused(&server.url());
-        assert!(matches!(error, StoreError::Unsuitable { .. }), "{error}");
+        assert!(matches!(error, OpenError::Unsuitable { .. }), "{error}");
         assert!(error.to_string().contains(word), "{error}");
     }
 }
@@ -150,7 +150,7 @@ fn a_replica_and_a_cluster_are_refused() {
 #[test]
 fn a_server_that_is_not_there_is_an_outage() {
     let error = refused(&format!("redis://127.0.0.1:{}/0", free_port()));
-    assert!(error.is_outage(), "{error}");
+    assert!(error.is_transient(), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
 }
 
@@ -170,6 +170,6 @@ fn a_server_with_too_many_clients_is_an_outage() {
             None
         });
         let error = refused(&server.url().replace("127.0.0.1", ":secret@127.0.0.1"));
-        assert!(error.is_outage(), "{error}");
+        assert!(error.is_transient(), "{error}");
     }
 }

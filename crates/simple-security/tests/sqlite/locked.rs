@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use simple_security::store::{SqliteStore, StoreError};
+use simple_security::store::{OpenError, SqliteStore, StoreError};
 use simple_security::{ApiKeys, KeyError, NewKey, VerifyError};
 
 use super::{
@@ -97,13 +97,13 @@ fn a_database_that_is_locked_is_not_opened() {
     drop(open(&folder.database()));
     let held = lock_file(&folder.database());
     let error = refusal(&folder.database());
-    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    assert!(matches!(error, OpenError::Store(StoreError::Busy { .. })), "{error}");
     drop(held);
     impatient(&folder.database());
     let writing = by_hand(&folder.database());
     writing.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").expect("a lock");
     let error = refusal(&folder.database());
-    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    assert!(matches!(error, OpenError::Store(StoreError::Busy { .. })), "{error}");
     drop(writing);
     impatient(&folder.database());
 }
@@ -122,7 +122,7 @@ fn an_old_file_that_is_in_use_is_not_moved() {
     for lock in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
         old.execute_batch(lock).expect("a lock");
         let error = refusal(&folder.database());
-        assert!(matches!(error, StoreError::Busy { .. }), "{lock}: {error}");
+        assert!(matches!(error, OpenError::Store(StoreError::Busy { .. })), "{lock}: {error}");
         old.execute_batch("ROLLBACK").expect("no lock");
         let still = "SELECT count(*) FROM fastapi_simple_security";
         let rows: i64 = old.query_row(still, [], |row| row.get(0)).expect("the old table");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use simple_security::clock::SystemClock;
-use simple_security::store::{KeyStore, SqliteStore, StoreError};
+use simple_security::store::{KeyStore, OpenError, SqliteStore};
 use simple_security::{ApiKeys, IssuedKey, VerifiedKey, VerifyError};
 use tempfile::TempDir;
 use test_support::{engine, fake_clock, issue, wait};
@@ -73,7 +73,7 @@ fn verify(keys: &ApiKeys, issued: &IssuedKey) -> Result<VerifiedKey, VerifyError
 
 /// Why a database is not opened.
 #[track_caller]
-fn refusal(path: &Path) -> StoreError {
+fn refusal(path: &Path) -> OpenError {
     match SqliteStore::open_with_timeout(path, SHORT) {
         Ok(_) => panic!("{} was opened", path.display()),
         Err(error) => error,

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use simple_security::store::{SqliteStore, StoreError};
+use simple_security::store::{OpenError, SqliteStore};
 use test_support::engine_without_secret;
 
 use super::{
@@ -84,7 +84,7 @@ fn a_file_that_everybody_can_write_to_is_not_trusted() {
         for (mode, remedy) in [(0o666, "chmod o-w"), (0o602, "0602")] {
             set_mode(&path, mode);
             let error = refusal(&folder.database());
-            assert!(matches!(error, StoreError::Untrusted { .. }), "{end}: {error}");
+            assert!(matches!(error, OpenError::Untrusted { .. }), "{end}: {error}");
             let text = error.to_string();
             assert!(text.contains(remedy) && text.contains(&path.display().to_string()), "{text}");
         }
@@ -102,7 +102,7 @@ fn a_link_beside_the_database_is_not_followed() {
         let _ = std::fs::remove_file(&path);
         symlink(&target, &path).expect("a link");
         let error = refusal(&folder.database());
-        assert!(matches!(error, StoreError::Untrusted { .. }), "{end}: {error}");
+        assert!(matches!(error, OpenError::Untrusted { .. }), "{end}: {error}");
         assert!(error.to_string().contains("symbolic link"), "{error}");
         assert!(!target.exists(), "{end}: nothing was made where it leads");
     }

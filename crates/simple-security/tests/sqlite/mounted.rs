@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use simple_security::store::{SqliteStore, StoreError};
+use simple_security::store::{OpenError, SqliteStore, StoreError};
 use simple_security::{ApiKeys, IssuedKey, KeyError, NewKey, VerifyError};
 
 use super::{
@@ -25,7 +25,7 @@ const NO_MOUNTS: &str = "this system gives no namespace of mounts (unshare -Urm)
 /// Says why the database is not opened.
 pub fn open_where_nothing_can_be_written(database: &Path) {
     let error = refusal(database);
-    assert!(matches!(error, StoreError::NotWritable { .. }), "{error:?}");
+    assert!(matches!(error, OpenError::NotWritable { .. }), "{error:?}");
     child::say(&error.to_string());
 }
 
@@ -188,7 +188,7 @@ pub fn open_on_a_full_disk(database: &Path) {
     fill(folder);
     for path in [database, &old] {
         let error = refusal(path);
-        assert!(matches!(error, StoreError::DiskFull { .. }), "{error:?}");
+        assert!(matches!(error, OpenError::Store(StoreError::DiskFull { .. })), "{error:?}");
     }
     assert!(std::fs::read(&old).expect("the old file") == bytes, "it was changed");
     empty(folder);

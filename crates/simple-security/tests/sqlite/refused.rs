@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use simple_security::store::{SqliteStore, StoreError};
+use simple_security::store::{OpenError, SqliteStore};
 use simple_security::{KeyDigest, KeyReference, VerifyError};
 
 use super::{Folder, by_hand, engine, fake_clock, issue, open, refusal, verify, wait};
@@ -11,7 +11,7 @@ use super::{Folder, by_hand, engine, fake_clock, issue, open, refusal, verify, w
 /// Lets `prepare` make a file, and gives back why it is not opened. Nothing in its folder has
 /// changed then.
 #[track_caller]
-fn refused(prepare: impl FnOnce(&Path)) -> StoreError {
+fn refused(prepare: impl FnOnce(&Path)) -> OpenError {
     let folder = Folder::new();
     prepare(&folder.database());
     let before = folder.files();
@@ -39,7 +39,7 @@ fn a_file_that_is_no_database() {
         [b"xy", b"SQLite format 3", &[b'x'; 100], include_bytes!("../../Cargo.toml")];
     for text in texts {
         let error = refused(|path| std::fs::write(path, text).expect("a file"));
-        assert!(matches!(error, StoreError::NotADatabase { .. }), "{error}");
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
         assert!(error.to_string().contains("is not an SQLite database"), "{error}");
     }
 }
@@ -57,7 +57,7 @@ fn a_database_whose_first_page_is_damaged() {
     };
     for from in [0, 100, 3700] {
         let error = damaged(from);
-        assert!(matches!(error, StoreError::NotADatabase { .. }), "{from}: {error}");
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{from}: {error}");
     }
 }
 
@@ -75,7 +75,7 @@ fn a_database_of_another_application() {
     ];
     for (sql, named) in schemas {
         let error = refused(database(sql));
-        assert!(matches!(error, StoreError::Foreign { .. }), "{sql}: {error}");
+        assert!(matches!(error, OpenError::Foreign { .. }), "{sql}: {error}");
         assert!(error.to_string().contains(named), "{sql}: {error}");
     }
 }
@@ -83,7 +83,7 @@ fn a_database_of_another_application() {
 #[test]
 fn an_old_table_beside_other_tables() {
     let error = refused(database(&format!("{OLD_TABLE} CREATE TABLE orders (id);")));
-    assert!(matches!(error, StoreError::Shared { .. }), "{error}");
+    assert!(matches!(error, OpenError::Shared { .. }), "{error}");
     for named in ["orders", "sqlite3", ".dump fastapi_simple_security"] {
         assert!(error.to_string().contains(named), "{error}");
     }
@@ -106,7 +106,7 @@ fn the_way_to_split_a_shared_file_works() {
     .expect("they are apart");
     let keys = engine(open(&alone), &fake_clock());
     wait(keys.verify(b"an-old-key")).expect("the key was moved");
-    assert!(matches!(refusal(&folder.database()), StoreError::Foreign { .. }));
+    assert!(matches!(refusal(&folder.database()), OpenError::Foreign { .. }));
 }
 
 #[test]
@@ -117,20 +117,20 @@ fn a_file_of_a_newer_version() {
         by_hand(path).execute_batch("PRAGMA user_version = 999").expect("a newer schema");
     };
     let error = refused(newer);
-    assert!(matches!(error, StoreError::NewerSchema { found: 999, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 999, known: 1, .. }), "{error}");
 }
 
 #[test]
 fn a_file_that_says_it_is_ours_and_has_no_schema() {
     let error = refused(database("PRAGMA application_id = 0x66737331; CREATE TABLE t (id);"));
-    assert!(matches!(error, StoreError::NotADatabase { .. }), "{error}");
+    assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
 }
 
 #[test]
 fn a_folder() {
     let error = refused(|path| std::fs::create_dir(path).expect("a folder"));
-    assert!(matches!(error, StoreError::Folder { .. }), "{error}");
-    assert!(matches!(refusal(Path::new("/")), StoreError::Folder { .. }));
+    assert!(matches!(error, OpenError::Folder { .. }), "{error}");
+    assert!(matches!(refusal(Path::new("/")), OpenError::Folder { .. }));
 }
 
 #[test]
@@ -138,29 +138,29 @@ fn a_place_where_there_is_no_folder() {
     let folder = Folder::new();
     let missing = folder.path().join("missing").join("keys.db");
     let error = refusal(&missing);
-    assert!(matches!(error, StoreError::NotWritable { .. }), "{error}");
+    assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
     assert!(error.to_string().contains("missing"), "{error}");
     assert!(!missing.parent().expect("a folder").exists(), "folders are not made");
     std::fs::write(folder.path().join("file"), "").expect("a file");
     let error = refusal(&folder.path().join("file").join("keys.db"));
-    assert!(matches!(error, StoreError::NotWritable { .. }), "{error}");
-    assert!(matches!(refusal(Path::new("")), StoreError::NotWritable { .. }));
+    assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
+    assert!(matches!(refusal(Path::new("")), OpenError::NotWritable { .. }));
 }
 
 #[test]
 fn what_is_neither_a_file_nor_a_folder() {
     for special in ["/dev/null", "/dev/zero"] {
         let error = refusal(Path::new(special));
-        assert!(matches!(error, StoreError::NotWritable { .. }), "{error}");
+        assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
     }
     let folder = Folder::new();
     let pipe = folder.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     assert!(made.success());
-    assert!(matches!(refusal(&pipe), StoreError::NotWritable { .. }));
+    assert!(matches!(refusal(&pipe), OpenError::NotWritable { .. }));
     let _listening = std::os::unix::net::UnixListener::bind(folder.database()).expect("a socket");
     let error = refusal(&folder.database());
-    assert!(matches!(error, StoreError::NotWritable { .. }), "{error}");
+    assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_link_leads_to_the_file() {
     let (link, path) = (folder.path().join("link.db"), folder.database());
     symlink(&path, &link).expect("a link");
     let error = refusal(&link);
-    assert!(matches!(error, StoreError::NotWritable { .. }), "a link to nowhere: {error}");
+    assert!(matches!(error, OpenError::NotWritable { .. }), "a link to nowhere: {error}");
     assert!(!path.exists());
     let keys = engine(open(&path), &clock);
     let issued = issue(&keys);

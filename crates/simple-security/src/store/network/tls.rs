@@ -8,13 +8,13 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::store::{BoxedError, StoreError};
+use crate::store::{BoxedError, OpenError};
 
 /// Trusts the certificates of a PEM file, or those that the system trusts.
 pub(in crate::store) fn client_config(
     place: &str,
     file: Option<&Path>,
-) -> Result<ClientConfig, StoreError> {
+) -> Result<ClientConfig, OpenError> {
     let roots = match file {
         Some(file) => of_file(file).map_err(|error| {
             let reason = format!(
@@ -34,11 +34,11 @@ pub(in crate::store) fn client_config(
 
 /// Trusts nobody: for a library that asks for it also where no connection is encrypted.
 #[cfg(feature = "postgres")]
-pub(in crate::store) fn unused(place: &str) -> Result<ClientConfig, StoreError> {
+pub(in crate::store) fn unused(place: &str) -> Result<ClientConfig, OpenError> {
     trusting(place, RootCertStore::empty())
 }
 
-fn trusting(place: &str, roots: RootCertStore) -> Result<ClientConfig, StoreError> {
+fn trusting(place: &str, roots: RootCertStore) -> Result<ClientConfig, OpenError> {
     // Named here, so that nothing depends on what else the application has built in.
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -63,6 +63,6 @@ fn of_system() -> RootCertStore {
     roots
 }
 
-fn unsuitable(place: &str, reason: String, source: Option<BoxedError>) -> StoreError {
-    StoreError::Unsuitable { place: place.to_owned(), reason, source }
+fn unsuitable(place: &str, reason: String, source: Option<BoxedError>) -> OpenError {
+    OpenError::Unsuitable { place: place.to_owned(), reason, source }
 }

@@ -46,7 +46,9 @@ fn outcome(
     operation: &Operation,
     answers: &[Vec<Row>],
 ) -> Result<Outcome, StoreError> {
-    let [made, after] = answers else { return Err(database.errors().unsuitable("it is silent")) };
+    let [made, after] = answers else {
+        return Err(database.errors().unsuitable("it is silent").into());
+    };
     let before = match operation {
         Operation::Insert(_) => None,
         _ => match database.errors().first(made, image)? {

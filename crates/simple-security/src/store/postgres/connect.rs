@@ -16,7 +16,7 @@ use tokio_postgres::{Client, Config, Connection, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::Translator;
-use crate::store::StoreError;
+use crate::store::OpenError;
 use crate::store::location::Server;
 use crate::store::network::tls;
 
@@ -38,7 +38,7 @@ pub(super) struct Connector {
 pub(super) type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 impl Connector {
-    pub(super) fn new(server: &Server, errors: &Translator) -> Result<Self, StoreError> {
+    pub(super) fn new(server: &Server, errors: &Translator) -> Result<Self, OpenError> {
         // What the library says of it is kept back: it may repeat a piece of a password.
         let config: Config = server.url.expose_secret().parse().map_err(|_| {
             errors.unsuitable("its URL cannot be read. In user and password, write what is not a letter or a digit as %XX; leave out parameters that are not of libpq")

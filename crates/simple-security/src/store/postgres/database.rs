@@ -17,7 +17,7 @@ use super::query::{LastRow, Query, ask_all};
 use super::reader::{LOOKUP_TIMEOUT, Reader};
 use crate::store::location::Server;
 use crate::store::network::{Bounds, within};
-use crate::store::{LogPosition, StoreError};
+use crate::store::{LogPosition, OpenError, StoreError};
 use crate::sync::{Mutex, lock};
 
 /// How many lookups may be under way. A poll that comes after them waits no longer than they take.
@@ -73,7 +73,7 @@ pub(super) struct Database {
 
 impl Database {
     /// Connects, and makes the tables where there are none.
-    pub(super) async fn open(server: Server) -> Result<Self, StoreError> {
+    pub(super) async fn open(server: Server) -> Result<Self, OpenError> {
         let errors = Arc::new(Translator::new(server.to_string()));
         let connector = Connector::new(&server, &errors)?;
         let others = Pool::new(connector.clone())?;

@@ -6,7 +6,7 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row};
 
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// What the server says to the name of a place, and no more of it than what is not secret.
 pub(super) struct Translator(String);
@@ -32,7 +32,7 @@ impl Translator {
         let reason = said(&error);
         let Some(code) = error.code().cloned() else {
             if let Some(reason) = wrong_tls(&error) {
-                return StoreError::Unsuitable { place, reason, source: Some(error.into()) };
+                return OpenError::Unsuitable { place, reason, source: Some(error.into()) }.into();
             }
             return if is_lost(&error) {
                 StoreError::Unreachable { place, reason, source: Some(error.into()) }
@@ -47,7 +47,7 @@ impl Translator {
             return StoreError::Duplicate { position: 0 };
         }
         if code == SqlState::UNDEFINED_TABLE || code == SqlState::INVALID_SCHEMA_NAME {
-            return StoreError::NotMade { place };
+            return OpenError::NotMade { place }.into();
         }
         let source = Some(error.into());
         if is_busy(&code) {
@@ -58,7 +58,7 @@ impl Translator {
         }
         if let Some(remedy) = remedy(&code) {
             let reason = format!("{reason}. {remedy}");
-            return StoreError::Unsuitable { place, reason, source };
+            return OpenError::Unsuitable { place, reason, source }.into();
         }
         if is_outage(&code) {
             return StoreError::Unreachable { place, reason, source };
@@ -91,7 +91,7 @@ impl Translator {
     pub(super) fn not_connected(&self, error: Error) -> StoreError {
         match self.translate("connecting", error) {
             StoreError::Failed { reason, source } => {
-                StoreError::Unsuitable { place: self.0.clone(), reason, source }
+                OpenError::Unsuitable { place: self.0.clone(), reason, source }.into()
             }
             other => other,
         }
@@ -122,8 +122,8 @@ impl Translator {
         StoreError::AnotherStore { place: self.0.clone() }
     }
 
-    pub(super) fn unsuitable(&self, reason: impl Into<String>) -> StoreError {
-        StoreError::Unsuitable { place: self.0.clone(), reason: reason.into(), source: None }
+    pub(super) fn unsuitable(&self, reason: impl Into<String>) -> OpenError {
+        OpenError::Unsuitable { place: self.0.clone(), reason: reason.into(), source: None }
     }
 }
 

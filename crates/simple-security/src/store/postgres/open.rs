@@ -7,9 +7,9 @@ use tokio_postgres::{Client, Row};
 
 use super::errors::Translator;
 use super::query::Query;
-use crate::store::StoreError;
 use crate::store::location::Server;
 use crate::store::network::Bounds;
+use crate::store::{OpenError, StoreError};
 
 /// One step of the tables. Steps add first and remove in a later version, so that programs of two
 /// versions can work side by side.
@@ -65,7 +65,7 @@ pub(super) struct Settings {
 pub(super) async fn look(
     client: &Client,
     errors: &Translator,
-) -> Result<Option<Settings>, StoreError> {
+) -> Result<Option<Settings>, OpenError> {
     let server = Query::new(format!(
         "SELECT current_setting('server_version_num')::integer AS number,
              current_setting('server_version') AS version,
@@ -94,7 +94,7 @@ pub(super) async fn migrate(
     client: &Client,
     server: &Server,
     errors: &Translator,
-) -> Result<Settings, StoreError> {
+) -> Result<Settings, OpenError> {
     let failed = |error| errors.translate("making the tables", error);
     // Should this process vanish, the others must not wait for ever.
     let begin = format!(
@@ -167,7 +167,7 @@ fn written(there: i32, server: &Server) -> Query {
 }
 
 /// The schema, and what is kept with it, unless it is one that this program cannot work with.
-async fn settings(client: &Client, errors: &Translator) -> Result<(i32, Settings), StoreError> {
+async fn settings(client: &Client, errors: &Translator) -> Result<(i32, Settings), OpenError> {
     let failed = |error| errors.translate("reading the settings", error);
     let query = Query::new(
         "SELECT schema, minimum_reader, store_id::text AS store_id, max_staleness, stale_if_error
@@ -175,11 +175,11 @@ async fn settings(client: &Client, errors: &Translator) -> Result<(i32, Settings
     );
     let rows = query.ask(client).await.map_err(failed)?;
     let Some(row) = rows.first() else {
-        return Err(StoreError::NotMade { place: errors.place().to_owned() });
+        return Err(OpenError::NotMade { place: errors.place().to_owned() });
     };
     let schema: i32 = row.try_get("schema").map_err(failed)?;
     if row.try_get::<_, i32>("minimum_reader").map_err(failed)? > KNOWN {
-        return Err(StoreError::NewerSchema {
+        return Err(OpenError::NewerSchema {
             place: errors.place().to_owned(),
             found: schema.into(),
             known: KNOWN.into(),

@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Config};
 
 use super::connect::Connector;
 use super::errors::Translator;
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// How many connections there are.
 const SIZE: usize = 2;
@@ -17,15 +17,16 @@ const SIZE: usize = 2;
 pub(super) struct Pool(deadpool_postgres::Pool);
 
 impl Pool {
-    pub(super) fn new(connector: Connector) -> Result<Self, StoreError> {
+    pub(super) fn new(connector: Connector) -> Result<Self, OpenError> {
         let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         // The connector has its own settings, and looks at no others.
         let manager = Manager::from_connect(Config::new(), connector, fast);
         let pool = deadpool_postgres::Pool::builder(manager).max_size(SIZE).build();
-        pool.map(Self).map_err(|error| StoreError::Failed {
+        let pool = pool.map_err(|error| StoreError::Failed {
             reason: "there can be no connections".to_owned(),
             source: Some(error.into()),
-        })
+        })?;
+        Ok(Self(pool))
     }
 
     /// A connection that nobody else uses, now or when one is free.

@@ -11,8 +11,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::{errors, tls};
-use crate::store::StoreError;
 use crate::store::location::Server;
+use crate::store::{OpenError, StoreError};
 
 /// Knows the way to a server.
 pub(super) struct Connector {
@@ -42,9 +42,9 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 impl Connector {
-    pub(super) fn new(server: &Server) -> Result<Self, StoreError> {
+    pub(super) fn new(server: &Server) -> Result<Self, OpenError> {
         let place = server.to_string();
-        let unsuitable = |reason: &str| StoreError::Unsuitable {
+        let unsuitable = |reason: &str| OpenError::Unsuitable {
             place: place.clone(),
             reason: reason.to_owned(),
             source: None,
@@ -123,11 +123,12 @@ impl Connector {
             ConnectionAddr::Unix(path) => {
                 Ok(Box::new(UnixStream::connect(path).await.map_err(unreachable)?))
             }
-            _ => Err(StoreError::Unsuitable {
+            _ => Err(OpenError::Unsuitable {
                 place: self.place.clone(),
                 reason: "its URL is of a kind that is not known here".to_owned(),
                 source: None,
-            }),
+            }
+            .into()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, RedisError};
 
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// Says what has gone wrong at a place.
 pub(super) fn of(place: &str, error: RedisError) -> StoreError {
@@ -11,7 +11,7 @@ pub(super) fn of(place: &str, error: RedisError) -> StoreError {
     // Where a script has failed, older servers put the code into a longer text.
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
     if says(&["NOTMADE"]) {
-        return StoreError::NotMade { place };
+        return OpenError::NotMade { place }.into();
     }
     if says(&["ANOTHERSTORE"]) {
         return StoreError::AnotherStore { place };
@@ -19,13 +19,13 @@ pub(super) fn of(place: &str, error: RedisError) -> StoreError {
     let source = Some(error.clone().into());
     if says(&["LEFTOVERS"]) {
         let reason = "it has keys of ours, but not simple-security:store, which they belong to. Restore it from a backup; or delete all keys whose names begin with simple-security:, and make a store anew".to_owned();
-        return StoreError::Unsuitable { place, reason, source };
+        return OpenError::Unsuitable { place, reason, source }.into();
     }
     if says(&["DAMAGED"]) {
         let reason = format!(
             "some of what belongs to its store was lost ({said}). Restore it from a backup"
         );
-        return StoreError::Unsuitable { place, reason, source };
+        return OpenError::Unsuitable { place, reason, source }.into();
     }
     if says(&OUTAGES) || (is_lost(&error) && error.kind() != ErrorKind::Parse) {
         return StoreError::Unreachable { place, reason: said, source };
@@ -33,16 +33,16 @@ pub(super) fn of(place: &str, error: RedisError) -> StoreError {
     if says(&["NOAUTH", "WRONGPASS", "AUTH <password>", "AUTH called", "invalid password"]) {
         let reason =
             format!("it refuses the user or the password in the URL ({said}); set them right");
-        return StoreError::Unsuitable { place, reason, source };
+        return OpenError::Unsuitable { place, reason, source }.into();
     }
     if says(&["NOPERM", "No permissions"]) {
         let reason = format!(
             "the user in the URL may not do what is needed ({said}); allow it: ACL SETUSER <user> ~simple-security:* resetchannels &simple-security:* +@all -@dangerous +info +config|get"
         );
-        return StoreError::Unsuitable { place, reason, source };
+        return OpenError::Unsuitable { place, reason, source }.into();
     }
     if error.kind() == ErrorKind::InvalidClientConfig {
-        return StoreError::Unsuitable { place, reason: said, source };
+        return OpenError::Unsuitable { place, reason: said, source }.into();
     }
     if says(&["MISCONF"]) {
         return if says(&["No space left"]) {
@@ -81,12 +81,11 @@ pub(super) fn is_lost(error: &RedisError) -> bool {
 /// Whether another connection may lead to a server that can do it: after a failover the name of
 /// the primary stands for another machine.
 pub(super) fn is_elsewhere(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Unreachable { .. }
-            | StoreError::NotMade { .. }
-            | StoreError::AnotherStore { .. }
-    )
+    match error {
+        StoreError::Unreachable { .. } | StoreError::AnotherStore { .. } => true,
+        StoreError::Unusable(cause) => matches!(**cause, OpenError::NotMade { .. }),
+        _ => false,
+    }
 }
 
 /// What a server says that is not ready, or is none to be asked, or was asked too late.

@@ -10,9 +10,9 @@ use super::connect::Connector;
 use super::scripts::{MAKE, STORE};
 use super::server::CHANGE;
 use super::{requirements, rows};
-use crate::store::StoreError;
 use crate::store::location::Server;
 use crate::store::network::{self, Bounds};
+use crate::store::{OpenError, StoreError};
 
 /// How the keys are written. A program that knows less than what a store asks for leaves it alone.
 const FORMAT: i64 = 1;
@@ -24,7 +24,7 @@ pub(super) async fn open(
     connector: Arc<Connector>,
     server: Server,
     make: bool,
-) -> Result<(String, Bounds), StoreError> {
+) -> Result<(String, Bounds), OpenError> {
     network::within(CHANGE, &connector.place, async {
         let mut connection = connector.connect().await?;
         let commands = &mut connection.commands;
@@ -60,17 +60,17 @@ async fn make_store(
 async fn read(
     connector: &Connector,
     commands: &mut MultiplexedConnection,
-) -> Result<(String, Bounds), StoreError> {
+) -> Result<(String, Bounds), OpenError> {
     let place = || connector.place.clone();
     let mut fields: HashMap<String, String> = redis::cmd("HGETALL")
         .arg(STORE)
         .query_async(commands)
         .await
         .map_err(|error| connector.failed(error))?;
-    let Some(id) = fields.remove("id") else { return Err(StoreError::NotMade { place: place() }) };
+    let Some(id) = fields.remove("id") else { return Err(OpenError::NotMade { place: place() }) };
     let number = |field| {
         let value = fields.get(field).and_then(|value| value.parse::<i64>().ok());
-        value.ok_or_else(|| StoreError::Unsuitable {
+        value.ok_or_else(|| OpenError::Unsuitable {
             place: place(),
             reason: format!("{STORE} is damaged: it has no {field}. Restore it from a backup"),
             source: None,
@@ -78,7 +78,7 @@ async fn read(
     };
     let minimum = number("minimum")?;
     if minimum > FORMAT {
-        return Err(StoreError::NewerSchema { place: place(), found: minimum, known: FORMAT });
+        return Err(OpenError::NewerSchema { place: place(), found: minimum, known: FORMAT });
     }
     let microseconds = |value: i64| Duration::from_micros(value.try_into().unwrap_or(0));
     let max_staleness = microseconds(number("max_staleness")?);

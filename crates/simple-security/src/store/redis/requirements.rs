@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use redis::aio::MultiplexedConnection;
 
 use super::connect::Connector;
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// The oldest version that has all that the scripts need.
 const OLDEST: (u32, u32) = (6, 2);
@@ -19,23 +19,24 @@ pub(super) async fn check(
     connector: &Connector,
     may_lose: bool,
     commands: &mut MultiplexedConnection,
-) -> Result<(), StoreError> {
+) -> Result<(), OpenError> {
     let text: String =
         redis::cmd("INFO").query_async(commands).await.map_err(|error| connector.failed(error))?;
     let info = Info::read(&text);
     let place = connector.place.clone();
     if let Some(reason) = info.unsuitable() {
-        return Err(StoreError::Unsuitable { place, reason, source: None });
+        return Err(OpenError::Unsuitable { place, reason, source: None });
     }
     if let Some(reason) = info.not_ready() {
-        return Err(StoreError::Unreachable { place, reason: reason.to_owned(), source: None });
+        let reason = reason.to_owned();
+        return Err(StoreError::Unreachable { place, reason, source: None }.into());
     }
     if may_lose {
         return Ok(());
     }
     let faults = info.faults();
     if !faults.is_empty() {
-        return Err(StoreError::NotDurable { place, reason: faults.join("; ") });
+        return Err(OpenError::NotDurable { place, reason: faults.join("; ") });
     }
     if setting("appendfsync", commands).await.as_deref() == Some("no") {
         tracing::warn!(%place, "appendfsync is no: a crash of the machine loses up to half a minute of keys and revocations; set it to everysec, or to always");

@@ -9,14 +9,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::store::network::tls;
-use crate::store::{BoxedError, StoreError};
+use crate::store::{BoxedError, OpenError, StoreError};
 
 /// Whom to trust.
 pub(super) struct Tls(TlsConnector);
 
 impl Tls {
     /// Trusts the certificates of a PEM file, or those that the system trusts.
-    pub(super) fn new(place: &str, file: Option<&Path>) -> Result<Self, StoreError> {
+    pub(super) fn new(place: &str, file: Option<&Path>) -> Result<Self, OpenError> {
         let config = tls::client_config(place, file)?;
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
@@ -33,7 +33,7 @@ impl Tls {
             let wrong = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
             if wrong {
                 let reason = format!("the connection cannot be trusted ({error}); for a certificate of your own, name the file of its authority: ?sslrootcert=/path/ca.pem");
-                unsuitable(place, reason, error.into())
+                unsuitable(place, reason, error.into()).into()
             } else {
                 let reason = error.to_string();
                 StoreError::Unreachable { place: place.to_owned(), reason, source: Some(error.into()) }
@@ -42,6 +42,6 @@ impl Tls {
     }
 }
 
-fn unsuitable(place: &str, reason: String, source: BoxedError) -> StoreError {
-    StoreError::Unsuitable { place: place.to_owned(), reason, source: Some(source) }
+fn unsuitable(place: &str, reason: String, source: BoxedError) -> OpenError {
+    OpenError::Unsuitable { place: place.to_owned(), reason, source: Some(source) }
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::errors::translate;
 use super::lock_file::beside;
-use crate::store::StoreError;
+use crate::store::OpenError;
 
 /// How long the reading side waits: it runs on the event loop of a web server.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(20);
@@ -47,13 +47,13 @@ pub(super) fn look(path: &Path, timeout: Duration) -> rusqlite::Result<Connectio
 }
 
 /// Opens a connection that only reads.
-pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     let open = || {
         let reader = connect(path, READ_TIMEOUT)?;
         reader.pragma_update(None, "query_only", true)?;
         Ok(reader)
     };
-    open().map_err(|error| translate(path, "opening the database", error))
+    open().map_err(|error| translate(path, "opening the database", error).into())
 }
 
 /// Write-ahead logging: readers and the writer do not wait for each other.

@@ -13,7 +13,7 @@ use super::file_identity::{FileIdentity, OpenFiles};
 use super::lock_file::{LockFile, Locked};
 use super::open;
 use super::statements;
-use crate::store::{LogPosition, StoreError};
+use crate::store::{LogPosition, OpenError};
 use crate::sync::{Mutex, lock};
 
 /// How long one attempt to begin a transaction waits: a fork waits for no more than that.
@@ -51,7 +51,7 @@ pub(super) struct Watch {
 
 impl Connections {
     /// Opens the database, and creates it if it is missing.
-    pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, OpenError> {
         open::inspect(path, timeout)?;
         let (writer, files) = Writer::open(path, true, timeout, &AtomicBool::new(false))?;
         Self::new(path, files, Some(writer))
@@ -59,14 +59,14 @@ impl Connections {
 
     /// Opens `database` again. It is done between two requests, on the event loop of a web server, so
     /// it waits for no writer.
-    pub(super) fn reopen(path: &Path, database: Option<FileIdentity>) -> Result<Self, StoreError> {
+    pub(super) fn reopen(path: &Path, database: Option<FileIdentity>) -> Result<Self, OpenError> {
         open::inspect(path, READ_TIMEOUT)?;
         // Creates the log if it is missing, and keeps it until the others are open.
         let _keeps_log = open_reader(path)?;
         Self::new(path, OpenFiles { database, ..OpenFiles::at(path) }, None)
     }
 
-    fn new(path: &Path, files: OpenFiles, writer: Option<Writer>) -> Result<Self, StoreError> {
+    fn new(path: &Path, files: OpenFiles, writer: Option<Writer>) -> Result<Self, OpenError> {
         Ok(Self {
             path: path.to_owned(),
             files,
@@ -100,7 +100,7 @@ impl Writer {
         create: bool,
         timeout: Duration,
         give_up: &AtomicBool,
-    ) -> Result<(Self, OpenFiles), StoreError> {
+    ) -> Result<(Self, OpenFiles), OpenError> {
         let mut side = LockFile::open(path, "write-lock")?;
         let (connection, files) = open::open_writer(path, &mut side, create, timeout, give_up)?;
         connection
@@ -110,7 +110,7 @@ impl Writer {
     }
 }
 
-fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     let reader = connect::open_reader(path)?;
     // The first read opens the log.
     statements::lease(&reader).map_err(|error| translate(path, "opening the database", error))?;

@@ -12,7 +12,7 @@ use super::errors::translate;
 use super::file_identity::{FileIdentity, OpenFiles};
 use super::{change_log, path, statements};
 use crate::clock::{Clock, SystemClock};
-use crate::store::{ChangeBatch, Changed, LogPosition, StoreError};
+use crate::store::{ChangeBatch, Changed, LogPosition, OpenError, StoreError};
 use crate::sync::{Mutex, lock};
 
 /// How often a change is tried if another program deletes the write-ahead log each time.
@@ -57,7 +57,7 @@ struct InUse<'a> {
 
 impl Database {
     /// Opens the file, and creates it if it is missing.
-    pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, OpenError> {
         let path = path::resolve(path)?;
         let connections = Connections::open(&path, timeout)?;
         let lease = statements::lease(&lock(&connections.lister))

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// In a transaction all errors are SQLite's; ours are carried through as they are.
 impl From<StoreError> for rusqlite::Error {
@@ -33,10 +33,10 @@ pub(super) fn translate(path: &Path, doing: &str, error: rusqlite::Error) -> Sto
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { source },
         Some(ErrorCode::DiskFull) => StoreError::DiskFull { source },
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            StoreError::NotADatabase { path, source }
+            OpenError::NotADatabase { path, source }.into()
         }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            StoreError::NotWritable { path, reason, source }
+            OpenError::NotWritable { path, reason, source }.into()
         }
         _ => StoreError::Failed { reason: format!("{doing}: {reason}"), source },
     }

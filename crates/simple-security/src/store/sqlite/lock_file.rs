@@ -15,7 +15,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::clock::{Clock, SystemClock};
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 const POLL: Duration = Duration::from_micros(500);
 
@@ -54,7 +54,7 @@ pub(super) struct Locked(LockFile);
 
 impl LockFile {
     /// Opens `<database>-<purpose>`, and makes it with mode 0600 where it is missing.
-    pub(super) fn open(database: &Path, purpose: &str) -> Result<Self, StoreError> {
+    pub(super) fn open(database: &Path, purpose: &str) -> Result<Self, OpenError> {
         let path = beside(database, purpose);
         let file = open_file(&path).map_err(|error| not_writable(database, error))?;
         Ok(Self { path, file })
@@ -149,10 +149,10 @@ fn open_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn not_writable(path: &Path, error: io::Error) -> StoreError {
+fn not_writable(path: &Path, error: io::Error) -> OpenError {
     match error.kind() {
-        io::ErrorKind::StorageFull => StoreError::DiskFull { source: Some(error.into()) },
-        _ => StoreError::NotWritable {
+        io::ErrorKind::StorageFull => StoreError::DiskFull { source: Some(error.into()) }.into(),
+        _ => OpenError::NotWritable {
             path: path.to_owned(),
             reason: error.to_string(),
             source: Some(error.into()),

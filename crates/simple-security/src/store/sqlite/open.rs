@@ -16,10 +16,10 @@ use super::legacy::migrate as legacy;
 use super::lock_file::LockFile;
 use super::schema::{Contents, contents, migrate, newest};
 use super::{ownership, triggers};
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// Checks the file without changing it, before anything is put beside it.
-pub(super) fn inspect(path: &Path, timeout: Duration) -> Result<(), StoreError> {
+pub(super) fn inspect(path: &Path, timeout: Duration) -> Result<(), OpenError> {
     // Asked of the system and not read from the mode: the folder may be mounted read-only.
     let folder = path.parent().unwrap_or(Path::new("/"));
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
@@ -27,7 +27,7 @@ pub(super) fn inspect(path: &Path, timeout: Duration) -> Result<(), StoreError> 
             true => rustix::fs::access(path, rustix::fs::Access::WRITE_OK),
             false => Ok(()),
         })
-        .map_err(|error| StoreError::NotWritable {
+        .map_err(|error| OpenError::NotWritable {
             path: path.to_owned(),
             reason: io::Error::from(error).to_string(),
             source: Some(io::Error::from(error).into()),
@@ -39,7 +39,7 @@ pub(super) fn inspect(path: &Path, timeout: Duration) -> Result<(), StoreError> 
         match contents(&connection, path) {
             Ok(Contents::Store { .. }) => ownership::check_database(path)?,
             // A journal of an interrupted write can only be played back by a writer.
-            Ok(_) | Err(StoreError::NotWritable { .. }) => {}
+            Ok(_) | Err(OpenError::NotWritable { .. }) => {}
             Err(error) => return Err(error),
         }
     }
@@ -60,7 +60,7 @@ pub(super) fn open_writer(
     create: bool,
     timeout: Duration,
     give_up: &AtomicBool,
-) -> Result<(Connection, OpenFiles), StoreError> {
+) -> Result<(Connection, OpenFiles), OpenError> {
     let _held = side.lock(timeout, give_up)?;
     let failed = |error| translate(path, "opening the database", error);
     if create {
@@ -107,14 +107,14 @@ fn migrate_alone(writer: &mut Connection, schema: i64) -> rusqlite::Result<()> {
 }
 
 /// Makes the file with mode 0600 where it is missing. SQLite gives its other files the same mode.
-fn create_private(path: &Path) -> Result<(), StoreError> {
+fn create_private(path: &Path) -> Result<(), OpenError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-            Err(StoreError::DiskFull { source: Some(error.into()) })
+            Err(StoreError::DiskFull { source: Some(error.into()) }.into())
         }
-        Err(error) => Err(StoreError::NotWritable {
+        Err(error) => Err(OpenError::NotWritable {
             path: path.to_owned(),
             reason: error.to_string(),
             source: Some(error.into()),

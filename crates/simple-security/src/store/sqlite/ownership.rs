@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::lock_file::beside;
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// The files beside the database: those of SQLite (<https://sqlite.org/tempfiles.html>) and the locks.
 const BESIDE: [&str; 5] = ["wal", "shm", "journal", "write-lock", "secret-lock"];
@@ -20,9 +20,9 @@ const ROOT: u32 = 0;
 /// Checks the files beside a database, before SQLite opens them.
 ///
 /// # Errors
-/// [`StoreError::Untrusted`] where one is a symbolic link, can be written by everybody, or belongs
+/// [`OpenError::Untrusted`] where one is a symbolic link, can be written by everybody, or belongs
 /// neither to the owner of the database nor to this user or root.
-pub(super) fn check_files_beside(database: &Path) -> Result<(), StoreError> {
+pub(super) fn check_files_beside(database: &Path) -> Result<(), OpenError> {
     let me = rustix::process::geteuid().as_raw();
     let owner = std::fs::metadata(database).map_or(me, |found| found.uid());
     for purpose in BESIDE {
@@ -31,7 +31,7 @@ pub(super) fn check_files_beside(database: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn check_file_beside(path: &Path, trusted: &[u32]) -> Result<(), StoreError> {
+fn check_file_beside(path: &Path, trusted: &[u32]) -> Result<(), OpenError> {
     let found = match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         found => found.map_err(|error| unseen(path, error))?,
@@ -48,17 +48,17 @@ fn check_file_beside(path: &Path, trusted: &[u32]) -> Result<(), StoreError> {
     } else {
         return Ok(());
     };
-    Err(StoreError::Untrusted { path: path.to_owned(), reason })
+    Err(OpenError::Untrusted { path: path.to_owned(), reason })
 }
 
 /// Checks the database itself.
 ///
 /// # Errors
-/// [`StoreError::Untrusted`] where everybody can write to the database.
-pub(super) fn check_database(database: &Path) -> Result<(), StoreError> {
+/// [`OpenError::Untrusted`] where everybody can write to the database.
+pub(super) fn check_database(database: &Path) -> Result<(), OpenError> {
     let found = std::fs::metadata(database).map_err(|error| unseen(database, error))?;
     if found.mode() & WRITABLE_BY_ALL != 0 {
-        return Err(StoreError::Untrusted { path: database.to_owned(), reason: writable(&found) });
+        return Err(OpenError::Untrusted { path: database.to_owned(), reason: writable(&found) });
     }
     Ok(())
 }

@@ -3,14 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// The path without links, once the place is known to be fit for a database.
-pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     if path.is_dir() {
-        return Err(StoreError::Folder { path: path.to_owned() });
+        return Err(OpenError::Folder { path: path.to_owned() });
     }
-    let not_writable = |reason: String, error: Option<io::Error>| StoreError::NotWritable {
+    let not_writable = |reason: String, error: Option<io::Error>| OpenError::NotWritable {
         path: path.to_owned(),
         reason,
         source: error.map(Into::into),
@@ -57,7 +57,7 @@ const NETWORK_FILE_SYSTEMS: [(u32, &str); 11] = [
 ];
 
 #[cfg(target_os = "linux")]
-fn refuse_network_file_system(path: &Path) -> Result<(), StoreError> {
+fn refuse_network_file_system(path: &Path) -> Result<(), OpenError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let system =
         rustix::fs::statfs(if path.exists() { path } else { folder }).map_err(|error| {
@@ -68,7 +68,7 @@ fn refuse_network_file_system(path: &Path) -> Result<(), StoreError> {
         })?;
     match network_file_system(system.f_type as u32) {
         Some(kind) => {
-            Err(StoreError::NetworkFileSystem { path: path.to_owned(), kind: kind.to_owned() })
+            Err(OpenError::NetworkFileSystem { path: path.to_owned(), kind: kind.to_owned() })
         }
         None => Ok(()),
     }
@@ -78,7 +78,7 @@ fn refuse_network_file_system(path: &Path) -> Result<(), StoreError> {
 /// itself, as containers may do. The write-ahead log and the locks lie beside the path, so that two
 /// paths have two of each.
 #[cfg(target_os = "linux")]
-fn refuse_other_paths(path: &Path) -> Result<(), StoreError> {
+fn refuse_other_paths(path: &Path) -> Result<(), OpenError> {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
     let Ok(found) = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS) else {
         // It is not there yet.
@@ -91,7 +91,7 @@ fn refuse_other_paths(path: &Path) -> Result<(), StoreError> {
     } else {
         return Ok(());
     };
-    Err(StoreError::NotWritable { path: path.to_owned(), reason: reason.to_owned(), source: None })
+    Err(OpenError::NotWritable { path: path.to_owned(), reason: reason.to_owned(), source: None })
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::errors::translate;
-use crate::store::StoreError;
+use crate::store::OpenError;
 
 /// "fss1": in the header of the file it marks a database of this software
 /// (<https://sqlite.org/fileformat.html>).
@@ -29,7 +29,7 @@ pub(super) enum Contents {
 }
 
 /// Looks into a database, which may be that of any program.
-pub(super) fn contents(connection: &Connection, path: &Path) -> Result<Contents, StoreError> {
+pub(super) fn contents(connection: &Connection, path: &Path) -> Result<Contents, OpenError> {
     let read = || -> rusqlite::Result<(i64, i64, Vec<String>)> {
         let number = |pragma: &str| {
             connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
@@ -48,9 +48,9 @@ pub(super) fn contents(connection: &Connection, path: &Path) -> Result<Contents,
         return match schema {
             found if found > newest() => {
                 let place = path.display().to_string();
-                Err(StoreError::NewerSchema { place, found, known: newest() })
+                Err(OpenError::NewerSchema { place, found, known: newest() })
             }
-            schema if schema < 1 => Err(StoreError::NotADatabase { path, source: None }),
+            schema if schema < 1 => Err(OpenError::NotADatabase { path, source: None }),
             schema => Ok(Contents::Store { schema }),
         };
     }
@@ -61,10 +61,10 @@ pub(super) fn contents(connection: &Connection, path: &Path) -> Result<Contents,
         (1, 0) if application == 0 => Ok(Contents::LegacyTable),
         (0, 0) => {
             let tables = format!("the application id {application} and the version {schema}");
-            Err(StoreError::Foreign { path, tables })
+            Err(OpenError::Foreign { path, tables })
         }
-        (all, other) if all > other => Err(StoreError::Shared { path, tables: others.join(", ") }),
-        _ => Err(StoreError::Foreign { path, tables: format!("the tables {}", others.join(", ")) }),
+        (all, other) if all > other => Err(OpenError::Shared { path, tables: others.join(", ") }),
+        _ => Err(OpenError::Foreign { path, tables: format!("the tables {}", others.join(", ")) }),
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(shelf("shop").as_deref(), Ok("top"));
         run(&steps, &connection, 2).expect("nothing to do");
         let newer = contents(&connection, Path::new("keys.db")).expect_err("a newer schema");
-        assert!(matches!(newer, StoreError::NewerSchema { found: 2, known: 1, .. }), "{newer}");
+        assert!(matches!(newer, OpenError::NewerSchema { found: 2, known: 1, .. }), "{newer}");
         let changed = "UPDATE api_keys SET name = 'kiosk'";
         connection.execute_batch(changed).expect("a change");
         let logged = connection.query_row("SELECT count(*) FROM key_changes", [], |row| row.get(0));

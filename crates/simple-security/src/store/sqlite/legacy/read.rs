@@ -10,10 +10,10 @@ use time::{PrimitiveDateTime, UtcOffset};
 
 use crate::key::{KeyDigest, KeyId, MAX_KEY_LENGTH, generate_id};
 use crate::record::{KeyName, KeyRecord, StoredKey, Timestamp, Usage};
-use crate::store::StoreError;
 use crate::store::sqlite::connect;
 use crate::store::sqlite::errors::translate;
 use crate::store::sqlite::schema::LEGACY_TABLE;
+use crate::store::{OpenError, StoreError};
 
 /// How long who reads the file of another program waits for it.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -25,23 +25,24 @@ const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// The old package did not keep when a key was made or revoked: it is `now`.
 ///
 /// # Errors
-/// [`StoreError`] says why the file cannot be read.
+/// [`OpenError`] says why the file cannot be read.
 pub fn read_old_keys(
     path: &Path,
     now: Timestamp,
     each: &mut dyn FnMut(Result<StoredKey, &'static str>),
-) -> Result<(), StoreError> {
+) -> Result<(), OpenError> {
     let failed = |error| translate(path, "reading the old keys", error);
     let connection = connect::look(path, TIMEOUT).map_err(failed)?;
     connection.pragma_update(None, "query_only", true).map_err(failed)?;
     if !connection.table_exists(None, LEGACY_TABLE).map_err(failed)? {
-        return Err(StoreError::NoOldTable { path: path.to_owned() });
+        return Err(OpenError::NoOldTable { path: path.to_owned() });
     }
     read_all(&connection, path, |key| {
         let stored = key.stored(now)?;
         each(stored);
         Ok(())
-    })
+    })?;
+    Ok(())
 }
 
 /// What was found in a row.
