@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::store::{self, Location};
-use simple_security::{ApiKeys, KeyError, VerifyError};
+use simple_security::{AdminError, ApiKeys, KeyError, VerifyError};
 use simple_security_server::settings::{Adapter, Arguments, Settings};
 
 use crate::credential::{self, Sent};
@@ -172,13 +172,13 @@ impl Engine {
         Ok(match credential::secret_header(headers)? {
             Sent::Nothing => Some(Refusal::NotPresented),
             Sent::Repeated => Some(Refusal::Repeated),
-            Sent::Once(secret) => match opened.keys.admin_secret() {
-                Ok(_) if secret.as_bytes().is_empty() => Some(Refusal::NotPresented),
-                Ok(ours) if ours.matches(secret.as_bytes()) => None,
-                Ok(_) => Some(Refusal::Denied),
-                Err(error) => {
+            Sent::Once(secret) => match opened.keys.authenticate_admin(secret.as_bytes()) {
+                Err(error @ AdminError::NoSecret) => {
                     return Err(no_admin_secret(py, &opened.settings.secret_setting, error));
                 }
+                _ if secret.as_bytes().is_empty() => Some(Refusal::NotPresented),
+                Ok(_) => None,
+                Err(_) => Some(Refusal::Denied),
             },
         })
     }

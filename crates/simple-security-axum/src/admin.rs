@@ -30,7 +30,7 @@ use refused::Refused;
 /// The routes that make, show, change and delete the keys of this engine, all behind the admin
 /// secret in the header `secret-key`.
 ///
-/// The secret is [`ApiKeys::admin_secret`]. No answer may be stored, and those that refuse are
+/// [`ApiKeys::authenticate_admin`] checks the secret. No answer may be stored, and those that refuse are
 /// problem details (RFC 9457). Nest it: the prefix is the application's choice, and an unknown path
 /// under it is refused as the known ones are. Merged, it would refuse the unknown paths of the
 /// whole application.

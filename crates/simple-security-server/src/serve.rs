@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
-use simple_security::ApiKeys;
+use simple_security::{AdminError, ApiKeys};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::failure::{Failure, not_opened};
@@ -112,10 +112,8 @@ fn open(program: Program, settings: &Settings, serving: &Serving) -> Result<ApiK
         false => settings.engine(store).build(),
     };
     let keys = opened.map_err(|error| not_opened(&error, settings))?;
-    if serving.admin
-        && let Err(error) = keys.admin_secret()
-    {
-        let setting = &settings.secret_setting;
+    if serving.admin && !keys.has_admin_secret() {
+        let (error, setting) = (AdminError::NoSecret, &settings.secret_setting);
         tracing::warn!("the routes of the administrator answer 503: {error}; set {setting}");
     }
     Ok(keys)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::store::{KeyStore, Location};
-use simple_security::{AdminSecret, ApiKeys, ApiKeysBuilder, KeyFormat, OpenError};
+use simple_security::{Admin, ApiKeys, ApiKeysBuilder, KeyFormat, OpenError};
 
 mod environment;
 pub mod serving;
@@ -154,7 +154,7 @@ impl Settings {
         if self.admin_secret.as_ref().is_some_and(is_short) {
             tracing::warn!("set a longer admin secret in {setting}");
         }
-        if keys.admin_secret().is_err() {
+        if !keys.has_admin_secret() {
             tracing::warn!(
                 "no admin secret is set, so no request of an administrator is answered; set {setting}"
             );
@@ -182,7 +182,7 @@ fn check_secret(found: &Found<SecretString>) -> Result<Option<SecretString>, Con
 }
 
 fn is_short(secret: &SecretString) -> bool {
-    secret.expose_secret().len() < AdminSecret::RECOMMENDED_LENGTH
+    secret.expose_secret().len() < Admin::RECOMMENDED_SECRET_LENGTH
 }
 
 fn parse_location(found: &Found<String>) -> Result<Location, ConfigurationError> {

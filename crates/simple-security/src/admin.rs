@@ -1,4 +1,4 @@
-//! The admin secret, which guards the changing of keys.
+//! The admin secret, and the proof that it was presented.
 
 use std::fmt;
 
@@ -14,13 +14,42 @@ mod error;
 pub use actor::Actor;
 pub use error::AdminError;
 
+/// A request that presented the admin secret. Only [`ApiKeys::authenticate_admin`] makes one.
+///
+/// It is the actor of the changes that the request asks for:
+///
+/// ```
+/// # use simple_security::{AdminError, ApiKeys, KeyId};
+/// # async fn revoke(keys: &ApiKeys, id: KeyId) -> Result<(), Box<dyn std::error::Error>> {
+/// let admin = keys.authenticate_admin(b"what the request presented")?;
+/// keys.revoke(id).by(&admin).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```compile_fail
+/// let forged = simple_security::Admin(());
+/// ```
+///
+/// [`ApiKeys::authenticate_admin`]: crate::ApiKeys::authenticate_admin
+#[derive(Debug, Clone)]
+pub struct Admin(());
+
+impl Admin {
+    /// The engine accepts a secret of fewer characters, and warns.
+    pub const RECOMMENDED_SECRET_LENGTH: usize = 16;
+}
+
+impl From<&Admin> for Actor {
+    fn from(_: &Admin) -> Self {
+        Self::Secret
+    }
+}
+
 /// The digest of the admin secret. The secret itself is not kept.
-pub struct AdminSecret(KeyDigest);
+pub(crate) struct AdminSecret(KeyDigest);
 
 impl AdminSecret {
-    /// The engine accepts a secret of fewer characters, and warns.
-    pub const RECOMMENDED_LENGTH: usize = 16;
-
     /// The secret that somebody has set.
     pub(crate) fn set(secret: &SecretString) -> Self {
         Self(KeyDigest::of(secret.expose_secret().as_bytes()))
@@ -35,9 +64,10 @@ impl AdminSecret {
         self.0
     }
 
-    /// Whether these bytes are the secret. It takes the same time whichever of them are wrong.
-    pub fn matches(&self, presented: &[u8]) -> bool {
-        KeyDigest::of(presented).as_bytes().ct_eq(self.0.as_bytes()).into()
+    /// Accepts the secret alone. It takes the same time whichever bytes are wrong.
+    pub(crate) fn authenticate(&self, presented: &[u8]) -> Result<Admin, AdminError> {
+        let matches = KeyDigest::of(presented).as_bytes().ct_eq(self.0.as_bytes());
+        if matches.into() { Ok(Admin(())) } else { Err(AdminError::Wrong) }
     }
 }
 

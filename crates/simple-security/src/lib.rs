@@ -20,7 +20,7 @@ pub mod testing;
 mod usage;
 mod verify;
 
-pub use admin::{Actor, AdminError, AdminSecret};
+pub use admin::{Actor, Admin, AdminError};
 pub use engine::{
     ApiKeys, ApiKeysBuilder, Change, Committed, ImportedKey, IssuedKey, KeyError, KeyMaterial,
     RenewedKey,

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use simple_security::{ApiKeys, LogThrottle};
+use simple_security::{Admin, AdminError, ApiKeys, LogThrottle};
 use tokio::sync::Semaphore;
 
 use super::in_flight;
@@ -30,14 +30,18 @@ impl Authenticator {
     }
 }
 
-/// Accepts a request with the admin secret. Reads nothing of its body before.
+/// Accepts a request with the admin secret, and hands the proof of it to the route. Reads nothing of its
+/// body before.
 pub(super) async fn check(
     State(authenticator): State<Authenticator>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match require_secret(&authenticator, request.headers()) {
-        Ok(()) => in_flight::run(&authenticator.permits, request, next).await,
+    let mut response = match authenticate(&authenticator, request.headers()) {
+        Ok(admin) => {
+            request.extensions_mut().insert(admin);
+            in_flight::run(&authenticator.permits, request, next).await
+        }
         Err(refused) => {
             log(&refused);
             refused.into_response()
@@ -49,7 +53,7 @@ pub(super) async fn check(
 
 /// The header may be there once, whatever is in it: which of two is meant cannot be told, and two
 /// programs on the way may not agree. An empty one is none.
-fn require_secret(authenticator: &Authenticator, headers: &HeaderMap) -> Result<(), Refused> {
+fn authenticate(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Admin, Refused> {
     let mut values = headers.get_all(&SECRET_KEY).iter();
     let sent = match (values.next(), values.next()) {
         (None, _) => return Err(Refused::NotPresented),
@@ -57,13 +61,12 @@ fn require_secret(authenticator: &Authenticator, headers: &HeaderMap) -> Result<
         (Some(value), None) => value.as_bytes(),
         _ => return Err(Refused::Repeated),
     };
-    match authenticator.keys.admin_secret() {
-        Ok(secret) if secret.matches(sent) => Ok(()),
-        Ok(_) => Err(Refused::Denied),
-        Err(error) => {
-            Err(Refused::NoSecret(format!("{error}; set {}", authenticator.secret_setting)))
+    authenticator.keys.authenticate_admin(sent).map_err(|error| match error {
+        AdminError::NoSecret => {
+            Refused::NoSecret(format!("{error}; set {}", authenticator.secret_setting))
         }
-    }
+        _ => Refused::Denied,
+    })
 }
 
 /// Logs a rejection, at most once a second: a client may send thousands of guesses.

@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use http::header::LOCATION;
 use http::{StatusCode, Uri};
 use secrecy::ExposeSecret;
 use simple_security as engine;
-use simple_security::{Actor, ApiKeys, Committed, KeyId, KeyRecord};
+use simple_security::{Admin, ApiKeys, Committed, KeyId, KeyRecord};
 
 use super::answers::{ChangedKey, DeletedKey, IssuedKey, KeyDetails, KeyPage};
 use super::ask::{ask, change};
@@ -43,6 +43,7 @@ type Path = Result<RawPathParams, RawPathParamsRejection>;
 )]
 pub(super) async fn issue_key(
     State(keys): Keys,
+    Extension(admin): Extension<Admin>,
     request: Request,
 ) -> Result<impl IntoResponse, Refused> {
     let wait = query::wait(request.uri())?;
@@ -50,13 +51,12 @@ pub(super) async fn issue_key(
     let new = engine::NewKey::named(name).with_expiry(expires_at);
     let ((record, key), effective_by) = change(keys, wait, async move |keys| match key {
         Some(key) => {
-            let imported =
-                keys.import(key.expose_secret(), new).by(Actor::Secret).committed().await?;
+            let imported = keys.import(key.expose_secret(), new).by(&admin).committed().await?;
             log("imported", imported.outcome.id);
             Ok(imported.map(|record| (record, None)))
         }
         None => {
-            let issued = keys.issue(new).by(Actor::Secret).committed().await?;
+            let issued = keys.issue(new).by(&admin).committed().await?;
             log("issued", issued.outcome.record.id);
             Ok(issued.map(|issued| (issued.record, Some(issued.key))))
         }
@@ -120,6 +120,7 @@ pub(super) async fn show_key(
 )]
 pub(super) async fn edit_key(
     State(keys): Keys,
+    Extension(admin): Extension<Admin>,
     path: Path,
     request: Request,
 ) -> Result<Json<ChangedKey>, Refused> {
@@ -128,7 +129,7 @@ pub(super) async fn edit_key(
     let id = id_in(path)?;
     let edit = engine::KeyEdit::default().with_name(name).with_expiry(expires_at);
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let edited = keys.edit(id, edit).by(Actor::Secret).committed().await?;
+        let edited = keys.edit(id, edit).by(&admin).committed().await?;
         log("edited", id);
         Ok(shown(keys, edited).await)
     })
@@ -148,13 +149,14 @@ pub(super) async fn edit_key(
 )]
 pub(super) async fn delete_key(
     State(keys): Keys,
+    Extension(admin): Extension<Admin>,
     path: Path,
     uri: Uri,
 ) -> Result<Json<DeletedKey>, Refused> {
     let wait = query::wait(&uri)?;
     let id = id_in(path)?;
     let ((), effective_by) = change(keys, wait, async move |keys| {
-        let deleted = keys.delete(id).by(Actor::Secret).committed().await?;
+        let deleted = keys.delete(id).by(&admin).committed().await?;
         log("deleted", id);
         Ok(deleted)
     })
@@ -178,13 +180,14 @@ pub(super) async fn delete_key(
 )]
 pub(super) async fn revoke_key(
     State(keys): Keys,
+    Extension(admin): Extension<Admin>,
     path: Path,
     uri: Uri,
 ) -> Result<Json<ChangedKey>, Refused> {
     let wait = query::wait(&uri)?;
     let id = id_in(path)?;
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let revoked = keys.revoke(id).by(Actor::Secret).committed().await?;
+        let revoked = keys.revoke(id).by(&admin).committed().await?;
         log("revoked", id);
         Ok(shown(keys, revoked).await)
     })
@@ -209,6 +212,7 @@ pub(super) async fn revoke_key(
 )]
 pub(super) async fn renew_key(
     State(keys): Keys,
+    Extension(admin): Extension<Admin>,
     path: Path,
     request: Request,
 ) -> Result<Json<ChangedKey>, Refused> {
@@ -216,7 +220,7 @@ pub(super) async fn renew_key(
     let KeyRenewal { expires_at } = KeyRenewal::read(body::read(request).await?)?;
     let id = id_in(path)?;
     let (details, effective_by) = change(keys, wait, async move |keys| {
-        let renewed = keys.renew(id, expires_at.into()).by(Actor::Secret).committed().await?;
+        let renewed = keys.renew(id, expires_at.into()).by(&admin).committed().await?;
         log("renewed", id);
         Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
     })

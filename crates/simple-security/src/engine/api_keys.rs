@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::admin::{AdminError, AdminSecret};
+use crate::admin::{Admin, AdminError, AdminSecret};
 use crate::record::Timestamp;
 use crate::resolver::Resolver;
 use crate::stats::Stats;
@@ -105,13 +105,19 @@ impl ApiKeys {
         self.store.resume();
     }
 
-    /// What admin requests are compared with.
+    /// Authenticates an admin request by the secret that it presents.
     ///
     /// # Errors
-    /// [`AdminError::NoSecret`] where there is none, and no admin request may pass: none is
-    /// set on a store that many machines share, or none is wanted.
-    pub fn admin_secret(&self) -> Result<&AdminSecret, AdminError> {
-        self.admin.as_ref().ok_or(AdminError::NoSecret)
+    /// [`AdminError::NoSecret`] where there is none, and no admin request is accepted: none is set on a
+    /// store that many machines share, or none is wanted.
+    pub fn authenticate_admin(&self, presented: &[u8]) -> Result<Admin, AdminError> {
+        self.admin.as_ref().ok_or(AdminError::NoSecret)?.authenticate(presented)
+    }
+
+    /// Whether there is an admin secret. Without one every admin request is rejected, with
+    /// [`AdminError::NoSecret`].
+    pub fn has_admin_secret(&self) -> bool {
+        self.admin.is_some()
     }
 
     /// Stops the thread after one last flush; `false` when it was stopped before.

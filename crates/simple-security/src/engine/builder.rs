@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::api_keys::ApiKeys;
-use crate::admin::{self, AdminSecret};
+use crate::admin::{self, Admin, AdminSecret};
 use crate::cache::Cache;
 use crate::clock::{Clock, ExpiryClock, SystemClock};
 use crate::key::KeyFormat;
@@ -98,7 +98,7 @@ impl<'a> ApiKeysBuilder<'a> {
     /// `announce` is called by [`build`](Self::build), in the process that generated it and in no other:
     /// show the secret to the administrator, because it is kept nowhere.
     ///
-    /// On a store that many machines share, no secret is agreed on: [`ApiKeys::admin_secret`] then returns
+    /// On a store that many machines share, no secret is agreed on: [`ApiKeys::authenticate_admin`] then returns
     /// [`AdminError::NoSecret`](crate::AdminError::NoSecret), and no admin request is accepted.
     pub fn generated_admin_secret(self, announce: impl FnOnce(SecretString) + 'a) -> Self {
         Self { admin: AdminRequests::WithGenerated(Box::new(announce)), ..self }
@@ -181,7 +181,7 @@ impl fmt::Debug for ApiKeysBuilder<'_> {
 }
 
 fn set(secret: &SecretString) -> Result<AdminSecret, OpenError> {
-    let (length, enough) = (secret.expose_secret().len(), AdminSecret::RECOMMENDED_LENGTH);
+    let (length, enough) = (secret.expose_secret().len(), Admin::RECOMMENDED_SECRET_LENGTH);
     if length == 0 {
         return Err(OpenError::EmptyAdminSecret);
     }

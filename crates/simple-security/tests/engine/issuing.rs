@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use simple_security::testing::Place;
 use simple_security::{
-    Expiry, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference, NewKey, OpenError,
-    Renewal, VerifyError,
+    Actor, AdminError, Expiry, InvalidImport, KeyDigest, KeyEdit, KeyError, KeyName, KeyReference,
+    NewKey, OpenError, Renewal, VerifyError,
 };
 use test_support::{commits, engine_without_secret};
 
@@ -134,10 +134,10 @@ fn keys_without_our_shape_are_verified_by_their_digest(place: &dyn Place) {
 
 fn the_secret_that_is_set_is_the_admin_secret(place: &dyn Place) {
     let keys = engine(place.open(), &fake_clock());
-    let secret = keys.admin_secret().expect("a secret");
-    assert!(secret.matches(b"an admin secret of 31 characters"));
+    let admin = keys.authenticate_admin(b"an admin secret of 31 characters").expect("the secret");
+    assert_eq!(Actor::from(&admin), Actor::Secret);
     for wrong in [&b""[..], b"an admin secret of 31 character", b"AN ADMIN SECRET", b"\xFF"] {
-        assert!(!secret.matches(wrong));
+        assert_eq!(keys.authenticate_admin(wrong).err(), Some(AdminError::Wrong));
     }
 }
 
@@ -155,9 +155,8 @@ fn a_generated_secret_is_shown_to_the_first_alone(place: &dyn Place) {
     let (second, not_shown) = open();
     assert!(not_shown.is_none());
     for keys in [&first, &second] {
-        let secret = keys.admin_secret().expect("a secret");
-        assert!(secret.matches(shown.expose_secret().as_bytes()));
-        assert!(!secret.matches(b""));
+        keys.authenticate_admin(shown.expose_secret().as_bytes()).expect("the secret");
+        assert_eq!(keys.authenticate_admin(b"").err(), Some(AdminError::Wrong));
     }
     drop(first);
     assert!(open().1.is_none(), "one that knows it still lives");
@@ -165,6 +164,6 @@ fn a_generated_secret_is_shown_to_the_first_alone(place: &dyn Place) {
     let (third, shown_anew) = open();
     let shown_anew = shown_anew.expect("all were gone");
     assert_ne!(shown_anew.expose_secret(), shown.expose_secret());
-    let secret = third.admin_secret().expect("a secret");
-    assert!(!secret.matches(shown.expose_secret().as_bytes()));
+    let earlier = third.authenticate_admin(shown.expose_secret().as_bytes());
+    assert_eq!(earlier.err(), Some(AdminError::Wrong));
 }
