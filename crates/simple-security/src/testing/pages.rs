@@ -80,7 +80,7 @@ pub(super) fn a_page_has_the_keys_that_pass_its_filter(place: &dyn Place) {
         handle.try_insert(digest(number), record).expect("insert");
     }
     let check = |state: Option<KeyState>, name: Option<&str>, expected: &[u32]| {
-        let filter = KeyFilter { state, name: name.map(str::to_owned) };
+        let filter = KeyFilter::new(state, name.map(str::to_owned));
         for limit in [1, 2, 10] {
             let pages = handle.pages(limit, &filter, 100);
             let found: Vec<_> =

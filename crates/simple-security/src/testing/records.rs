@@ -153,9 +153,8 @@ pub(super) fn an_edit_changes_what_it_names(place: &dyn Place) {
     assert_eq!((edited.expires_at, edited.never_expires), (Timestamp::MAX, true));
     edit(nothing());
     edit(KeyEdit { name: Some(KeyName::default()), ..nothing() });
-    let all =
-        KeyEdit { name: Some(name_of("all")), expires_at: Some(at(5)), never_expires: Some(false) };
-    let edited = edit(all);
+    let several = KeyEdit { name: Some(name_of("all")), expires_at: Some(at(5)), ..nothing() };
+    let edited = edit(KeyEdit { never_expires: Some(false), ..several });
     assert_eq!((edited.name.as_str(), edited.expires_at), ("all", at(5)));
     assert_eq!(edited.revoked_at, Some(at(500)), "an edit takes back no revocation");
     assert_eq!(one.usage(1), used);

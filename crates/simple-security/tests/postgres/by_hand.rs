@@ -19,11 +19,14 @@ fn edits_by_hand_are_read() {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     };
     let rows: Vec<_> = (0..5)
-        .map(|number| {
-            format!("('{number:011}', '\\x{}', 'by hand', 1, 2, true, NULL)", hex(number))
-        })
+        .map(|number| format!("('{number:011}', '\\x{}', 'by hand', 1, 2, true)", hex(number)))
         .collect();
-    hand.run(&format!("INSERT INTO simple_security.api_keys VALUES {}", rows.join(",")));
+    hand.run(&format!(
+        "INSERT INTO simple_security.api_keys
+             (id, digest, name, created_at, expires_at, never_expires)
+         VALUES {}",
+        rows.join(",")
+    ));
     assert_eq!(keys.changed(&mut mark), digests(0..5), "an insertion of several");
     hand.run("UPDATE simple_security.api_keys SET revoked_at = 5 WHERE id <> '00000000003'");
     assert_eq!(keys.changed(&mut mark), digests([0, 1, 2, 4]), "a change of several");
@@ -115,7 +118,8 @@ fn the_log_does_not_grow_for_ever() {
         hand.run(&format!(
             "UPDATE simple_security.api_keys SET name = '{number}';
              INSERT INTO simple_security.api_keys
-             SELECT lpad(n::text, 11, '0'), sha256(n::text::bytea), '', 1, 2, true, NULL
+                 (id, digest, name, created_at, expires_at, never_expires)
+             SELECT lpad(n::text, 11, '0'), sha256(n::text::bytea), '', 1, 2, true
              FROM generate_series({number}500, {number}500 + 1999) AS n ON CONFLICT DO NOTHING"
         ));
         if number < 3 {

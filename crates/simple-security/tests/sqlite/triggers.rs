@@ -161,17 +161,21 @@ fn a_key_that_was_revoked_unseen_is_revoked_for_all_by_the_next_revocation() {
 
 #[test]
 fn rows_that_or_replace_takes_away_are_seen() {
+    let columns = "id, digest, name, created_at, expires_at, never_expires, revoked_at";
     let others = "zeroblob(32), 'by hand', 1, 9000000000, 1, NULL";
     let statements = [
-        format!("INSERT OR REPLACE INTO api_keys SELECT id, {others} FROM api_keys WHERE id = ?1"),
         format!(
-            "INSERT OR REPLACE INTO api_keys (rowid, id, digest, name, created_at, expires_at,
-                 never_expires, revoked_at)
+            "INSERT OR REPLACE INTO api_keys ({columns})
+             SELECT id, {others} FROM api_keys WHERE id = ?1"
+        ),
+        format!(
+            "INSERT OR REPLACE INTO api_keys (rowid, {columns})
              SELECT rowid, 'abcdefghijk', {others} FROM api_keys WHERE id = ?1"
         ),
-        "INSERT OR REPLACE INTO api_keys SELECT 'abcdefghijk', digest, name, 1, 2, 0, 5
-         FROM api_keys WHERE id = ?1"
-            .to_owned(),
+        format!(
+            "INSERT OR REPLACE INTO api_keys ({columns})
+             SELECT 'abcdefghijk', digest, name, 1, 2, 0, 5 FROM api_keys WHERE id = ?1"
+        ),
         "UPDATE OR REPLACE api_keys SET id = ?1 WHERE id <> ?1".to_owned(),
         "UPDATE OR REPLACE api_keys SET rowid = (SELECT rowid FROM api_keys WHERE id = ?1)
          WHERE id <> ?1"

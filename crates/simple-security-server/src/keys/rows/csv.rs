@@ -175,7 +175,7 @@ mod tests {
             assert_eq!(cells(line).expect(line), expected, "{line}");
         }
         assert_eq!(cells("a\rb\n,").expect("cells"), ["a\rb"], "nothing in a line ends it");
-        for wrong in ["\"a", "a,\"b", "a\"\"\"", &",".repeat(11), &",".repeat(30)] {
+        for wrong in ["\"a", "a,\"b", "a\"\"\"", &",".repeat(Column::ALL.len()), &",".repeat(30)] {
             assert!(cells(wrong).is_err(), "{wrong}");
         }
         assert!(Cells::new().read(b"\xff", 1).is_err());

@@ -105,7 +105,8 @@ mod tests {
         let connection = Connection::open_in_memory().expect("a database");
         migrate(&connection, 0).expect("the first schema");
         let insert =
-            "INSERT INTO api_keys VALUES ('0123456789a', zeroblob(32), 'shop', 1, 2, 0, NULL)";
+            "INSERT INTO api_keys (id, digest, name, created_at, expires_at, never_expires)
+             VALUES ('0123456789a', zeroblob(32), 'shop', 1, 2, 0)";
         connection.execute_batch(insert).expect("a key");
         run(&steps, &connection, 1).expect("the second step");
         let shelf = |name: &str| {
