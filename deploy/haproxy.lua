@@ -12,6 +12,7 @@ local MILLISECONDS = 1000
 -- haproxy.cfg goes by it.
 local IDENTITY = {
     { "x-api-key-name", "txn.key_name" },
+    { "x-api-key-owner", "txn.key_owner" },
     { "x-api-key-expires-at", "txn.key_expires_at" },
     { "x-api-key-id", "txn.key_id" },
 }

@@ -54,6 +54,7 @@ http {{
         location = /yes {{
             add_header X-Api-Key-Id Gh29RPWKBo4;
             add_header X-Api-Key-Name -;
+            add_header X-Api-Key-Owner -;
             add_header X-Api-Key-Expires-At -;
             add_header Cache-Control no-store;
             return 200;

@@ -34,6 +34,11 @@ class ApiKey(str, metaclass=NotADependency):
         return self._verified.name
 
     @property
+    def owner(self) -> str:
+        """Whose key it is; empty where it has no owner."""
+        return self._verified.owner
+
+    @property
     def expires_at(self) -> datetime | None:
         """From when on the key is refused, in UTC; `None` when it never expires."""
         seconds = self._verified.expires_at

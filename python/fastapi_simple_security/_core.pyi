@@ -70,6 +70,7 @@ class Keys:
         self,
         name: str,
         *,
+        owner: str = "",
         expires_at: int | None = None,
         never_expires: bool = False,
         key: str | None = None,
@@ -82,12 +83,14 @@ class Keys:
         cursor: str | None = None,
         state: str | None = None,
         name: str | None = None,
+        owner: str | None = None,
     ) -> tuple[list[KeyDetails], str | None]: ...
     def edit(
         self,
         key_id: str,
         *,
         name: str | None = None,
+        owner: str | None = None,
         expires_at: int | None = None,
         never_expires: bool = False,
     ) -> Change: ...
@@ -107,6 +110,8 @@ class KeyDetails:
     def id(self) -> str: ...
     @property
     def name(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
     @property
     def state(self) -> str: ...
     @property
@@ -155,6 +160,8 @@ class VerifiedKey:
     def id(self) -> str: ...
     @property
     def name(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
     @property
     def expires_at(self) -> int | None: ...
 

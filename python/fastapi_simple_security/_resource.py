@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from fastapi_simple_security import _answers, _changes
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import CURSOR_PATTERN, Change, Engine, Keys
+from fastapi_simple_security._drop_in import VISIBLE
 from fastapi_simple_security._errors import (
     InvalidInput,
     KeyExists,
@@ -101,7 +102,7 @@ def resource_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -
         issued = await _change(
             "issued" if new.key is None else "imported",
             "body",
-            lambda: keys.issue(new.name, key=new.key, **new.expiry()),
+            lambda: keys.issue(new.name, owner=new.owner or "", key=new.key, **new.expiry()),
             wait,
         )
         # Relative to `.../keys`, wherever an app has put that.
@@ -120,6 +121,14 @@ def resource_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -
         name: Annotated[
             str | None, Query(description="Only those with this text in their name.")
         ] = None,
+        owner: Annotated[
+            str | None,
+            Query(
+                description="Only the keys of this owner, letter for letter; empty: those without"
+                " an owner.",
+            ),
+            WithJsonSchema({"type": "string", "maxLength": 200, "pattern": VISIBLE}),
+        ] = None,
     ) -> KeyPage:
         """Shows the keys, the newest first, page by page.
 
@@ -127,7 +136,8 @@ def resource_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -
         whatever is added and deleted meanwhile.
         """
         found, after = _ask(
-            "query", lambda: keys.page(limit, cursor=cursor, state=state, name=name)
+            "query",
+            lambda: keys.page(limit, cursor=cursor, state=state, name=name, owner=owner),
         )
         return KeyPage(keys=[KeyDetails(**details(key)) for key in found], next=after)
 
@@ -138,10 +148,15 @@ def resource_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -
 
     @router.patch("/keys/{id}", responses=unknown)
     async def edit_key(key_id: _Id, edit: KeyEdit, wait: _Wait = False) -> ChangedKey:
-        """Changes the name of a key, or when it expires. A revoked key stays revoked."""
-        name = edit.name if "name" in edit.model_fields_set else None
+        """Changes the name of a key, its owner, or when it expires. A revoked one stays revoked."""
+        sent = edit.model_fields_set
+        name = edit.name if "name" in sent else None
+        owner = edit.owner or "" if "owner" in sent else None
         edited = await _change(
-            "edited", "body", lambda: keys.edit(key_id, name=name, **edit.expiry()), wait
+            "edited",
+            "body",
+            lambda: keys.edit(key_id, name=name, owner=owner, **edit.expiry()),
+            wait,
         )
         return ChangedKey(**changed(edited))
 

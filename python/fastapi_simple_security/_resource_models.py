@@ -46,6 +46,16 @@ def _name(default: Any) -> Any:
     )
 
 
+def _owner(description: str) -> Any:
+    return Field(
+        default_factory=lambda: None,
+        max_length=200,
+        pattern=VISIBLE,
+        description=description,
+        examples=["acme"],
+    )
+
+
 class _Request(BaseModel):
     """A body. What it may not have is refused: a mistyped member would be left out in silence."""
 
@@ -66,6 +76,10 @@ class NewKey(_Request):
     """A key that is to be made."""
 
     name: str = _name("")
+    owner: str | None = _owner(
+        "Whose key it is: an id from your own tables, such as that of a customer. `null` or empty:"
+        " nobody's."
+    )
     expires_at: _Expiry | None = _expires_at("the days that the settings say, from now")
     key: str | None = Field(
         default=None,
@@ -82,6 +96,7 @@ class KeyEdit(_Request):
     """What is to be changed of a key. What is left out stays as it is."""
 
     name: str = _name(None)
+    owner: str | None = _owner("Whose key it is. `null` or empty: nobody's. Without it: as before.")
     expires_at: _Expiry | None = _expires_at("as before")
 
 
@@ -105,6 +120,7 @@ class KeyDetails(BaseModel):
 
     id: str = Field(description="Safe to show.", examples=["Gh29RPWKBo4"])
     name: str = Field(description="Empty where it has none.", examples=["shop"])
+    owner: str = Field(description="Empty where it has no owner.", examples=["acme"])
     state: KeyState
     created_at: DateTime = Field(examples=["2026-11-24T12:00:00Z"])
     expires_at: DateTime | None = Field(
@@ -157,6 +173,7 @@ def details(key: Stored) -> dict[str, Any]:
     return {
         "id": key.id,
         "name": key.name,
+        "owner": key.owner,
         "state": key.state,
         "created_at": _show(key.created_at),
         "expires_at": _show(key.expires_at),

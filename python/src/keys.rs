@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use simple_security::{
     Actor, ApiKeys, Committed, Cursor, Expiry, KeyEdit, KeyError, KeyFilter, KeyId, KeyName,
-    KeyRecord, KeyState, NewKey, PageRequest, Renewal, Timestamp, Usage,
+    KeyRecord, KeyState, NewKey, Owner, PageRequest, Renewal, Timestamp, Usage,
 };
 
 use crate::engine::Engine;
@@ -23,6 +23,7 @@ pub struct Keys {
 pub struct KeyDetails {
     id: String,
     name: String,
+    owner: String,
     state: &'static str,
     created_at: i64,
     /// `None`: it never expires.
@@ -69,17 +70,20 @@ impl Keys {
     }
 
     /// Issues a key, or imports the caller's own. `expires_at` is in Unix seconds.
-    #[pyo3(signature = (name, *, expires_at=None, never_expires=false, key=None))]
+    #[pyo3(signature = (name, *, owner="", expires_at=None, never_expires=false, key=None))]
     fn issue(
         &self,
         py: Python<'_>,
         name: &str,
+        owner: &str,
         expires_at: Option<i64>,
         never_expires: bool,
         key: Option<&str>,
     ) -> PyResult<Change> {
         let expiry = read_expiry(expires_at, never_expires);
-        let new = NewKey::named(read_name(py, name)?).with_expiry(expiry);
+        let new = NewKey::named(read_name(py, name)?)
+            .with_owner(read_owner(py, owner)?)
+            .with_expiry(expiry);
         let of_new = |record: KeyRecord, plain_key: Option<String>| Changed {
             id: record.id,
             key: Some(simple_security::KeyDetails::of_new(record)),
@@ -109,7 +113,7 @@ impl Keys {
     }
 
     /// Some keys, the newest first, and the cursor of the next page, if there is one.
-    #[pyo3(signature = (limit, *, cursor=None, state=None, name=None))]
+    #[pyo3(signature = (limit, *, cursor=None, state=None, name=None, owner=None))]
     fn page(
         &self,
         py: Python<'_>,
@@ -117,12 +121,14 @@ impl Keys {
         cursor: Option<&str>,
         state: Option<&str>,
         name: Option<String>,
+        owner: Option<&str>,
     ) -> PyResult<(Vec<KeyDetails>, Option<String>)> {
         let after = cursor.map(str::parse::<Cursor>).transpose();
         let after = after.map_err(|error| invalid_input(py, "cursor", &error))?;
         let state = state.map(str::parse::<KeyState>).transpose();
         let state = state.map_err(|error| invalid_input(py, "state", &error))?;
-        let filter = KeyFilter::new(state, name);
+        let owner = owner.map(|owner| read_owner(py, owner)).transpose()?;
+        let filter = KeyFilter::new(state, name).with_owner(owner);
         let request = PageRequest::default().with_filter(filter).after(after).with_limit(limit);
         self.ask(py, |keys| {
             let page = pollster::block_on(keys.page(request))?;
@@ -132,17 +138,19 @@ impl Keys {
     }
 
     /// Changes what is given of the key with this id. `expires_at` is in Unix seconds.
-    #[pyo3(signature = (key_id, *, name=None, expires_at=None, never_expires=false))]
+    #[pyo3(signature = (key_id, *, name=None, owner=None, expires_at=None, never_expires=false))]
     fn edit(
         &self,
         py: Python<'_>,
         key_id: &str,
         name: Option<&str>,
+        owner: Option<&str>,
         expires_at: Option<i64>,
         never_expires: bool,
     ) -> PyResult<Change> {
         let edit = KeyEdit::default()
             .with_name(name.map(|name| read_name(py, name)).transpose()?)
+            .with_owner(owner.map(|owner| read_owner(py, owner)).transpose()?)
             .with_expiry(read_expiry(expires_at, never_expires));
         self.change(py, |keys| {
             pollster::block_on(async {
@@ -284,6 +292,7 @@ impl From<simple_security::KeyDetails> for KeyDetails {
         Self {
             id: record.id.to_string(),
             name: record.name.as_str().to_owned(),
+            owner: record.owner.as_str().to_owned(),
             state: state.as_str(),
             created_at: record.created_at.seconds(),
             expires_at: record.expiry().date().map(Timestamp::seconds),
@@ -308,6 +317,10 @@ fn read_id(text: &str) -> Result<KeyId, KeyError> {
 
 fn read_name(py: Python<'_>, name: &str) -> PyResult<KeyName> {
     KeyName::new(name).map_err(|error| invalid_input(py, "name", &error))
+}
+
+fn read_owner(py: Python<'_>, owner: &str) -> PyResult<Owner> {
+    Owner::new(owner).map_err(|error| invalid_input(py, "owner", &error))
 }
 
 /// `None`: neither was given.

@@ -70,6 +70,12 @@ impl VerifiedKey {
         self.0.record().name.as_str()
     }
 
+    /// The owner of the key, empty where it has no owner.
+    #[getter]
+    fn owner(&self) -> &str {
+        self.0.owner()
+    }
+
     /// From when on it is refused, in Unix seconds; `None` when it never expires.
     #[getter]
     fn expires_at(&self) -> Option<i64> {

@@ -22,8 +22,9 @@ DEADLINE = 30.0
 class Admin(ResourceAdmin):
     """The resource API of the server, with what it alone is asked for."""
 
-    def new(self, name: str = "", expires_at: str | None = None) -> str:
-        key = self._send("POST", "", {"name": name, "expires_at": expires_at})["key"]
+    def new(self, name: str = "", expires_at: str | None = None, owner: str = "") -> str:
+        new = {"name": name, "expires_at": expires_at, "owner": owner}
+        key = self._send("POST", "", new)["key"]
         assert isinstance(key, str)
         self._canaries.add(key)
         return key

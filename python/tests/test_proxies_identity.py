@@ -34,6 +34,21 @@ def test_every_header_is_the_servers(behind: Behind, identity: list[bytes], key:
         }
 
 
+@pytest.mark.parametrize(
+    ("owner", "header"),
+    [("Zoë & sons", b"Zo%C3%AB%20&%20sons"), ("🔑" * 200, b"%F0%9F%94%91" * 200), ("", b"-")],
+    ids=["encoded", "longest", "none"],
+)
+def test_the_owner(behind: Behind, owner: str, header: bytes) -> None:
+    """With a name as long, both arrive, and not what the client sends as its owner."""
+    key = behind.auth_server.admin.new(owner, owner=owner).encode()
+    forged = [b"X-Api-Key-Owner: forged", b"X_Api_Key_Owner: forged", b"X-Api-Key_Owner: forged"]
+    reply, (request,) = behind.get(b"api-key: " + key, *forged)
+    assert reply.status == 200, reply.data
+    assert request.values(b"X-Api-Key-Owner") == request.values(b"X-Api-Key-Name") == [header]
+    assert b"forged" not in [value for _, value in request.headers]
+
+
 @pytest.mark.parametrize("mark", [MARKS[at : at + 1] for at in range(len(MARKS))])
 def test_no_other_spelling_arrives(behind: Behind, identity: list[bytes], mark: bytes) -> None:
     """With another mark in the place of one hyphen, or of all."""
@@ -50,6 +65,16 @@ def test_no_other_spelling_arrives(behind: Behind, identity: list[bytes], mark: 
             assert (reply.status == 200) == (len(arrived) == 1), lines
             for request in arrived:
                 assert b"forged" not in [value for _, value in request.headers], request.headers
+
+
+def test_the_client_removes_none(behind: Behind, identity: list[bytes]) -> None:
+    """`Connection` names headers that end at the proxy: it must not name these."""
+    told = proxied.told_of(behind.auth_server, behind.keys["good"])
+    for name in identity:
+        _, arrived = behind.get(b"api-key: " + behind.good, b"Connection: close, " + name)
+        for request in arrived:
+            assert [request.values(header) for header in identity] == [[v] for v in told.values()]
+            assert name not in b",".join(request.values(b"Connection")).lower()
 
 
 Asked = Callable[[dict[bytes, bytes]], tuple[int | None, list[recorder.Arrived]]]

@@ -41,6 +41,11 @@ impl ApiKey {
         self.record().name.as_str()
     }
 
+    /// Whose key it is, empty where it has no owner.
+    pub fn owner(&self) -> &str {
+        self.verified.owner()
+    }
+
     /// From when on it is refused; `None` when it never expires.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.record().expiry().date()

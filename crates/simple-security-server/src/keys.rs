@@ -9,6 +9,7 @@ use crate::program::Program;
 use crate::settings::{Arguments, Settings};
 
 mod change;
+mod edit;
 mod export;
 mod import;
 mod issue;
@@ -52,6 +53,7 @@ enum Verb {
     Show(change::Show),
     Revoke(change::Revoke),
     Renew(change::Renew),
+    Edit(edit::Edit),
     Delete(change::Delete),
     Import(import::Import),
     Export(export::Export),
@@ -79,6 +81,7 @@ impl Keys {
             Verb::Show(show) => show.run(open),
             Verb::Revoke(revoke) => revoke.run(open),
             Verb::Renew(renew) => renew.run(open),
+            Verb::Edit(edit) => edit.run(open),
             Verb::Delete(delete) => delete.run(open),
             Verb::Import(import) => import.run(open),
             Verb::Export(export) => export.run(open),

@@ -45,18 +45,23 @@ pub(crate) fn visible(text: &str) -> String {
     visible
 }
 
+/// How many columns a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.chars().map(|character| character.width().unwrap_or(0)).sum()
+}
+
 /// As much of a text as fits into so many columns, with `…` where something is left out.
 pub(crate) fn fitted(text: &str, columns: usize) -> String {
-    let width = |character: char| character.width().unwrap_or(0);
-    if text.chars().map(width).sum::<usize>() <= columns {
+    let width_of = |character: char| character.width().unwrap_or(0);
+    if width(text) <= columns {
         return text.to_owned();
     }
     let mut left = columns.saturating_sub(1);
     let mut fitted: String = text
         .chars()
         .take_while(|&character| {
-            let fits = width(character) <= left;
-            left = left.saturating_sub(width(character));
+            let fits = width_of(character) <= left;
+            left = left.saturating_sub(width_of(character));
             fits
         })
         .collect();

@@ -32,9 +32,9 @@ pub use key::{
 pub use log_throttle::LogThrottle;
 pub use page::{Cursor, InvalidCursor, KeyDetails, KeyFilter, Page, PageRequest};
 pub use record::{
-    Expiry, InvalidKeyName, InvalidKeyState, InvalidTimestamp, KeyChange, KeyEdit, KeyName,
-    KeyRecord, KeyReference, KeyState, Moment, NewKey, Renewal, Revocation, StoredKey, Timestamp,
-    Usage,
+    Expiry, InvalidKeyName, InvalidKeyState, InvalidOwner, InvalidTimestamp, KeyChange, KeyEdit,
+    KeyName, KeyRecord, KeyReference, KeyState, Moment, NewKey, Owner, Renewal, Revocation,
+    StoredKey, Timestamp, Usage,
 };
 pub use stats::Stats;
 pub use store::OpenError;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::key::KeyId;
-use crate::record::{KeyRecord, KeyState, Timestamp, Usage};
+use crate::record::{KeyRecord, KeyState, Owner, Timestamp, Usage};
 
 /// A key as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +80,11 @@ impl PageRequest {
 
     /// Whether a record belongs to what is asked for, the limit apart.
     pub fn asks_for(&self, record: &KeyRecord, now: Timestamp) -> bool {
-        let KeyFilter { state, name } = &self.filter;
+        let KeyFilter { state, name, owner } = &self.filter;
         self.after.is_none_or(|after| Cursor::of(record) < after)
             && state.is_none_or(|state| record.state(now) == state)
             && name.as_ref().is_none_or(|name| record.name.as_str().contains(name))
+            && owner.as_ref().is_none_or(|owner| record.owner == *owner)
     }
 }
 
@@ -101,12 +102,20 @@ pub struct KeyFilter {
     pub state: Option<KeyState>,
     /// Those with this text in their name, letter for letter.
     pub name: Option<String>,
+    /// Those of this owner; the empty one: those without an owner.
+    pub owner: Option<Owner>,
 }
 
 impl KeyFilter {
     /// Keys of this state, with this text in their name.
     pub fn new(state: Option<KeyState>, name: Option<String>) -> Self {
-        Self { state, name }
+        Self { state, name, ..Self::default() }
+    }
+
+    /// The same for keys of this owner, if there is one.
+    #[must_use]
+    pub fn with_owner(self, owner: impl Into<Option<Owner>>) -> Self {
+        Self { owner: owner.into(), ..self }
     }
 }
 

@@ -10,6 +10,7 @@ mod counts;
 mod handle;
 mod log;
 mod model;
+mod owner;
 mod pages;
 mod place;
 mod records;
@@ -54,6 +55,9 @@ pub const CHECKS: &[Check] = checks![
     pages::pages_that_follow_each_other_have_every_key_once,
     pages::a_page_has_the_keys_that_pass_its_filter,
     pages::keys_that_come_and_go_do_not_shift_the_pages,
+    owner::an_owner_is_found_as_it_was_stored,
+    owner::an_edit_of_the_owner_changes_nothing_else,
+    owner::a_page_has_the_keys_of_an_owner,
     records::every_handle_has_the_same_bounds,
     records::all_is_there_after_a_fork,
     counts::a_key_that_was_never_used_has_no_date,

@@ -31,6 +31,11 @@ impl VerifiedKey {
     pub fn id(&self) -> KeyId {
         self.known.record.id
     }
+
+    /// The owner of the key, empty where it has no owner.
+    pub fn owner(&self) -> &str {
+        self.known.record.owner.as_str()
+    }
 }
 
 impl std::fmt::Debug for VerifiedKey {

@@ -14,6 +14,9 @@ pub(super) struct KeyDetails {
     /// Empty where it has none.
     #[schema(examples("shop"))]
     name: String,
+    /// Empty where it has no owner.
+    #[schema(examples("acme"))]
+    owner: String,
     state: KeyState,
     #[schema(format = DateTime, examples("2026-11-24T12:00:00Z"))]
     created_at: String,
@@ -114,6 +117,7 @@ impl From<engine::KeyDetails> for KeyDetails {
         Self {
             id: record.id.to_string(),
             name: record.name.as_str().to_owned(),
+            owner: record.owner.as_str().to_owned(),
             state: state.into(),
             created_at: text(record.created_at),
             expires_at: record.expiry().date().map(text),

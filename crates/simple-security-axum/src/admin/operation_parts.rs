@@ -30,6 +30,12 @@ pub(super) struct PageQuery {
     state: Option<KeyState>,
     /// Only those with this text in their name, letter for letter.
     name: Option<String>,
+    /// Only the keys of this owner, letter for letter; empty: those without an owner.
+    #[param(
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
+    )]
+    owner: Option<String>,
 }
 
 /// The parameter of the routes that change keys.

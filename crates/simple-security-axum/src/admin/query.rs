@@ -1,7 +1,7 @@
 //! What the routes read from the query (`application/x-www-form-urlencoded`, as WHATWG URL has it).
 
 use http::Uri;
-use simple_security::{KeyFilter, PageRequest};
+use simple_security::{KeyFilter, Owner, PageRequest};
 
 use super::fields::Fields;
 use super::refused::Refused;
@@ -20,8 +20,9 @@ pub(super) fn page(uri: &Uri) -> Result<PageRequest, Refused> {
     let after = parameters.take("cursor", |text| text.parse().map_err(said));
     let state = parameters.take("state", |text| text.parse().map_err(said));
     let name = parameters.take("name", Ok);
+    let owner = parameters.take("owner", |text| Owner::new(&text).map_err(said));
     let request = PageRequest::default()
-        .with_filter(KeyFilter::new(state, name))
+        .with_filter(KeyFilter::new(state, name).with_owner(owner))
         .after(after)
         .with_limit(limit.unwrap_or(PageRequest::DEFAULT_LIMIT));
     parameters.end(request)

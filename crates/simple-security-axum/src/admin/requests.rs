@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use secrecy::SecretString;
 use serde_json::Value;
-use simple_security::{Expiry, InvalidImport, InvalidTimestamp, KeyFormat, KeyName};
+use simple_security::{Expiry, InvalidImport, InvalidTimestamp, KeyFormat, KeyName, Owner};
 use utoipa::ToSchema;
 
 use super::body;
@@ -19,6 +19,9 @@ pub(super) struct NewKey {
     /// What people call it; none of it is invisible.
     #[schema(value_type = String, required = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("shop"))]
     pub(super) name: KeyName,
+    /// Whose key it is: an id from your own tables, such as that of a customer. `null` or empty: nobody's.
+    #[schema(value_type = Option<String>, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("acme"))]
+    pub(super) owner: Owner,
     /// From when on it is refused. `null`: never. Without it: the days that the settings say, from
     /// now.
     #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
@@ -36,6 +39,9 @@ pub(super) struct NewKey {
 pub(super) struct KeyEdit {
     #[schema(value_type = String, required = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("shop"))]
     pub(super) name: Option<KeyName>,
+    /// Whose key it is. `null` or empty: nobody's. Without it: as before.
+    #[schema(value_type = Option<String>, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("acme"))]
+    pub(super) owner: Option<Owner>,
     /// From when on it is refused. `null`: never. Without it: as before.
     #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
     pub(super) expires_at: Option<Expiry>,
@@ -56,12 +62,14 @@ impl NewKey {
     /// [`Refused::Invalid`], as for all that follow.
     pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
         let Some(mut members) = body else {
-            return Ok(Self { name: KeyName::default(), expires_at: None, key: None });
+            let (name, owner) = (KeyName::default(), Owner::default());
+            return Ok(Self { name, owner, expires_at: None, key: None });
         };
         let name = members.take("name", name).unwrap_or_default();
+        let owner = members.take("owner", owner).unwrap_or_default();
         let expires_at = expiry(&mut members);
         let key = members.take("key", key).flatten();
-        members.end(Self { name, expires_at, key })
+        members.end(Self { name, owner, expires_at, key })
     }
 }
 
@@ -69,8 +77,9 @@ impl KeyEdit {
     pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
         let mut members = body.ok_or_else(|| Refused::body(body::NO_OBJECT))?;
         let name = members.take("name", name);
+        let owner = members.take("owner", owner);
         let expires_at = expiry(&mut members);
-        members.end(Self { name, expires_at })
+        members.end(Self { name, owner, expires_at })
     }
 }
 
@@ -102,6 +111,14 @@ fn name(value: Value) -> Result<KeyName, Cow<'static, str>> {
     match value {
         Value::String(text) => KeyName::new(&text).map_err(|error| error.to_string().into()),
         _ => Err("a name is a text".into()),
+    }
+}
+
+fn owner(value: Value) -> Result<Owner, Cow<'static, str>> {
+    match value {
+        Value::Null => Ok(Owner::default()),
+        Value::String(text) => Owner::new(&text).map_err(|error| error.to_string().into()),
+        _ => Err("an owner is a text".into()),
     }
 }
 

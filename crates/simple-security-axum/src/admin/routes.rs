@@ -47,8 +47,8 @@ pub(super) async fn issue_key(
     request: Request,
 ) -> Result<impl IntoResponse, Refused> {
     let wait = query::wait(request.uri())?;
-    let NewKey { name, expires_at, key } = NewKey::read(body::read(request).await?)?;
-    let new = engine::NewKey::named(name).with_expiry(expires_at);
+    let NewKey { name, owner, expires_at, key } = NewKey::read(body::read(request).await?)?;
+    let new = engine::NewKey::named(name).with_owner(owner).with_expiry(expires_at);
     let ((record, key), effective_by) = change(keys, wait, async move |keys| match key {
         Some(key) => {
             let imported = keys.import(key.expose_secret(), new).by(&admin).committed().await?;
@@ -103,7 +103,7 @@ pub(super) async fn show_key(
     Ok(Json(details.into()))
 }
 
-/// Change the name of a key, or when it expires
+/// Change the name of a key, its owner, or when it expires
 ///
 /// What is left out stays as it is. A revoked key stays revoked.
 #[utoipa::path(
@@ -125,9 +125,9 @@ pub(super) async fn edit_key(
     request: Request,
 ) -> Result<Json<ChangedKey>, Refused> {
     let wait = query::wait(request.uri())?;
-    let KeyEdit { name, expires_at } = KeyEdit::read(body::read(request).await?)?;
+    let KeyEdit { name, owner, expires_at } = KeyEdit::read(body::read(request).await?)?;
     let id = id_in(path)?;
-    let edit = engine::KeyEdit::default().with_name(name).with_expiry(expires_at);
+    let edit = engine::KeyEdit::default().with_name(name).with_owner(owner).with_expiry(expires_at);
     let (details, effective_by) = change(keys, wait, async move |keys| {
         let edited = keys.edit(id, edit).by(&admin).committed().await?;
         log("edited", id);

@@ -26,6 +26,7 @@ mod hiding;
 mod hostile;
 mod in_flight;
 mod nested;
+mod owners;
 mod pages;
 mod queries;
 mod revoking;

@@ -26,6 +26,7 @@ mod down;
 mod extracting;
 mod hostile;
 mod inner;
+mod owned;
 mod refusing;
 mod stacking;
 mod stripping;

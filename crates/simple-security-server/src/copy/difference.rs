@@ -51,7 +51,7 @@ pub(super) fn lasting(from: &StoredKey, to: &StoredKey) -> Option<Lasting> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use simple_security::{KeyDigest, KeyName};
+    use simple_security::{KeyDigest, KeyName, Owner};
 
     use super::*;
 
@@ -71,6 +71,21 @@ mod tests {
                 key
             },
         )
+    }
+
+    #[test]
+    fn another_owner_is_a_difference() {
+        let id = "0123456789a".parse().expect("an id");
+        let owned = |owner: &str| {
+            let owner = Owner::new(owner).expect("an owner");
+            KeyRecord::new(id, Timestamp::MIN, Timestamp::MAX).with_owner(owner)
+        };
+        for (from, to) in [("acme", ""), ("", "acme"), ("acme", "globex")] {
+            let mut copy = owned(to);
+            change(&owned(from), &copy).expect("they differ").apply(&mut copy);
+            assert_eq!(copy, owned(from));
+        }
+        assert_eq!(change(&owned("acme"), &owned("acme")), None);
     }
 
     proptest! {

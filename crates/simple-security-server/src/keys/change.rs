@@ -172,9 +172,10 @@ fn confirmed(key: &KeyDetails) -> Result<bool, Failure> {
 fn for_people(KeyDetails { record, state, usage, .. }: &KeyDetails) -> String {
     let date = |date: Option<Timestamp>| date.map_or("never".to_owned(), |date| date.to_string());
     format!(
-        "id         {}\nname       {}\nstate      {}\ncreated    {}\nexpires    {}\nrevoked    {}\nlast used  {}\ntotal      {}\n",
+        "id         {}\nname       {}\nowner      {}\nstate      {}\ncreated    {}\nexpires    {}\nrevoked    {}\nlast used  {}\ntotal      {}\n",
         record.id,
         visible(record.name.as_str()),
+        visible(record.owner.as_str()),
         state.as_str(),
         record.created_at,
         date(record.expiry().date()),

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::Args;
-use simple_security::{Actor, ApiKeys, Expiry as KeyExpiry, KeyName, NewKey};
+use simple_security::{Actor, ApiKeys, Expiry as KeyExpiry, KeyName, NewKey, Owner};
 
 use super::shown::{IssuedKey, line};
 use super::{Absent, wait};
@@ -18,11 +18,15 @@ use crate::output::{standard_output, visible};
 Examples:
   PROGRAM keys issue --name shop
   KEY=$(PROGRAM keys issue --name shop --expires-at 2030-01-31T12:00:00Z)
-  PROGRAM keys issue --name shop --never-expires --json")]
+  PROGRAM keys issue --name shop --never-expires --json
+  PROGRAM keys issue --name shop --owner acme")]
 pub(super) struct Issue {
     /// What people call it.
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
+    /// Whose key it is, such as the id of a customer.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    owner: String,
     #[command(flatten)]
     expiry: Expiry,
     /// Print an object with `id`, `key` and all that is known of the key.
@@ -55,14 +59,23 @@ impl Expiry {
     }
 }
 
+/// Reads a name that was given as `--name`.
+pub(super) fn read_name(text: &str) -> Result<KeyName, Failure> {
+    KeyName::new(text).map_err(|error| Failure::Usage(format!("--name: {error}")))
+}
+
+/// Reads an owner that was given as `--owner`.
+pub(super) fn read_owner(text: &str) -> Result<Owner, Failure> {
+    Owner::new(text).map_err(|error| Failure::Usage(format!("--owner: {error}")))
+}
+
 impl Issue {
     pub(super) fn run(
         self,
         open: impl Fn(Absent) -> Result<ApiKeys, Failure>,
     ) -> Result<(), Failure> {
-        let name =
-            KeyName::new(&self.name).map_err(|error| Failure::Usage(format!("--name: {error}")))?;
-        let new = NewKey::named(name).with_expiry(self.expiry.read()?);
+        let (name, owner) = (read_name(&self.name)?, read_owner(&self.owner)?);
+        let new = NewKey::named(name).with_owner(owner).with_expiry(self.expiry.read()?);
         let keys = open(Absent::Make)?;
         let issued = wait(keys.issue(new).by(Actor::CommandLine))?;
         let id = issued.record.id;

@@ -5,13 +5,17 @@ use std::io::{self, Write};
 use clap::Args;
 use simple_security::{ApiKeys, KeyDetails, KeyFilter, PageRequest, Timestamp};
 
+use super::issue::read_owner;
 use super::shown::{self, line};
 use super::{Absent, wait};
 use crate::failure::{Failure, output};
-use crate::output::{columns, fitted, standard_output, visible};
+use crate::output::{columns, fitted, standard_output, visible, width};
 
 /// The width of all columns but the name, which is the last.
-const BEFORE_NAME: usize = 11 + 2 + 7 + 2 + 20 + 2 + 20 + 2 + 10 + 2;
+const BEFORE_NAME: usize = 11 + 2 + 7 + 2 + 20 + 2 + 20 + 2 + 10 + 2 + OWNER + 2;
+
+/// The width of the column of the owner.
+const OWNER: usize = 12;
 
 /// List keys, the newest first.
 #[derive(Args)]
@@ -19,6 +23,7 @@ const BEFORE_NAME: usize = 11 + 2 + 7 + 2 + 20 + 2 + 20 + 2 + 10 + 2;
 Examples:
   PROGRAM keys list
   PROGRAM keys list --state expired --name shop --all
+  PROGRAM keys list --owner acme
   PROGRAM keys list --all --json | jq -r 'select(.usage.total == 0) | .id'")]
 pub(super) struct List {
     /// Only those of this state.
@@ -27,6 +32,9 @@ pub(super) struct List {
     /// Only those with this text in their name, letter for letter.
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
+    /// Only those of this owner, letter for letter; empty: those without an owner.
+    #[arg(long, value_name = "OWNER")]
+    owner: Option<String>,
     /// How many at most.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
@@ -44,7 +52,8 @@ impl List {
         open: impl Fn(Absent) -> Result<ApiKeys, Failure>,
     ) -> Result<(), Failure> {
         let state = self.state.as_deref().and_then(|state| state.parse().ok());
-        let filter = KeyFilter::new(state, self.name);
+        let owner = self.owner.map(|owner| read_owner(&owner)).transpose()?;
+        let filter = KeyFilter::new(state, self.name).with_owner(owner);
         let keys = open(Absent::Refuse)?;
         let mut printer =
             Printer { output: standard_output(), json: self.json, columns: columns() };
@@ -85,7 +94,7 @@ impl<W: Write> Printer<W> {
         if self.json {
             return Ok(());
         }
-        self.row(["ID", "STATE", "EXPIRES", "LAST USED", "TOTAL", "NAME"])
+        self.row(["ID", "STATE", "EXPIRES", "LAST USED", "TOTAL", "OWNER", "NAME"])
     }
 
     fn key(&mut self, key: KeyDetails) -> io::Result<()> {
@@ -102,17 +111,24 @@ impl<W: Write> Printer<W> {
             &expires,
             &last_used,
             &usage.total.to_string(),
+            &visible(record.owner.as_str()),
             &visible(record.name.as_str()),
         ])
     }
 
-    fn row(&mut self, [id, state, expires, last_used, total, name]: [&str; 6]) -> io::Result<()> {
+    fn row(
+        &mut self,
+        [id, state, expires, last_used, total, owner, name]: [&str; 7],
+    ) -> io::Result<()> {
         let row = format!("{id:11}  {state:7}  {expires:20}  {last_used:20}  {total:>10}  ");
-        let name = match self.columns {
-            Some(columns) => fitted(name, columns.saturating_sub(BEFORE_NAME)),
-            None => name.to_owned(),
+        let (owner, name) = match self.columns {
+            Some(columns) => {
+                (fitted(owner, OWNER), fitted(name, columns.saturating_sub(BEFORE_NAME)))
+            }
+            None => (owner.to_owned(), name.to_owned()),
         };
-        writeln!(self.output, "{}", format!("{row}{name}").trim_end())
+        let space = " ".repeat(OWNER.saturating_sub(width(&owner)));
+        writeln!(self.output, "{}", format!("{row}{owner}{space}  {name}").trim_end())
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) enum Column {
     Key,
     Sha256,
     Name,
+    Owner,
     State,
     CreatedAt,
     ExpiresAt,
@@ -25,11 +26,12 @@ pub(super) enum Column {
 
 impl Column {
     /// All columns, each at its own number.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Id,
         Self::Key,
         Self::Sha256,
         Self::Name,
+        Self::Owner,
         Self::State,
         Self::CreatedAt,
         Self::ExpiresAt,
@@ -45,6 +47,7 @@ impl Column {
             Self::Key => "key",
             Self::Sha256 => "sha256",
             Self::Name => "name",
+            Self::Owner => "owner",
             Self::State => "state",
             Self::CreatedAt => "created_at",
             Self::ExpiresAt => "expires_at",
@@ -96,7 +99,7 @@ impl Row {
 }
 
 /// All that is kept of a key, in the order in which it is written. Never the key itself: nobody has it.
-pub(super) fn exported(key: &StoredKey, now: Timestamp) -> [(Column, Value); 10] {
+pub(super) fn exported(key: &StoredKey, now: Timestamp) -> [(Column, Value); 11] {
     let StoredKey { digest, record, usage, .. } = key;
     let date = |date: Timestamp| Value::Text(date.to_string());
     let date_if = |there: Option<Timestamp>| there.map_or(Value::Null, date);
@@ -105,6 +108,7 @@ pub(super) fn exported(key: &StoredKey, now: Timestamp) -> [(Column, Value); 10]
         (Column::Id, Value::Text(record.id.to_string())),
         (Column::Sha256, Value::Text(hex)),
         (Column::Name, Value::Text(record.name.as_str().to_owned())),
+        (Column::Owner, Value::Text(record.owner.as_str().to_owned())),
         (Column::State, Value::Text(record.state(now).as_str().to_owned())),
         (Column::CreatedAt, date(record.created_at)),
         (Column::ExpiresAt, date(record.expires_at)),

@@ -8,6 +8,7 @@ use simple_security::{self as engine, KeyRecord, PlainKey, Timestamp};
 pub(super) struct KeyDetails {
     id: String,
     name: String,
+    owner: String,
     state: &'static str,
     created_at: String,
     expires_at: Option<String>,
@@ -44,6 +45,7 @@ impl From<engine::KeyDetails> for KeyDetails {
         Self {
             id: record.id.to_string(),
             name: record.name.as_str().to_owned(),
+            owner: record.owner.as_str().to_owned(),
             state: state.as_str(),
             created_at: text(record.created_at),
             expires_at: record.expiry().date().map(text),

@@ -19,6 +19,7 @@ use super::percent;
 
 pub(super) static ID: HeaderName = HeaderName::from_static("x-api-key-id");
 static NAME: HeaderName = HeaderName::from_static("x-api-key-name");
+static OWNER: HeaderName = HeaderName::from_static("x-api-key-owner");
 static EXPIRES_AT: HeaderName = HeaderName::from_static("x-api-key-expires-at");
 
 /// Every identity header, with the function that takes its value from the key. The configurations in
@@ -26,6 +27,7 @@ static EXPIRES_AT: HeaderName = HeaderName::from_static("x-api-key-expires-at");
 static IDENTITY: &[(&HeaderName, Value)] = &[
     (&ID, |key| value(key.id().as_str())),
     (&NAME, |key| value(&encoded(key.name()))),
+    (&OWNER, |key| value(&encoded(key.owner()))),
     (&EXPIRES_AT, |key| key.expires_at().map_or(NOTHING, |date| value(&date.to_string()))),
 ];
 
@@ -78,13 +80,13 @@ fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(NOTHING)
 }
 
-/// A name as a header can carry it: in visible ASCII, `%` encoded too. `-` stands for no name, so that
-/// a name of this one character is `%2D`.
-fn encoded(name: &str) -> String {
-    match name {
+/// A name or an owner as a header can carry it: in visible ASCII, `%` encoded too. `-` stands for none,
+/// so that a name of this one character is `%2D`.
+fn encoded(text: &str) -> String {
+    match text {
         "" => "-".to_owned(),
         "-" => "%2D".to_owned(),
-        _ => utf8_percent_encode(name, percent::INVISIBLE_AND_PERCENT).to_string(),
+        _ => utf8_percent_encode(text, percent::INVISIBLE_AND_PERCENT).to_string(),
     }
 }
 

@@ -16,6 +16,7 @@ mod init;
 mod killed;
 mod listing;
 mod old;
+mod owning;
 mod refusing;
 
 /// A folder with a database, and the program in it.

@@ -1,6 +1,6 @@
 //! Whose key it was: on every answer that lets a request pass, and in ASCII.
 
-use simple_security::{Expiry, KeyName, NewKey, Timestamp};
+use simple_security::{Expiry, KeyName, NewKey, Owner, Timestamp};
 use simple_security_server::identity_headers;
 
 use crate::{Desk, wait};
@@ -31,6 +31,31 @@ fn the_headers_say_whose_key_it_was() {
     let (key, _) = desk.issue(&longest);
     let answer = server.get("/verify", &[&format!("authorization: Bearer {key}")]);
     assert_eq!(answer.header("x-api-key-name"), Some("%F0%9F%94%91".repeat(200).as_str()));
+    server.stop();
+}
+
+#[test]
+fn the_owner_is_encoded_as_the_name_is() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    let longest = "\u{1f511}".repeat(Owner::MAX_LENGTH);
+    for (owner, expected) in [
+        ("", "-"),
+        ("-", "%2D"),
+        ("acme", "acme"),
+        ("acme, 100%", "acme,%20100%25"),
+        ("%0d%0aX-Api-Key-Id: x", "%250d%250aX-Api-Key-Id:%20x"),
+        (longest.as_str(), &"%F0%9F%94%91".repeat(Owner::MAX_LENGTH)),
+    ] {
+        let new = NewKey::default().with_owner(Owner::new(owner).expect("an owner"));
+        let issued = wait(desk.keys().issue(new)).expect("a key");
+        let key = format!("x-api-key: {}", issued.key.expose());
+        for path in ["/verify", "/verify/nginx"] {
+            let answer = server.get(path, &[&key, "x-api-key-owner: forged"]);
+            assert_eq!(answer.header("x-api-key-owner"), Some(expected), "{owner:?}");
+            assert_eq!(answer.header("x-api-key-name"), Some("-"), "{owner:?}");
+        }
+    }
     server.stop();
 }
 

@@ -92,7 +92,7 @@ impl ApiKeys {
         })
     }
 
-    /// Changes what is known of a key: its name, its expiry. A revoked one stays revoked.
+    /// Changes what is known of a key: its name, its owner, its expiry. A revoked one stays revoked.
     ///
     /// # Errors
     /// [`KeyError::NotFound`], or the store's.
@@ -116,9 +116,10 @@ impl ApiKeys {
     fn new_record(&self, id: KeyId, new: NewKey) -> KeyRecord {
         let now = self.now();
         let by_default = now.plus(self.default_lifetime);
-        let NewKey { name, expiry } = new;
+        let NewKey { name, owner, expiry } = new;
         KeyRecord {
             name,
+            owner,
             never_expires: expiry == Some(Expiry::Never),
             ..KeyRecord::new(id, now, expiry.and_then(Expiry::date).unwrap_or(by_default))
         }

@@ -7,7 +7,7 @@ use super::change::Change;
 use super::error::KeyError;
 use crate::key::{self, InvalidImport, KeyDigest, KeyId};
 use crate::page::{Cursor, PageRequest};
-use crate::record::{KeyName, KeyRecord, KeyReference, StoredKey, Timestamp, Usage};
+use crate::record::{KeyName, KeyRecord, KeyReference, Owner, StoredKey, Timestamp, Usage};
 use crate::store::{Existing, Inserted, KeySource};
 
 /// A key that was in use elsewhere, with what is known of it there.
@@ -20,6 +20,8 @@ pub struct ImportedKey {
     pub id: Option<KeyId>,
     /// What people call it.
     pub name: KeyName,
+    /// Whose it is.
+    pub owner: Owner,
     /// When it was made; `None`: now.
     pub created_at: Option<Timestamp>,
     /// From when on it is refused; `None`: the days that the settings give, from now.
@@ -39,6 +41,7 @@ impl ImportedKey {
             material,
             id: None,
             name: KeyName::default(),
+            owner: Owner::default(),
             created_at: None,
             expires_at: None,
             never_expires: false,
@@ -57,6 +60,7 @@ impl ImportedKey {
     ) -> StoredKey {
         let record = KeyRecord {
             name: self.name,
+            owner: self.owner,
             never_expires: self.never_expires,
             revoked_at: self.revoked_at,
             ..KeyRecord::new(

@@ -3,6 +3,7 @@
 use super::expiry::Expiry;
 use super::key_record::KeyRecord;
 use super::name::KeyName;
+use super::owner::Owner;
 use super::timestamp::Timestamp;
 
 /// New values for fields of a key. What is `None` stays as it is.
@@ -11,6 +12,8 @@ use super::timestamp::Timestamp;
 pub struct KeyEdit {
     /// What people call it.
     pub name: Option<KeyName>,
+    /// Whose it is. The empty owner removes the one that it has.
+    pub owner: Option<Owner>,
     /// From when on it is rejected, unless it never expires.
     pub expires_at: Option<Timestamp>,
     /// Whether it never expires.
@@ -22,6 +25,12 @@ impl KeyEdit {
     #[must_use]
     pub fn with_name(self, name: impl Into<Option<KeyName>>) -> Self {
         Self { name: name.into(), ..self }
+    }
+
+    /// The same with another owner, if there is one.
+    #[must_use]
+    pub fn with_owner(self, owner: impl Into<Option<Owner>>) -> Self {
+        Self { owner: owner.into(), ..self }
     }
 
     /// The same with another expiry, if there is one. A key that shall never expire keeps its date,
@@ -76,6 +85,7 @@ impl KeyChange {
     pub fn between(before: &KeyRecord, after: &KeyRecord) -> Self {
         let edit = KeyEdit {
             name: (before.name != after.name).then(|| after.name.clone()),
+            owner: (before.owner != after.owner).then(|| after.owner.clone()),
             expires_at: (before.expires_at != after.expires_at).then_some(after.expires_at),
             never_expires: (before.never_expires != after.never_expires)
                 .then_some(after.never_expires),
@@ -85,9 +95,12 @@ impl KeyChange {
 
     /// Makes the change to a record.
     pub fn apply(self, record: &mut KeyRecord) {
-        let KeyEdit { name, expires_at, never_expires } = self.edit;
+        let KeyEdit { name, owner, expires_at, never_expires } = self.edit;
         if let Some(name) = name {
             record.name = name;
+        }
+        if let Some(owner) = owner {
+            record.owner = owner;
         }
         record.expires_at = expires_at.unwrap_or(record.expires_at);
         record.never_expires = never_expires.unwrap_or(record.never_expires);

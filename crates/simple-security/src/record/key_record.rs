@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::expiry::Expiry;
 use super::name::KeyName;
+use super::owner::Owner;
 use super::timestamp::Timestamp;
 use super::usage::Usage;
 use crate::key::{KeyDigest, KeyId};
@@ -28,6 +29,8 @@ pub struct KeyRecord {
     pub created_at: Timestamp,
     /// What people call it.
     pub name: KeyName,
+    /// Whose it is.
+    pub owner: Owner,
 }
 
 impl KeyRecord {
@@ -40,6 +43,7 @@ impl KeyRecord {
             id,
             created_at,
             name: KeyName::default(),
+            owner: Owner::default(),
         }
     }
 
@@ -47,6 +51,12 @@ impl KeyRecord {
     #[must_use]
     pub fn with_name(self, name: KeyName) -> Self {
         Self { name, ..self }
+    }
+
+    /// The same with an owner.
+    #[must_use]
+    pub fn with_owner(self, owner: Owner) -> Self {
+        Self { owner, ..self }
     }
 
     /// The same with another expiry. A key that never expires keeps its date.
@@ -118,6 +128,8 @@ impl FromStr for KeyState {
 pub struct NewKey {
     /// What people call it.
     pub name: KeyName,
+    /// Whose it is.
+    pub owner: Owner,
     /// When it expires; `None`: after the default lifetime.
     pub expiry: Option<Expiry>,
 }
@@ -126,6 +138,12 @@ impl NewKey {
     /// A key with this name that expires after the default lifetime.
     pub fn named(name: KeyName) -> Self {
         Self { name, ..Self::default() }
+    }
+
+    /// The same with an owner.
+    #[must_use]
+    pub fn with_owner(self, owner: Owner) -> Self {
+        Self { owner, ..self }
     }
 
     /// The same with an expiry of its own; `None` is the default lifetime.

@@ -1,4 +1,6 @@
-//! The name of a key, and the rule for all text that people choose for a key.
+//! The name of a key.
+
+use super::text::{self, Fault};
 
 /// What people call a key: at most 200 characters, none of them invisible.
 ///
@@ -21,47 +23,29 @@ pub enum InvalidKeyName {
 
 impl KeyName {
     /// The greatest number of characters (Unicode scalar values).
-    pub const MAX_LENGTH: usize = 200;
+    pub const MAX_LENGTH: usize = text::MAX_LENGTH;
 
     /// Checks a name.
     ///
     /// # Errors
     /// [`InvalidKeyName`] says what is wrong with it.
     pub fn new(name: &str) -> Result<Self, InvalidKeyName> {
-        let length = name.chars().count();
-        if length > Self::MAX_LENGTH {
-            return Err(InvalidKeyName::TooLong(length));
-        }
-        match name.chars().find(|&character| is_invisible(character)) {
-            Some(character) => Err(InvalidKeyName::Invisible(character.into())),
-            None => Ok(Self(name.into())),
-        }
+        text::check(name).map(Self).map_err(|fault| match fault {
+            Fault::TooLong(length) => InvalidKeyName::TooLong(length),
+            Fault::Invisible(character) => InvalidKeyName::Invisible(character),
+        })
     }
 
     /// The nearest name that is allowed: what cannot stay becomes U+FFFD, what is too long is cut.
     /// For names that were stored before there were rules.
     pub fn repaired(name: &str) -> Self {
-        Self::new(name).unwrap_or_else(|_| {
-            let repaired: String = name
-                .chars()
-                .take(Self::MAX_LENGTH)
-                .map(|character| if is_invisible(character) { '\u{FFFD}' } else { character })
-                .collect();
-            Self(repaired.into())
-        })
+        Self(text::repair(name))
     }
 
     /// The name as text, empty where the key has none.
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Control characters (general category Cc), the line and paragraph separators, and the marks
-/// that set the direction of text (the property Bidi_Control of Unicode 16, UAX #9).
-fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, FailurePersistence, RngSeed, TestRunner};
 
 use super::handle::{Handle, at, digest, id, name_of, record, renew, revoke};
+use super::owner::owner_of;
 use super::place::Place;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::{Cursor, KeyFilter, PageRequest};
@@ -105,6 +106,7 @@ impl Model {
             };
             state.is_none_or(|state| state == is)
                 && name.as_ref().is_none_or(|name| record.name.as_str().contains(name))
+                && request.filter.owner.as_ref().is_none_or(|owner| record.owner == *owner)
                 && after.is_none_or(|after| {
                     (record.created_at, record.id) < (after.created_at, after.id)
                 })
@@ -259,14 +261,25 @@ fn call() -> impl Strategy<Value = Call> {
             .prop_map(|(key, seconds)| Call::Change(key, renew(seconds))),
         2 => (key.clone(), edit(seconds.clone()))
             .prop_map(|(key, edit)| Call::Change(key, edit.into())),
+        2 => (key.clone(), edit(seconds.clone()), owner()).prop_map(|(key, edit, owner)| {
+            Call::Change(key, edit.with_owner(owner_of(&owner)).into())
+        }),
         1 => key.clone().prop_map(Call::Delete),
-        2 => page(seconds).prop_map(|(request, now)| Call::Page(request, now)),
+        2 => page(seconds.clone()).prop_map(|(request, now)| Call::Page(request, now)),
+        2 => (page(seconds.clone()), owner()).prop_map(|((request, now), owner)| {
+            let filter = request.filter.clone().with_owner(owner_of(&owner));
+            Call::Page(request.with_filter(filter), now)
+        }),
         1 => Just(Call::List),
         1 => key.prop_map(Call::Usage),
         2 => (0..3_u8, 1..6_u64, counts)
             .prop_map(|(writer, number, counts)| Call::Add { writer, number, counts }),
         3 => Just(Call::Read),
     ]
+}
+
+fn owner() -> impl Strategy<Value = String> {
+    "[ab]{0,1}"
 }
 
 fn edit(seconds: impl Strategy<Value = i64>) -> impl Strategy<Value = KeyEdit> {

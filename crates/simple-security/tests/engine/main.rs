@@ -18,6 +18,7 @@ mod far;
 mod hiding;
 mod issuing;
 mod moving;
+mod owning;
 mod revoking;
 mod runtimes;
 mod showing;

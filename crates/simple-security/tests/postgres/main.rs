@@ -18,6 +18,7 @@ mod encrypted;
 mod failover;
 mod opening;
 mod outages;
+mod owned;
 mod pooled;
 mod triggers;
 

@@ -2,7 +2,8 @@
 
 use secrecy::SecretString;
 use simple_security::{
-    ImportedKey, InvalidTimestamp, KeyDigest, KeyMaterial, KeyName, KeyState, Timestamp, Usage,
+    ImportedKey, InvalidTimestamp, KeyDigest, KeyMaterial, KeyName, KeyState, Owner, Timestamp,
+    Usage,
 };
 
 use super::{Column, Row, Value};
@@ -31,6 +32,8 @@ impl Row {
             .transpose()?;
         key.name = KeyName::new(self.text(Column::Name)?.unwrap_or_default())
             .map_err(|error| format!("`name`: {error}"))?;
+        key.owner = Owner::new(self.text(Column::Owner)?.unwrap_or_default())
+            .map_err(|error| format!("`owner`: {error}"))?;
         key.created_at = self.date(Column::CreatedAt)?;
         key.expires_at = expires_at;
         key.never_expires = endless || never == Some(true);

@@ -8,14 +8,14 @@ use tokio_postgres::{Error, Row};
 
 use super::query::Query;
 use crate::key::KeyDigest;
-use crate::record::{KeyEdit, KeyName, KeyRecord, StoredKey, Timestamp, Usage};
+use crate::record::{KeyEdit, KeyName, KeyRecord, Owner, StoredKey, Timestamp, Usage};
 
 /// The columns of a key, in the order in which statements name them.
-pub(super) const KEY: [&str; 7] =
-    ["id", "digest", "name", "created_at", "expires_at", "never_expires", "revoked_at"];
+pub(super) const KEY: [&str; 8] =
+    ["id", "digest", "name", "created_at", "expires_at", "never_expires", "revoked_at", "owner"];
 
 /// The columns that an edit can change.
-pub(super) const EDITABLE: [&str; 3] = ["name", "expires_at", "never_expires"];
+pub(super) const EDITABLE: [&str; 4] = ["name", "expires_at", "never_expires", "owner"];
 
 /// Adds a parameter for each column of [`KEY`], in their order: an array with the values of all keys.
 pub(super) fn encode(query: Query, keys: &[StoredKey]) -> Query {
@@ -28,6 +28,7 @@ pub(super) fn encode(query: Query, keys: &[StoredKey]) -> Query {
         .with(all.of(|key| key.record.expires_at.seconds()), Type::INT8_ARRAY)
         .with(all.of(|key| key.record.never_expires), Type::BOOL_ARRAY)
         .with(all.of(|key| key.record.revoked_at.map(Timestamp::seconds)), Type::INT8_ARRAY)
+        .with(all.texts(|key| key.record.owner.as_str()), Type::TEXT_ARRAY)
 }
 
 /// The same for `total` and `last_used_at`; null for a key that was never used.
@@ -46,6 +47,7 @@ pub(super) fn encode_edit(query: Query, edit: &KeyEdit) -> Query {
         .with(edit.name.as_ref().map(|name| name.as_str().to_owned()), Type::TEXT)
         .with(edit.expires_at.map(Timestamp::seconds), Type::INT8)
         .with(edit.never_expires, Type::BOOL)
+        .with(edit.owner.as_ref().map(|owner| owner.as_str().to_owned()), Type::TEXT)
 }
 
 /// The columns of [`KEY`] of the table `k`, to be selected.
@@ -72,6 +74,7 @@ pub(super) fn record(row: &Row) -> Result<Option<KeyRecord>, Error> {
         id,
         created_at: time("created_at")?,
         name: KeyName::repaired(row.try_get("name")?),
+        owner: Owner::repaired(row.try_get("owner")?),
     }))
 }
 

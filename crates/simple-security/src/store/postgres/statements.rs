@@ -117,31 +117,38 @@ pub(super) fn find(database: &Database, key: KeyReference) -> Query {
         .with(newest.map(|newest| newest.mark as i64), Type::INT8)
 }
 
-/// One page, by the index on `created_at` and `id`.
+/// One page, by the index on `created_at` and `id`, or by that of the owners.
 pub(super) fn page(database: &Database, request: &PageRequest, now: Timestamp) -> Query {
     let (created_at, id) = match &request.after {
         Some(cursor) => (cursor.created_at.seconds(), cursor.id.as_str()),
         // Before all keys.
         None => (i64::MAX, ""),
     };
+    let owner = request.filter.owner.as_ref().map(|owner| owner.as_str().to_owned());
+    // Says that the owner is not empty: only then is the partial index used.
+    let of_owner = match owner.as_deref() {
+        None | Some("") => "($8 IS NULL OR k.owner = $8)",
+        Some(_) => "k.owner = $8 AND k.owner <> ''",
+    };
     database
-        .question(page_query())
+        .question(page_query(of_owner))
         .with(created_at, Type::INT8)
         .with(id.to_owned(), Type::TEXT)
         .with(request.filter.name.clone(), Type::TEXT)
         .with(request.filter.state.map(KeyState::as_str), Type::TEXT)
         .with(now.seconds(), Type::INT8)
         .with(i64::from(request.limit), Type::INT8)
+        .with(owner, Type::TEXT)
 }
 
-fn page_query() -> String {
+fn page_query(of_owner: &str) -> String {
     let columns = rows::key_columns();
     let joined = format!(
         "LEFT JOIN LATERAL (
              SELECT {columns}, coalesce(u.total, 0) AS total, u.last_used_at
              FROM simple_security.api_keys AS k
                  LEFT JOIN simple_security.key_usage AS u ON u.id = k.id
-             WHERE (k.created_at, k.id) < ($2, $3)
+             WHERE {of_owner} AND (k.created_at, k.id) < ($2, $3)
                  AND ($4 IS NULL OR strpos(k.name, $4) > 0)
                  AND ($5 IS NULL OR $5 = CASE
                      WHEN k.revoked_at IS NOT NULL THEN 'revoked'

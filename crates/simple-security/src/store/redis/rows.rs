@@ -6,7 +6,7 @@ use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 
 use crate::key::KeyDigest;
 use crate::page::Cursor;
-use crate::record::{KeyEdit, KeyName, KeyRecord, StoredKey, Timestamp, Usage};
+use crate::record::{KeyEdit, KeyName, KeyRecord, Owner, StoredKey, Timestamp, Usage};
 use crate::store::StoreError;
 
 /// A date in the order of text: seconds since the first that there is, in twelve digits.
@@ -60,6 +60,7 @@ pub(super) fn encode(key: &StoredKey) -> Vec<Field> {
     ];
     // What is not there is null.
     fields.extend(record.revoked_at.map(|at| ("revoked_at", seconds(at))));
+    fields.extend((!record.owner.is_empty()).then(|| ("owner", record.owner.as_str().into())));
     fields
 }
 
@@ -69,6 +70,7 @@ pub(super) fn encode_edit(edit: &KeyEdit) -> Vec<Field> {
         edit.name.as_ref().map(|name| ("name", name.as_str().into())),
         edit.expires_at.map(|at| ("expires_at", seconds(at))),
         edit.never_expires.map(|never| ("never_expires", flag(never))),
+        edit.owner.as_ref().map(|owner| ("owner", owner.as_str().into())),
     ];
     fields.into_iter().flatten().collect()
 }
@@ -101,6 +103,7 @@ fn decode(id: &str, key: &Hash, usage: &Hash) -> Result<StoredKey, ParsingError>
             required(key, "created_at")? + Timestamp::MIN.seconds(),
         ),
         name: KeyName::repaired(&String::from_utf8_lossy(field("name")?)),
+        owner: Owner::repaired(&String::from_utf8_lossy(key.get("owner").map_or(b"", |it| it))),
     };
     let usage = self::usage(number(usage, "total")?, number(usage, "last_used_at")?);
     Ok(StoredKey { digest: KeyDigest::from_bytes(digest), record, usage })

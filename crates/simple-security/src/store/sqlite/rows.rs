@@ -7,17 +7,17 @@ use rusqlite::Row;
 use rusqlite::types::{FromSqlError, ToSqlOutput, Type, Value};
 
 use crate::key::{InvalidKeyId, KeyDigest};
-use crate::record::{KeyEdit, KeyName, KeyRecord, StoredKey, Timestamp, Usage};
+use crate::record::{KeyEdit, KeyName, KeyRecord, Owner, StoredKey, Timestamp, Usage};
 
 /// The columns of a key, in the order in which statements name them.
-pub(super) const KEY: [&str; 7] =
-    ["id", "digest", "name", "created_at", "expires_at", "never_expires", "revoked_at"];
+pub(super) const KEY: [&str; 8] =
+    ["id", "digest", "name", "created_at", "expires_at", "never_expires", "revoked_at", "owner"];
 
 /// The columns of its usage, which follow those of the key.
 const USAGE: [&str; 2] = ["total", "last_used_at"];
 
 /// The columns that an edit can change.
-pub(super) const EDITABLE: [&str; 3] = ["name", "expires_at", "never_expires"];
+pub(super) const EDITABLE: [&str; 4] = ["name", "expires_at", "never_expires", "owner"];
 
 /// The position of a column, found by its name when this is compiled: to search for it in each row would
 /// take longer than to read the row.
@@ -60,6 +60,7 @@ pub(super) fn encode<'a>(
     if let Some(at) = record.revoked_at {
         set!("revoked_at", at.seconds());
     }
+    set!("owner", record.owner.as_str());
     values
 }
 
@@ -76,6 +77,7 @@ pub(super) fn encode_edit(edit: &KeyEdit) -> [ToSqlOutput<'_>; EDITABLE.len()] {
     set!("name", edit.name.as_ref().map(KeyName::as_str));
     set!("expires_at", edit.expires_at.map(Timestamp::seconds));
     set!("never_expires", edit.never_expires);
+    set!("owner", edit.owner.as_ref().map(Owner::as_str));
     values
 }
 
@@ -96,6 +98,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
         })?,
         created_at: Timestamp::from_seconds(column!("created_at").as_i64()?),
         name: KeyName::repaired(column!("name").as_str()?),
+        owner: Owner::repaired(column!("owner").as_str()?),
     })
 }
 

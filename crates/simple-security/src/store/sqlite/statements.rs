@@ -11,7 +11,9 @@ use super::errors::is_duplicate;
 use super::rows;
 use crate::key::{KeyDigest, KeyId};
 use crate::page::PageRequest;
-use crate::record::{KeyChange, KeyRecord, KeyState, Revocation, StoredKey, Timestamp, Usage};
+use crate::record::{
+    KeyChange, KeyRecord, KeyState, Owner, Revocation, StoredKey, Timestamp, Usage,
+};
 use crate::store::{KeyImage, Operation, Outcome, StoreError, UsageBatch};
 
 /// How long the number of a batch is remembered, in seconds: far longer than any retry.
@@ -36,10 +38,15 @@ static CHANGE: LazyLock<String> = LazyLock::new(|| {
          WHERE id = ?{id}"
     )
 });
-static PAGE: LazyLock<String> = LazyLock::new(|| {
+static PAGE: LazyLock<String> = LazyLock::new(|| page_where("(?7 IS NULL OR k.owner = ?7)"));
+// Says that the owner is not empty: only then is the partial index used.
+static PAGE_OF_OWNER: LazyLock<String> =
+    LazyLock::new(|| page_where("k.owner = ?7 AND k.owner <> ''"));
+
+fn page_where(owner: &str) -> String {
     format!(
         "SELECT {} FROM {}
-         WHERE (k.created_at, k.id) < (?1, ?2)
+         WHERE {owner} AND (k.created_at, k.id) < (?1, ?2)
              AND (?3 IS NULL OR instr(k.name, ?3) > 0)
              AND (?4 IS NULL OR ?4 = CASE
                  WHEN k.revoked_at IS NOT NULL THEN 'revoked'
@@ -49,7 +56,8 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
         rows::key_and_usage_columns(),
         rows::KEYS_WITH_USAGE
     )
-});
+}
+
 static LIST: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {} FROM {} ORDER BY u.last_used_at DESC NULLS LAST, k.created_at, k.id",
@@ -186,7 +194,7 @@ fn image(transaction: &Transaction<'_>, id: KeyId) -> rusqlite::Result<Option<Ke
         .optional()
 }
 
-/// One page, by the index on `created_at` and `id`.
+/// One page, by the index on `created_at` and `id`, or by that of the owners.
 pub(super) fn page(
     connection: &Connection,
     request: &PageRequest,
@@ -204,8 +212,13 @@ pub(super) fn page(
         request.filter.state.map(KeyState::as_str),
         now.seconds(),
         request.limit,
+        request.filter.owner.as_ref().map(Owner::as_str),
     );
-    connection.prepare_cached(&PAGE)?.query_map(values, rows::stored)?.collect()
+    let has_owner = request.filter.owner.as_ref().is_some_and(|owner| !owner.is_empty());
+    connection
+        .prepare_cached(if has_owner { &PAGE_OF_OWNER } else { &PAGE })?
+        .query_map(values, rows::stored)?
+        .collect()
 }
 
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<(KeyRecord, Usage)>> {
@@ -292,6 +305,21 @@ mod tests {
             .and_then(|mut plan| plan.raw_query().mapped(|row| row.get(3)).collect())
             .expect("a plan");
         assert!(steps[0].contains("USING INDEX api_keys_by_age"), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
+    }
+
+    #[test]
+    fn the_page_of_an_owner_is_read_in_the_order_of_its_index() {
+        let connection = Connection::open_in_memory().expect("a database");
+        super::super::schema::migrate(&connection, 0).expect("the schema");
+        let steps: Vec<String> = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", *PAGE_OF_OWNER))
+            .and_then(|mut plan| {
+                let first = (5, "0123456789a", "shop", "active", 5, 10, "acme");
+                plan.query_map(first, |row| row.get(3))?.collect()
+            })
+            .expect("a plan");
+        assert!(steps[0].contains("USING INDEX api_keys_by_owner (owner=? AND "), "{steps:?}");
         assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
     }
 }

@@ -25,10 +25,12 @@ CREATE TABLE simple_security.api_keys (
     created_at    bigint           NOT NULL,
     expires_at    bigint           NOT NULL,
     never_expires boolean          NOT NULL,
-    revoked_at    bigint                     -- NULL: not revoked
+    revoked_at    bigint,                    -- NULL: not revoked
+    owner         text COLLATE "C" NOT NULL DEFAULT '' -- '': no owner
 );
 -- Keys are shown in pages, the newest first. Neither column of a key ever changes.
 CREATE INDEX api_keys_by_age ON simple_security.api_keys (created_at, id);
+CREATE INDEX api_keys_by_owner ON simple_security.api_keys (owner, created_at, id) WHERE owner <> '';
 
 CREATE TABLE simple_security.key_usage (
     id           text COLLATE "C" NOT NULL PRIMARY KEY

@@ -7,10 +7,12 @@ CREATE TABLE api_keys (
     created_at    INTEGER NOT NULL,
     expires_at    INTEGER NOT NULL,
     never_expires INTEGER NOT NULL CHECK (never_expires IN (0, 1)),
-    revoked_at    INTEGER                       -- NULL: not revoked
+    revoked_at    INTEGER,                      -- NULL: not revoked
+    owner         TEXT    NOT NULL DEFAULT ''   -- '': no owner
 ) STRICT;
 -- Keys are listed in pages, newest first. Neither column of a key ever changes.
 CREATE INDEX api_keys_by_age ON api_keys (created_at, id);
+CREATE INDEX api_keys_by_owner ON api_keys (owner, created_at, id) WHERE owner <> '';
 
 CREATE TABLE key_usage (
     id           TEXT    NOT NULL PRIMARY KEY REFERENCES api_keys (id) ON DELETE CASCADE,
