@@ -119,7 +119,7 @@ impl ApiKeys {
     /// at hand.
     ///
     /// # Errors
-    /// Those of [`KeyStore::insert_all`](crate::store::KeyStore::insert_all).
+    /// Those of [`KeyRecords::insert_all`](crate::store::KeyRecords::insert_all).
     pub fn import_all(&self, keys: KeySource, existing: Existing) -> Change<'_, Inserted> {
         Change::new(self, async move |engine, actor| {
             Ok(engine.store.insert_all(keys, existing, &actor).await?)
