@@ -9,13 +9,13 @@ from fastapi.openapi.models import APIKey
 from fastapi.security.base import SecurityBase
 
 from fastapi_simple_security import _answers
-from fastapi_simple_security._core import Engine, Refusal, Seldom
+from fastapi_simple_security._core import Engine, LogThrottle, Refusal
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._mask import mask_keys
 from fastapi_simple_security._waiting import wait_for_store
 
 _logger = logging.getLogger("fastapi_simple_security")
-_rejections = Seldom()
+_rejections = LogThrottle()
 
 
 class AdminSecret(SecurityBase):
@@ -47,7 +47,7 @@ class AdminSecret(SecurityBase):
 
         At most once a second: a client may guess thousands of secrets in one.
         """
-        requests = _rejections.happened()
+        requests = _rejections.record()
         if requests is not None:
             host, *_ = scope.get("client") or ("an unknown address",)
             # A proxy may report any text as the address.

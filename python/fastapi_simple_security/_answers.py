@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Send
 from starlette.websockets import WebSocketClose
 
-from fastapi_simple_security._core import Refusal, Seldom
+from fastapi_simple_security._core import LogThrottle, Refusal
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -19,7 +19,7 @@ NO_UNICODE = "it has a character that is none in Unicode"
 
 _logger = logging.getLogger("fastapi_simple_security")
 # Anyone may send invented keys, thousands in a second, and each is refused while the store is down.
-_outages = Seldom()
+_outages = LogThrottle()
 
 _KEY_REFUSED = {
     Refusal.NotPresented: "An API key must be passed as query or header",
@@ -61,7 +61,7 @@ def unavailable(scope_type: str, error: SecurityError) -> Exception:
         _logger.error("%s", error)
         detail = f"The setting {error.setting} is wrong; the server's log says what to do"
     else:
-        requests = _outages.happened()
+        requests = _outages.record()
         if requests is not None:
             _logger.error("%s (requests refused since the last such line: %d)", error, requests)
         detail = "The store of the API keys is unavailable"

@@ -11,9 +11,9 @@ __all__ = [
     "Engine",
     "KeyDetails",
     "Keys",
+    "LogThrottle",
     "Question",
     "Refusal",
-    "Seldom",
     "VerifiedKey",
     "__version__",
     "after_fork_in_child",
@@ -178,11 +178,11 @@ class Refusal:
     def __int__(self) -> int: ...
     def __hash__(self) -> int: ...
 
-#: Says at most once a second that something has happened, with how often since it was said last.
+#: Limits a log line to one per second: `record` returns how many events to report, if now.
 @final
-class Seldom:
-    def __new__(cls) -> Seldom: ...
-    def happened(self) -> int | None: ...
+class LogThrottle:
+    def __new__(cls) -> LogThrottle: ...
+    def record(self) -> int | None: ...
 
 def hide_docs() -> bool: ...
 def main(arguments: list[str]) -> int: ...

@@ -6,14 +6,14 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from fastapi_simple_security import _answers
-from fastapi_simple_security._core import Seldom
+from fastapi_simple_security._core import LogThrottle
 from fastapi_simple_security._errors import ConfigurationError, StoreUnavailable
 
 
 def test_a_flood_is_a_line_a_second(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_answers, "_outages", Seldom())
+    monkeypatch.setattr(_answers, "_outages", LogThrottle())
     caplog.set_level(logging.ERROR, logger="fastapi_simple_security")
     for _ in range(1000):
         answer = _answers.unavailable("http", StoreUnavailable("the store is asked too much"))
