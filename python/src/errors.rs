@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use simple_security::{AdminError, KeyError, OpenError};
+use simple_security_server::hint;
 use simple_security_server::settings::{ConfigurationError, Settings};
 
 static CONFIGURATION_ERROR: Class = Class::named("ConfigurationError");
@@ -42,7 +43,11 @@ impl Failure {
         match self {
             Self::Configuration(error) => configuration(py, &error.setting, &error.problem),
             Self::Store { source: OpenError::Store(error), .. } => store_unavailable(py, error),
-            Self::Store { setting, source } => configuration(py, setting, &source.to_string()),
+            Self::Store { setting, source } => {
+                let hint = hint("fastapi-simple-security", source)
+                    .map_or_else(String::new, |hint| format!("; hint: {hint}"));
+                configuration(py, setting, &format!("{source}{hint}"))
+            }
             Self::System(error) => SYSTEM_FAILURE.raise(py, (error.to_string(),)),
         }
     }

@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// It was refused, or it failed: exit code 1.
     Refused(String),
+    /// The same, with a command that helps.
+    Hinted { text: String, hint: String },
     /// The help, or the usage: to be shown as it is, with this exit code.
     Shown { text: String, code: u8 },
     /// Who read the output has closed it before the end.
@@ -26,6 +28,7 @@ impl Failure {
         match self {
             Self::Usage(text) => say(&format!("error: {text}\n"), 2),
             Self::Refused(text) => say(&format!("error: {text}\n"), 1),
+            Self::Hinted { text, hint } => say(&format!("error: {text}\nhint: {hint}\n"), 1),
             Self::Shown { text, code: 0 } => {
                 let mut output = io::stdout().lock();
                 // Nobody to read the help is no fault of the help.

@@ -9,6 +9,7 @@ mod copy;
 mod failure;
 #[cfg(feature = "serve")]
 mod health;
+mod hint;
 mod init;
 mod keys;
 mod log;
@@ -22,6 +23,7 @@ pub mod settings;
 mod usage;
 
 use failure::Failure;
+pub use hint::hint;
 pub use program::Program;
 #[cfg(feature = "serve")]
 pub use serve::identity_headers;

@@ -7,6 +7,7 @@ use clap::Args;
 use simple_security::store::{self, KeyStore, Location, MemoryStore, OpenError, SqliteStore};
 
 use crate::failure::{Failure, flag_of};
+use crate::hint::hint;
 use crate::program::Program;
 use crate::settings::Settings;
 
@@ -62,12 +63,11 @@ pub(crate) fn make(location: &Location) -> Result<(Arc<dyn KeyStore>, bool), Ope
 
 /// Why a store could not be opened, with the name of the argument that says where it is.
 pub(crate) fn refused(program: Program, argument: &str, error: &OpenError) -> Failure {
-    let mut text = error.to_string();
-    if matches!(error, OpenError::NotMade { .. }) {
-        // The engine does not know under which name the program was started.
-        text = text.replace("`simple-security ", &format!("`{} ", program.name()));
+    let text = format!("{argument}: {error}");
+    match hint(program.name(), error) {
+        Some(hint) => Failure::Hinted { text, hint },
+        None => Failure::Refused(text),
     }
-    Failure::Refused(format!("{argument}: {text}"))
 }
 
 /// Waits for the engine: whoever calls here has nothing else to do.
@@ -80,23 +80,5 @@ fn open_file(path: &Path, absent: Absent) -> Result<Arc<dyn KeyStore>, OpenError
         (Err(OpenError::Missing { .. }), Absent::Make) => Ok(Arc::new(SqliteStore::open(path)?)),
         (Err(OpenError::Missing { .. }), Absent::Empty) => Ok(Arc::new(MemoryStore::new()?)),
         (opened, _) => Ok(Arc::new(opened?)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_to_be_run_has_the_name_of_the_program() {
-        let place = "redis://host/0".to_owned();
-        for (program, command) in [
-            (Program::Binary, "`simple-security init`"),
-            (Program::Python { check: || Ok(()) }, "`fastapi-simple-security init`"),
-        ] {
-            let failure = refused(program, "TO", &OpenError::NotMade { place: place.clone() });
-            let Failure::Refused(text) = failure else { panic!("{failure:?}") };
-            assert!(text.starts_with("TO: redis://host/0 ") && text.contains(command), "{text}");
-        }
     }
 }

@@ -31,6 +31,19 @@ fn a_file_of_the_old_package_is_left_as_it_is() {
 }
 
 #[test]
+fn a_second_line_has_the_commands_that_help() {
+    let desk = Desk::new();
+    super::old::write(&desk.database(), 1);
+    let connection = rusqlite::Connection::open(desk.database()).expect("the database");
+    connection.execute_batch("CREATE TABLE orders (id)").expect("a table of the application");
+    let done = desk.run(&["keys", "list"]);
+    let [error, hint] = done.said.lines().collect::<Vec<_>>()[..] else { panic!("{done:?}") };
+    assert_eq!(done.code, 1);
+    assert!(error.starts_with("error: ") && error.contains("orders"), "{done:?}");
+    assert!(hint.starts_with("hint: ") && hint.contains("sqlite3"), "{done:?}");
+}
+
+#[test]
 fn what_is_wrong_with_a_location_is_said_without_its_password() {
     let desk = Desk::new();
     for (location, said) in [

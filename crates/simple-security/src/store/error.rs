@@ -25,8 +25,7 @@ pub enum OpenError {
         tables: String,
     },
     /// The old package's table shares its file with other tables.
-    #[error("{path} holds the old keys beside other tables ({tables}); it was left as it is. Move the keys to a file of their own, and then name it: \
-             sqlite3 {path} \".dump fastapi_simple_security\" | sqlite3 keys.db, and then sqlite3 {path} \"PRAGMA secure_delete=ON; DROP TABLE fastapi_simple_security; VACUUM;\"", path = path.display())]
+    #[error("{} holds the old keys beside other tables ({tables}); it was left as it is. Move the keys to a file of their own, and then name that file", path.display())]
     Shared {
         /// The file.
         path: PathBuf,
@@ -97,7 +96,7 @@ pub enum OpenError {
     },
     /// There is no store at the place, and none is made by opening it.
     #[error(
-        "{place} has no keys of ours. If it is new, make a store there: `simple-security init`. If it had keys, it has lost them: restore it from a backup"
+        "{place} has no store. If it is new, make a store there. If it had keys, it has lost them: restore it from a backup"
     )]
     NotMade {
         /// The place.
@@ -181,7 +180,7 @@ pub enum StoreError {
     /// The change log did not record a change, so it was taken back: other processes would go on
     /// using what they have cached.
     #[error(
-        "the change log of {place} did not record the change, so nothing was changed: a trigger on api_keys is missing or disabled. To restore the triggers, open the store again: run `simple-security keys list`, or restart this process. If the change fails again, look for another trigger on api_keys, which suppresses changes"
+        "the change log of {place} did not record the change, so nothing was changed: a trigger on api_keys is missing or disabled. To restore the triggers, open the store again, by any command of the command line or by restarting this process. If the change fails again, look for another trigger on api_keys, which suppresses changes"
     )]
     NotLogged {
         /// The store.

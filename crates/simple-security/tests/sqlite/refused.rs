@@ -84,7 +84,7 @@ fn a_database_of_another_application() {
 fn an_old_table_beside_other_tables() {
     let error = refused(database(&format!("{OLD_TABLE} CREATE TABLE orders (id);")));
     assert!(matches!(error, OpenError::Shared { .. }), "{error}");
-    for named in ["orders", "sqlite3", ".dump fastapi_simple_security"] {
+    for named in ["orders", "file of their own"] {
         assert!(error.to_string().contains(named), "{error}");
     }
 }
@@ -95,7 +95,7 @@ fn the_way_to_split_a_shared_file_works() {
     let row = "INSERT INTO fastapi_simple_security VALUES
                ('an-old-key', 1, 0, '9000-01-01T00:00:00', NULL, 5, 'shop');";
     database(&format!("{OLD_TABLE} CREATE TABLE orders (id); {row}"))(&folder.database());
-    // The same as the commands that the error names, which are the `sqlite3` program's.
+    // The same as the commands that the hint of the command line names, which are the `sqlite3` program's.
     let dump = by_hand(&folder.database());
     let alone = folder.path().join("alone.db");
     dump.execute("ATTACH ?1 AS alone", [alone.display().to_string()]).expect("a new file");
