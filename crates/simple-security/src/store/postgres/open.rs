@@ -95,6 +95,15 @@ pub(super) async fn migrate(
     server: &Server,
     errors: &Translator,
 ) -> Result<Settings, OpenError> {
+    run(MIGRATIONS, client, server, errors).await
+}
+
+async fn run(
+    steps: &[Migration],
+    client: &Client,
+    server: &Server,
+    errors: &Translator,
+) -> Result<Settings, OpenError> {
     let failed = |error| errors.translate("making the tables", error);
     // Should this process vanish, the others must not wait for ever.
     let begin = format!(
@@ -109,14 +118,14 @@ pub(super) async fn migrate(
     let is = |column| rows.first().is_some_and(|row| row.get(column));
     let (exists, has_triggers) = (is("exists"), is("has_triggers"));
     let there = if exists { settings(client, errors).await?.0 } else { 0 };
-    for migration in MIGRATIONS.iter().skip(usize::try_from(there).unwrap_or(0)) {
-        client.batch_execute(migration.sql).await.map_err(failed)?;
+    for step in steps.iter().skip(usize::try_from(there).unwrap_or(0)) {
+        client.batch_execute(step.sql).await.map_err(failed)?;
     }
     if !has_triggers {
         create_triggers(client, exists, errors).await?;
     }
-    if there < KNOWN {
-        written(there, server).ask(client).await.map_err(failed)?;
+    if there < steps.len() as i32 {
+        written(there, steps, server).ask(client).await.map_err(failed)?;
     }
     let (_, settings) = settings(client, errors).await?;
     client.batch_execute("COMMIT").await.map_err(failed)?;
@@ -148,9 +157,9 @@ async fn create_triggers(
     Ok(())
 }
 
-/// Writes down what was made of a schema.
-fn written(there: i32, server: &Server) -> Query {
-    let minimum_reader = MIGRATIONS.last().map_or(0, |migration| migration.minimum_reader);
+/// Writes down which steps were made.
+fn written(there: i32, steps: &[Migration], server: &Server) -> Query {
+    let minimum_reader = steps.last().map_or(0, |migration| migration.minimum_reader);
     let query = if there == 0 {
         let wanted = Bounds::wanted(server);
         let microseconds = |duration: Duration| duration.as_micros() as i64;
@@ -163,7 +172,7 @@ fn written(there: i32, server: &Server) -> Query {
     } else {
         Query::new("UPDATE simple_security.settings SET schema = $1, minimum_reader = $2")
     };
-    query.with(KNOWN, Type::INT4).with(minimum_reader, Type::INT4)
+    query.with(steps.len() as i32, Type::INT4).with(minimum_reader, Type::INT4)
 }
 
 /// The schema, and what is kept with it, unless it is one that this program cannot work with.
@@ -215,7 +224,48 @@ fn suits(number: i32, version: &str, encoding: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use test_support::servers::postgres::Postgres;
+
     use super::*;
+    use crate::store::Location;
+
+    /// A step that no version has: it must find the keys of the first, and leave them.
+    #[test]
+    fn a_second_step_runs_once_and_keeps_the_keys() {
+        let database_server = Postgres::shared();
+        let url = database_server.fresh_database();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(make_two_steps(&url));
+    }
+
+    async fn make_two_steps(url: &str) {
+        let Ok(Location::Postgres(server)) = url.parse() else { panic!("{url}") };
+        let (client, connection) =
+            tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a connection");
+        tokio::spawn(connection);
+        let errors = Translator::new("a database".to_owned());
+        let second =
+            "ALTER TABLE simple_security.api_keys ADD COLUMN shelf text NOT NULL DEFAULT 'top'";
+        let steps = [
+            Migration { sql: MIGRATIONS[0].sql, minimum_reader: 1 },
+            Migration { sql: second, minimum_reader: 1 },
+        ];
+        let first = migrate(&client, &server, &errors).await.expect("the first schema");
+        let insert =
+            "INSERT INTO simple_security.api_keys (id, digest, name, created_at, expires_at, never_expires)
+            VALUES ('0123456789a', sha256('a key'), 'shop', 1, 2, false)";
+        client.batch_execute(insert).await.expect("a key");
+        let later = run(&steps, &client, &server, &errors).await.expect("the second step");
+        assert_eq!(later.store_id, first.store_id, "it is the same store");
+        // The column is there already: to make the step once more would be an error.
+        run(&steps, &client, &server, &errors).await.expect("nothing to do");
+        let query = "SELECT name || ' ' || shelf FROM simple_security.api_keys";
+        let row = client.query_one(query, &[]).await.expect("one key");
+        assert_eq!(row.get::<_, String>(0), "shop top");
+        let (schema, _) =
+            settings(&client, &errors).await.expect("a program of the first version works");
+        assert_eq!(schema, 2);
+    }
 
     #[test]
     fn old_servers_and_other_encodings_are_refused() {
