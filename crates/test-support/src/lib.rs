@@ -5,6 +5,7 @@
 pub mod commits;
 mod engine;
 mod faulty_store;
+mod log;
 pub mod records;
 mod rounds;
 pub mod servers;
@@ -17,5 +18,6 @@ pub use engine::{
     fake_clock, issue,
 };
 pub use faulty_store::{Fault, FaultyStore};
+pub use log::Log;
 pub use rounds::rounds;
 pub use wait::wait;

@@ -1,34 +1,18 @@
 //! No text that the engine makes shows a key, its digest or the admin secret.
 
 use std::fmt::{Debug, Display, Write as _};
-use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use simple_security::store::ChangeLog;
 use simple_security::testing::Place;
 use simple_security::{KeyDigest, KeyFormat, KeyReference, NewKey, Renewal};
-use test_support::{Fault, FaultyStore, commits, engine_builder, engine_without_secret};
+use test_support::{Fault, FaultyStore, Log, commits, engine_builder, engine_without_secret};
 
 use super::{LEASE, fake_clock, on_every_store, wait};
 
 on_every_store!(nothing_shows_a_key_or_a_digest);
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("the log").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// All texts of an error and its causes.
 fn texts(error: &(dyn std::error::Error + 'static)) -> String {
@@ -57,7 +41,7 @@ pub fn logged(act: impl FnOnce()) -> String {
         .with_writer(move || writer.clone())
         .finish();
     tracing::subscriber::with_default(subscriber, act);
-    String::from_utf8(log.0.lock().expect("the log").clone()).expect("text")
+    log.text()
 }
 
 fn nothing_shows_a_key_or_a_digest(place: &dyn Place) {

@@ -1,9 +1,9 @@
 //! Servers that are refused, and what is said of them.
 
 use std::io::{Read, Write};
-use std::sync::{Arc, Mutex};
 
 use simple_security::store::OpenError;
+use test_support::Log;
 
 use super::servers::process::free_port;
 use super::servers::redis::Redis;
@@ -71,20 +71,6 @@ fn it_is_checked_also_where_config_is_forbidden() {
     assert!(matches!(error, OpenError::Unsuitable { .. }), "{error}");
 }
 
-/// All that is logged, by all tests of this program.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("the log").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn a_primary_that_does_not_notice_that_it_is_cut_off_is_warned_of() {
     let log = Log::default();
@@ -94,9 +80,9 @@ fn a_primary_that_does_not_notice_that_it_is_cut_off_is_warned_of() {
     tracing::subscriber::set_global_default(subscriber).expect("the only one");
     let primary = Redis::start();
     let is_warned_of = || {
-        log.0.lock().expect("the log").clear();
+        log.clear();
         open(&primary.url());
-        let log = String::from_utf8(log.0.lock().expect("the log").clone()).expect("text");
+        let log = log.text();
         let of_this_one = |line: &str| line.contains(&primary.port().to_string());
         log.lines().any(|line| of_this_one(line) && line.contains("min-replicas-to-write"))
     };

@@ -1,15 +1,15 @@
 //! The file is replaced, removed or restored while it is open.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rusqlite::backup::Backup;
 use simple_security::clock::FakeClock;
 use simple_security::store::{Existing, StoreError};
 use simple_security::{Actor, ApiKeys, IssuedKey, KeyError, NewKey, VerifyError};
+use test_support::Log;
 
 use super::{Folder, LEASE, beside, by_hand, engine, fake_clock, issue, open, verify, wait};
 
@@ -336,19 +336,6 @@ fn a_log_that_was_deleted_alone_is_no_outage() {
     assert_eq!(wait(engine(open(&path), &clock).list()).expect("a list").len(), issued.len());
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("the log").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn an_outage_is_logged_once_with_the_path_and_what_to_do() {
     let (folder, clock) = (Folder::new(), fake_clock());
@@ -368,7 +355,7 @@ fn an_outage_is_logged_once_with_the_path_and_what_to_do() {
             verify(&keys, &issued).expect("verified");
         }
     });
-    let log = String::from_utf8(log.0.lock().expect("the log").clone()).expect("text");
+    let log = log.text();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
     assert_eq!(lines.len(), 2, "one line for each outage: {log}");
     for line in lines {

@@ -1,31 +1,15 @@
 //! A plain key leaves once, in the answer that has made it.
 
 use std::fmt::Write as _;
-use std::io;
-use std::sync::{Arc, Mutex};
 
 use http::Method;
 use serde_json::json;
 use simple_security::clock::{Clock as _, SystemClock};
+use test_support::Log;
 
 use super::{SECRET, app, get, post, request, request_with, send, text};
 use crate::Engine;
 use std::sync::atomic::Ordering;
-
-/// What all tests of this binary log: threads of tokio have no subscriber of their own.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("the log").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[tokio::test]
 async fn nothing_else_shows_a_key_or_the_secret() {
@@ -80,7 +64,7 @@ async fn nothing_else_shows_a_key_or_the_secret() {
     let began = SystemClock.uptime().nanoseconds();
     let seconds = || (SystemClock.uptime().nanoseconds() - began) / 1_000_000_000;
     let warned = || {
-        let logged = String::from_utf8_lossy(&log.0.lock().expect("the log")).into_owned();
+        let logged = log.text();
         logged.matches(" admin secret requests=").count() as u64
     };
     let mut number = 0;
@@ -106,7 +90,7 @@ async fn nothing_else_shows_a_key_or_the_secret() {
     engine.store.down.store(false, Ordering::SeqCst);
     assert_eq!(get(&app, "/keys").await.status, 200);
 
-    let logged = String::from_utf8(log.0.lock().expect("the log").clone()).expect("text");
+    let logged = log.text();
     assert!(logged.contains("the keys could not be read or written"), "{logged}");
     assert!(logged.contains("out of order"), "the log has the cause");
     for (verb, key) in [
