@@ -78,7 +78,7 @@ class NewKey(_Request):
     name: str = _name("")
     owner: str | None = _owner(
         "Whose key it is: an id from your own tables, such as that of a customer. `null` or empty:"
-        " nobody's."
+        " no owner."
     )
     expires_at: _Expiry | None = _expires_at("the days that the settings say, from now")
     key: str | None = Field(
@@ -96,7 +96,7 @@ class KeyEdit(_Request):
     """What is to be changed of a key. What is left out stays as it is."""
 
     name: str = _name(None)
-    owner: str | None = _owner("Whose key it is. `null` or empty: nobody's. Without it: as before.")
+    owner: str | None = _owner("Whose key it is. `null` or empty: no owner. Without it: as before.")
     expires_at: _Expiry | None = _expires_at("as before")
 
 

@@ -58,7 +58,7 @@ where
     }
 }
 
-// What log_throttle happens is kept out of the code of a hit, which a server finds little of in the caches
+// What rarely happens is kept out of the code of a hit, which a server finds little of in the caches
 // of its processor.
 impl<S, F> RequireApiKey<S, F> {
     #[cold]

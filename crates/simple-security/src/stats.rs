@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What one engine has done since it was started, and what it holds now.
 ///
-/// ChangeBatch it costs some locks and stops no request for long. No figure decides anything.
+/// Reading it costs some locks and stops no request for long. No figure decides anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

@@ -19,7 +19,7 @@ pub(super) struct NewKey {
     /// What people call it; none of it is invisible.
     #[schema(value_type = String, required = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("shop"))]
     pub(super) name: KeyName,
-    /// Whose key it is: an id from your own tables, such as that of a customer. `null` or empty: nobody's.
+    /// Whose key it is: an id from your own tables, such as that of a customer. `null` or empty: no owner.
     #[schema(value_type = Option<String>, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("acme"))]
     pub(super) owner: Owner,
     /// From when on it is refused. `null`: never. Without it: the days that the settings say, from
@@ -39,7 +39,7 @@ pub(super) struct NewKey {
 pub(super) struct KeyEdit {
     #[schema(value_type = String, required = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("shop"))]
     pub(super) name: Option<KeyName>,
-    /// Whose key it is. `null` or empty: nobody's. Without it: as before.
+    /// Whose key it is. `null` or empty: no owner. Without it: as before.
     #[schema(value_type = Option<String>, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("acme"))]
     pub(super) owner: Option<Owner>,
     /// From when on it is refused. `null`: never. Without it: as before.

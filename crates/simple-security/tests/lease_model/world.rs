@@ -289,7 +289,7 @@ impl Lifecycle for ModelStore {
     }
 }
 
-/// A clock that stands still until somebody waits. ChangeBatch it orders nothing else between
+/// A clock that stands still until somebody waits. Reading it orders nothing else between
 /// threads, as with a real one.
 pub struct ModelClock {
     uptime: AtomicU64,

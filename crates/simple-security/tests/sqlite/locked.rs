@@ -31,7 +31,7 @@ fn assert_locked(keys: &ApiKeys) {
     assert!(error.to_string().starts_with("the database is locked by another program"));
 }
 
-/// ChangeBatch goes on, changes fail, and all is as before when `unlock` is done.
+/// Reading goes on, changes fail, and all is as before when `unlock` is done.
 fn check_while_locked<L>(lock: impl FnOnce(&Path) -> L, unlock: impl FnOnce(L)) {
     let (folder, clock) = (Folder::new(), fake_clock());
     let keys = engine(impatient(&folder.database()), &clock);
@@ -43,7 +43,7 @@ fn check_while_locked<L>(lock: impl FnOnce(&Path) -> L, unlock: impl FnOnce(L)) 
     clock.advance(LEASE);
     verify(&keys, &cached).expect("the log is read");
     verify(&keys, &other).expect("the key is looked up");
-    assert!(matches!(wait(keys.verify(b"no key of ours")), Err(VerifyError::Unknown)));
+    assert!(matches!(wait(keys.verify(b"not issued here")), Err(VerifyError::Unknown)));
     let listed = wait(keys.list()).expect("a list");
     let total = |listed: &[(_, simple_security::Usage)]| -> u64 {
         listed.iter().map(|(_, usage)| usage.total).sum()

@@ -143,7 +143,7 @@ pub fn fill_the_disk(database: &Path) {
     for issued in made.iter().chain([&cached, &other]) {
         verify(&keys, issued).expect("it was issued");
     }
-    assert!(matches!(wait(keys.verify(b"no key of ours")), Err(VerifyError::Unknown)));
+    assert!(matches!(wait(keys.verify(b"not issued here")), Err(VerifyError::Unknown)));
     assert!(wait(keys.flush()).is_err(), "counts cannot be written either");
     let total = |keys: &ApiKeys| wait(keys.usage(cached.record.id)).expect("usage").total;
     assert_eq!(total(&keys), 2, "and they are shown");

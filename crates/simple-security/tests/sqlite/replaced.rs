@@ -45,7 +45,7 @@ fn assert_outage(keys: &ApiKeys, issued: &[&IssuedKey], path: &Path) {
     let before = files();
     for _ in 0..2 {
         let presented = issued.iter().map(|issued| issued.key.expose().as_bytes());
-        for key in presented.chain([&b"no key of ours"[..]]) {
+        for key in presented.chain([&b"not issued here"[..]]) {
             let denied = wait(keys.verify(key)).expect_err("a rejection");
             let VerifyError::Unavailable(error) = denied else { panic!("{denied}") };
             assert!(matches!(*error, StoreError::Replaced { .. }), "{error}");

@@ -1,4 +1,4 @@
-//! ChangeBatch and writing one database file, and closing it for a fork.
+//! Reading and writing one database file, and closing it for a fork.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
