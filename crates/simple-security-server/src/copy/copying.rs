@@ -9,6 +9,10 @@ use super::walk::{Met, Walk};
 use crate::failure::Failure;
 use crate::opening::wait;
 
+/// How many changes are committed together: few enough for a distant server, and for revocations of others,
+/// which wait for the end of a commit.
+const CHANGES: usize = 50;
+
 /// See the module.
 pub(super) struct Copying {
     walk: Walk,
@@ -69,16 +73,17 @@ impl Copying {
     /// Revocations go first.
     fn write(&self, batch: Batch) -> Result<(), Failure> {
         let to = &*self.walk.to().store;
-        let ids: Vec<_> = batch.changes.iter().map(Operation::id).collect();
-        match wait(to.commit(batch.changes, &Actor::CommandLine)) {
-            Err(StoreError::NotFound { position }) => {
-                let gone = usize::try_from(position).ok().and_then(|at| ids.get(at).copied());
-                return Err(gone.map_or_else(
-                    || failed(StoreError::NotFound { position }),
-                    |id| self.changed_meanwhile(id),
-                ));
+        for changes in batch.changes.chunks(CHANGES) {
+            match wait(to.commit(changes.to_vec(), &Actor::CommandLine)) {
+                Err(StoreError::NotFound { position }) => {
+                    let gone = usize::try_from(position).ok().and_then(|at| changes.get(at));
+                    return Err(gone.map_or_else(
+                        || failed(StoreError::NotFound { position }),
+                        |operation| self.changed_meanwhile(operation.id()),
+                    ));
+                }
+                committed => drop(committed.map_err(failed)?),
             }
-            committed => drop(committed.map_err(failed)?),
         }
         if !batch.new.is_empty() {
             let keys = Box::new(batch.new.clone().into_iter().map(Ok));

@@ -25,7 +25,7 @@ mod spool;
 /// Take in keys from a file: all of them, or none. Without --yes it only says what it would do.
 ///
 /// A line of JSON or CSV has `key`, or `sha256`: the digest of a key that nobody needs to know. It may have
-/// `id`, `name`, `created_at`, `expires_at`, `never_expires`, `revoked_at`, `total` and `last_used_at`, as
+/// `id`, `name`, `owner`, `created_at`, `expires_at`, `never_expires`, `revoked_at`, `total` and `last_used_at`, as
 /// `keys export` writes them. The database of fastapi_simple_security 1.x is read too, and stays as it is.
 /// A key that exists is never changed.
 #[derive(Args)]

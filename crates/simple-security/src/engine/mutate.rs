@@ -155,7 +155,7 @@ impl ApiKeys {
             StoreError::NotFound { .. } => KeyError::NotFound,
             error => KeyError::Store(error),
         })?;
-        for digest in outcomes.iter().filter_map(Outcome::digest) {
+        for digest in outcomes.iter().flat_map(Outcome::digests) {
             self.verifier.cache.forget(&digest);
         }
         outcomes.pop().ok_or(KeyError::NotFound)

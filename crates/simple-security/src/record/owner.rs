@@ -2,9 +2,10 @@
 
 use super::text::{self, Fault};
 
-/// Whose key it is: at most 200 characters, none of them invisible, as for a name. The engine compares
-/// owners byte by byte and gives them no other meaning: it is the id of a customer, a team or an account
-/// in the application's own tables.
+/// Whose key it is: at most 200 characters without control and direction marks, as for a name. The engine
+/// compares owners byte by byte and gives them no other meaning: it is the id of a customer, a team or an
+/// account in the application's own tables. Use ids there, not names that people type: two texts can
+/// look alike and differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Owner(Box<str>);
 

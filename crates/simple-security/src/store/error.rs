@@ -62,6 +62,17 @@ pub enum OpenError {
         /// The newest schema that this version knows.
         known: i64,
     },
+    /// The schema has the number of one that this version knows, and lacks one of its columns: a version
+    /// that was never released made it.
+    #[error(
+        "{place} has a schema that no release of this software made (api_keys has no column {column}); it was left as it is. Export its keys with the version that made it"
+    )]
+    UnknownSchema {
+        /// The place.
+        place: String,
+        /// The column.
+        column: String,
+    },
     /// The file or its folder cannot be written.
     #[error("{} cannot be opened for writing: {reason}. The database needs a folder that this user may write to, because SQLite keeps files beside it", path.display())]
     NotWritable {

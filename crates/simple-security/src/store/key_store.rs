@@ -37,11 +37,13 @@ impl<T> KeyStore for T where
 ///
 /// Nothing here changes a key without an [`Actor`]: who makes the change.
 pub trait KeyRecords {
-    /// Makes all of these operations in one transaction, or none of them. Each is about another key.
+    /// Makes all of these operations in one transaction, or none of them. Each is about another key: an
+    /// insertion cannot rely on a digest that a deletion of the same commit frees.
     /// Returns the keys before and after, as the store has them, in the order of the operations.
     ///
     /// # Errors
-    /// Nothing is changed then, unless said otherwise. [`StoreError::Duplicate`] when the id or the
+    /// Nothing is changed then, unless said otherwise; a position is that of one of the operations that
+    /// cannot be made. [`StoreError::Duplicate`] when the id or the
     /// digest of a new key is taken; [`StoreError::NotFound`] when there is no such key;
     /// [`StoreError::NotLogged`] when the change log did not record a change;
     /// [`StoreError::NotApplied`] when another trigger has undone one.

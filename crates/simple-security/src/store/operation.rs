@@ -59,9 +59,9 @@ impl Outcome {
         Self { before, after }
     }
 
-    /// The digest of the key.
-    pub fn digest(&self) -> Option<KeyDigest> {
-        self.after.as_ref().or(self.before.as_ref()).map(|image| image.digest)
+    /// The digests of the key, before and after.
+    pub fn digests(&self) -> impl Iterator<Item = KeyDigest> {
+        self.before.iter().chain(&self.after).map(|image| image.digest)
     }
 }
 

@@ -7,6 +7,7 @@ use tokio_postgres::{Client, Row};
 
 use super::errors::Translator;
 use super::query::Query;
+use super::rows;
 use crate::store::location::Server;
 use crate::store::network::Bounds;
 use crate::store::{OpenError, StoreError};
@@ -187,6 +188,12 @@ async fn settings(client: &Client, errors: &Translator) -> Result<(i32, Settings
         return Err(OpenError::NotMade { place: errors.place().to_owned() });
     };
     let schema: i32 = row.try_get("schema").map_err(failed)?;
+    if schema == KNOWN
+        && let Some(column) = missing_column(client).await.map_err(failed)?
+    {
+        let place = errors.place().to_owned();
+        return Err(OpenError::UnknownSchema { place, column });
+    }
     if row.try_get::<_, i32>("minimum_reader").map_err(failed)? > KNOWN {
         return Err(OpenError::NewerSchema {
             place: errors.place().to_owned(),
@@ -202,6 +209,18 @@ async fn settings(client: &Client, errors: &Translator) -> Result<(i32, Settings
         },
     };
     Ok((schema, settings))
+}
+
+/// A column of a key that the newest schema has and this database has not.
+async fn missing_column(client: &Client) -> Result<Option<String>, tokio_postgres::Error> {
+    let query = Query::new(
+        "SELECT wanted FROM unnest($1) AS wanted WHERE wanted NOT IN (
+             SELECT a.attname::text FROM pg_catalog.pg_attribute AS a
+             WHERE a.attrelid = 'simple_security.api_keys'::regclass AND NOT a.attisdropped)",
+    );
+    let columns: Vec<String> = rows::KEY.map(str::to_owned).into();
+    let rows = query.with(columns, Type::TEXT_ARRAY).ask(client).await?;
+    rows.first().map(|row| row.try_get("wanted")).transpose()
 }
 
 fn duration(row: &Row, column: &str) -> Result<Duration, tokio_postgres::Error> {
@@ -265,6 +284,11 @@ mod tests {
         let (schema, _) =
             settings(&client, &errors).await.expect("a program of the first version works");
         assert_eq!(schema, 2);
+        let unknown = "UPDATE simple_security.settings SET schema = 1;
+            ALTER TABLE simple_security.api_keys RENAME COLUMN name TO other";
+        client.batch_execute(unknown).await.expect("a schema that no release made");
+        let error = look(&client, &errors).await.err().expect("an unknown schema");
+        assert!(error.to_string().contains("no column name"), "{error}");
     }
 
     #[test]

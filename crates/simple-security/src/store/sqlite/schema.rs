@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::errors::translate;
+use super::rows;
 use crate::store::OpenError;
 
 /// "fss1": in the header of the file it marks a database of this software
@@ -41,8 +42,8 @@ pub(super) fn contents(connection: &Connection, path: &Path) -> Result<Contents,
         let tables = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         Ok((number("application_id")?, number("user_version")?, tables))
     };
-    let (application, schema, tables) =
-        read().map_err(|error| translate(path, "reading the database", error))?;
+    let failed = |error| translate(path, "reading the database", error);
+    let (application, schema, tables) = read().map_err(failed)?;
     let path = path.to_owned();
     if application == APPLICATION_ID {
         return match schema {
@@ -51,7 +52,12 @@ pub(super) fn contents(connection: &Connection, path: &Path) -> Result<Contents,
                 Err(OpenError::NewerSchema { place, found, known: newest() })
             }
             schema if schema < 1 => Err(OpenError::NotADatabase { path, source: None }),
-            schema => Ok(Contents::Store { schema }),
+            schema => match missing_column(connection).map_err(failed)? {
+                Some(column) if schema == newest() => {
+                    Err(OpenError::UnknownSchema { place: path.display().to_string(), column })
+                }
+                _ => Ok(Contents::Store { schema }),
+            },
         };
     }
     let others: Vec<&str> =
@@ -66,6 +72,15 @@ pub(super) fn contents(connection: &Connection, path: &Path) -> Result<Contents,
         (all, other) if all > other => Err(OpenError::Shared { path, tables: others.join(", ") }),
         _ => Err(OpenError::Foreign { path, tables: format!("the tables {}", others.join(", ")) }),
     }
+}
+
+/// A column of a key that the newest schema has and this database has not.
+fn missing_column(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info('api_keys')")?;
+    let columns: Vec<String> =
+        statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let is_there = |column: &str| columns.iter().any(|there| there == column);
+    Ok(rows::KEY.into_iter().find(|column| !is_there(column)).map(str::to_owned))
 }
 
 /// The newest schema that this program knows.
@@ -121,5 +136,20 @@ mod tests {
         connection.execute_batch(changed).expect("a change");
         let logged = connection.query_row("SELECT count(*) FROM key_changes", [], |row| row.get(0));
         assert_eq!(logged, Ok(2), "the log was started again, and the triggers write it");
+    }
+
+    #[test]
+    fn a_schema_that_no_release_made_is_an_error_that_names_the_column() {
+        let connection = Connection::open_in_memory().expect("a database");
+        migrate(&connection, 0).expect("the first schema");
+        for column in rows::KEY {
+            let renamed = format!("ALTER TABLE api_keys RENAME COLUMN {column} TO other");
+            connection.execute_batch(&renamed).expect("renamed");
+            let error = contents(&connection, Path::new("keys.db")).expect_err("an unknown schema");
+            assert!(error.to_string().contains(&format!("no column {column}")), "{error}");
+            let back = format!("ALTER TABLE api_keys RENAME COLUMN other TO {column}");
+            connection.execute_batch(&back).expect("renamed");
+        }
+        assert!(contents(&connection, Path::new("keys.db")).is_ok());
     }
 }

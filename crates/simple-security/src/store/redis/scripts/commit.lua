@@ -15,7 +15,14 @@ end
 
 local function is_possible(first)
   if ARGV[first] == 'insert' then return not is_taken(first + 1) end
-  return redis.call('EXISTS', KEY .. ARGV[first + 1]) == 1
+  local key = KEY .. ARGV[first + 1]
+  if redis.call('EXISTS', key) == 0 then return false end
+  -- Nothing is taken back when a script fails half-way, so it must not.
+  local fields = {'digest', 'name', 'created_at', 'expires_at', 'never_expires'}
+  for index, value in ipairs(redis.call('HMGET', key, unpack(fields))) do
+    if not value then damaged(key .. ' has no ' .. fields[index]) end
+  end
+  return true
 end
 
 local function change(first, id)
