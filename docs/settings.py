@@ -14,10 +14,13 @@ Environment variables, read at first use (so `load_dotenv()` may come after the 
 argument instead of the variable. A setting that is wrong stops the start of the app with an error
 that names it; where no lifespan runs, each request is answered 503 until it is right.
 
-`SimpleSecurity.open()` and the start of the app raise one exception per cause, each of them a
-`SecurityError`: `ConfigurationError` for a wrong setting (`.setting`, `.problem`),
-`StoreUnavailable` for a store that cannot be opened now, `SystemFailure` if the operating system
-gives no random bytes or no thread.
+`SimpleSecurity.open()` and the start of the app raise one exception per cause. All are subclasses
+of `SecurityError` and are imported from `fastapi_simple_security`:
+
+- `ConfigurationError`: a setting is wrong, or the location has no store that can be used
+  (`.setting`, `.problem`)
+- `StoreUnavailable`: the store cannot be reached now, or failed; try again later
+- `SystemFailure`: the operating system gave no random bytes or no thread
 
 | variable | argument | default | meaning |
 |---|---|---|---|

@@ -176,8 +176,9 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
         """Opens the database, if it is not open.
 
         Raises:
-            ConfigurationError: a setting is wrong; the text names it and says what to do.
-            StoreUnavailable: the database cannot be opened now.
+            ConfigurationError: a setting is wrong, or the location has no usable store; the text
+                names the setting and says what to do.
+            StoreUnavailable: the store cannot be opened now; try again later.
             SystemFailure: the operating system gave no random bytes or no thread.
         """
         self._engine.open()

@@ -7,7 +7,9 @@ use simple_security::store::OpenError;
 /// says what is wrong.
 pub fn hint(program: &str, error: &OpenError) -> Option<String> {
     match error {
-        OpenError::NotMade { .. } => Some(format!("make one: `{program} init`")),
+        OpenError::NotMade { .. } => {
+            Some(format!("make one: `{program} init`, with the same --db-location or variable"))
+        }
         OpenError::Shared { path, .. } => {
             let path = path.display();
             Some(format!(

@@ -168,7 +168,7 @@ fn check_secret(found: &Found<SecretString>) -> Result<Option<SecretString>, Con
     let text = secret.expose_secret();
     if text.is_empty() {
         return Err(found.wrong(
-            "the admin secret is empty; set a long random one, or leave it away to have one generated"
+            "the admin secret is empty; set a random value of 16 or more characters, or unset it to have one generated"
                 .to_owned(),
         ));
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// What one engine has done since it was started, and what it holds now.
 ///
-/// Reading it costs some locks and stops no request for long. No figure decides anything.
+/// Taking it locks some mutexes briefly and does not hold up requests. Nothing is decided by these
+/// figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

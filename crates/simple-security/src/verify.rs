@@ -14,8 +14,8 @@ use crate::usage::Counters;
 
 /// A key that was verified, for one request. Only verifying makes one.
 ///
-/// A copy says of the same request that it was verified, and counts nothing. It opens no door: what
-/// guards a door asks for the key itself.
+/// A copy is about the same request and is not counted. It does not authenticate another request: a
+/// protected route verifies the key itself.
 #[derive(Clone)]
 pub struct VerifiedKey {
     known: sync::Arc<CachedKey>,
@@ -52,7 +52,7 @@ pub enum VerifyError {
     /// It cannot be a key.
     #[error(transparent)]
     Malformed(Malformed),
-    /// No key is known by it.
+    /// There is no such key.
     #[error("no such key")]
     Unknown,
     /// The key was revoked.
@@ -61,14 +61,14 @@ pub enum VerifyError {
     /// The key has expired.
     #[error("key {0} has expired")]
     Expired(KeyId),
-    /// More keys that are not cached were presented than the store is asked for. The key may be valid.
-    #[error("more than {per_second} keys in a second were not cached; ask again later")]
+    /// Too many uncached keys were presented, so this one was not looked up. It may be valid.
+    #[error("lookup limit reached ({per_second} uncached keys per second); retry shortly")]
     Overloaded {
-        /// How many the store is asked for.
+        /// The limit of lookups per second.
         per_second: u32,
     },
     /// The store is unavailable. The key may be valid.
-    #[error("the store cannot be asked: {0}")]
+    #[error("the store is unavailable: {0}")]
     Unavailable(#[source] Arc<StoreError>),
 }
 

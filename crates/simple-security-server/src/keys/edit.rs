@@ -12,7 +12,7 @@ use crate::output::say;
 
 /// Change the name of a key, its owner, or when it expires.
 ///
-/// What is not given stays as it is. A revoked key stays revoked.
+/// Fields that you omit stay as they are. A revoked key stays revoked.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +34,7 @@ pub(super) struct Edit {
     no_owner: bool,
     #[command(flatten)]
     expiry: Expiry,
-    /// Print an object in JSON with all that is known of the key.
+    /// Print the key as a JSON object.
     #[arg(long)]
     json: bool,
 }

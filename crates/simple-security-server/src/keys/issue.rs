@@ -34,13 +34,13 @@ pub(super) struct Issue {
     json: bool,
 }
 
-/// When a key expires. Without either: after the days that the settings give.
+/// When a key expires. `None` from `read`: the command's default.
 #[derive(Args)]
 pub(super) struct Expiry {
-    /// From when on it is refused, such as 2030-01-31T12:00:00Z.
+    /// When it expires, such as 2030-01-31T12:00:00Z.
     #[arg(long, value_name = "DATE", conflicts_with = "never_expires")]
     expires_at: Option<String>,
-    /// It is never refused for its age.
+    /// It never expires.
     #[arg(long)]
     never_expires: bool,
 }

@@ -66,7 +66,7 @@ pub(super) fn environment(
         match variable(name).map(OsString::into_string) {
             None => Ok(found),
             Some(Ok(text)) => Ok(Found { text: Some(text), ..found }),
-            Some(Err(_)) => Err(found.wrong("it is not valid UTF-8; set it anew".to_owned())),
+            Some(Err(_)) => Err(found.wrong("it is not valid UTF-8; set it again".to_owned())),
         }
     };
     let first = read(&name)?;

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Actor {
-    /// The holder of the admin secret, by the routes of the administrator.
+    /// The holder of the admin secret, through the admin routes.
     Secret,
     /// A person at the command line.
     CommandLine,

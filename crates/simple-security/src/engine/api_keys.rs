@@ -37,10 +37,11 @@ impl ApiKeys {
         self.resolver.verify(attempt.into()).await
     }
 
-    /// Verifies as far as that needs no wait and no question to the store: by what is cached; or it
-    /// rejects, where a store on the network is down or asked too much.
+    /// Verifies if that needs neither a wait nor a lookup: from the cache, or with a rejection while
+    /// a store on the network is down or the lookup limit is reached.
     ///
-    /// `None` says nothing about the key; call [`ApiKeys::verify`] then.
+    /// Returns `None` if neither applies, which says nothing about the key: call
+    /// [`ApiKeys::verify`].
     #[inline]
     pub fn try_verify<'a>(
         &self,
@@ -68,8 +69,8 @@ impl ApiKeys {
         self.store.is_embedded()
     }
 
-    /// Asks the store what has changed, as a call that verifies does once in a lease. Where this
-    /// succeeds, keys can be verified now.
+    /// Polls the change log, as verifying does once per lease. On success, keys can be verified
+    /// now.
     ///
     /// # Errors
     /// Those of the store.
@@ -77,10 +78,10 @@ impl ApiKeys {
         self.resolver.read_changes(self.verifier.clock.uptime()).await
     }
 
-    /// Writes all that was counted before the call.
+    /// Writes the usage counted before the call.
     ///
     /// # Errors
-    /// Those of the store. Nothing is lost then: it is tried again.
+    /// Those of the store. Nothing is lost: the counts are kept and written later.
     pub async fn flush(&self) -> Result<(), StoreError> {
         self.verifier.counters.flush(&*self.store, &*self.verifier.clock).await
     }
@@ -93,9 +94,9 @@ impl ApiKeys {
         }
     }
 
-    /// Lets go of what a forked child must not inherit, after what is being done. All calls wait
-    /// until [`ApiKeys::resume`], which the parent calls. The child must not touch this engine
-    /// again, nor drop it: it opens one of its own.
+    /// Finishes running calls and closes what a forked child must not inherit. New calls wait until
+    /// the parent calls [`ApiKeys::resume`]. The child must neither use nor drop this engine: it
+    /// opens its own.
     pub fn suspend(&self) {
         self.store.suspend();
     }
@@ -108,8 +109,8 @@ impl ApiKeys {
     /// Authenticates an admin request by the secret that it presents.
     ///
     /// # Errors
-    /// [`AdminError::NoSecret`] where there is none, and no admin request is accepted: none is set on a
-    /// store that many machines share, or none is wanted.
+    /// [`AdminError::NoSecret`] if there is no admin secret, [`AdminError::Wrong`] if the secret is
+    /// wrong.
     pub fn authenticate_admin(&self, presented: &[u8]) -> Result<Admin, AdminError> {
         self.admin.as_ref().ok_or(AdminError::NoSecret)?.authenticate(presented)
     }

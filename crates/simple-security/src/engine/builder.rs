@@ -18,7 +18,8 @@ use crate::store::{KeyStore, OpenError, PollOutcome};
 use crate::usage::Flusher;
 use crate::verify::Verifier;
 
-/// What an engine is set to. [`ApiKeys::builder`] makes one, and [`build`](Self::build) starts the engine.
+/// Configures an engine. [`ApiKeys::builder`] creates it, and [`build`](Self::build) starts the
+/// engine.
 #[must_use]
 pub struct ApiKeysBuilder<'a> {
     store: Arc<dyn KeyStore>,

@@ -13,8 +13,8 @@ use crate::record::Moment;
 
 /// A change, which is made when it is awaited.
 ///
-/// Awaiting it returns when no process uses an answer from before the change any more: a key that was
-/// revoked is accepted by none. [`Change::committed`] returns as soon as it is committed.
+/// Awaiting it returns once no process uses an answer from before the change: a revoked key is then
+/// rejected everywhere. [`Change::committed`] returns as soon as the change is committed.
 #[must_use = "a change is made when it is awaited"]
 pub struct Change<'a, T> {
     keys: &'a ApiKeys,
@@ -42,8 +42,8 @@ impl<'a, T: Send + 'a> Change<'a, T> {
         Self { actor: actor.into(), ..self }
     }
 
-    /// Makes the change, and returns when it is committed. Where it holds everywhere within 50 ms, as on
-    /// one host, it returns then.
+    /// Makes the change and returns at the commit. If the change holds everywhere within 50 ms, as on
+    /// one host, it waits for that too.
     ///
     /// # Errors
     /// Those of the verb.

@@ -24,9 +24,9 @@ pub struct ImportedKey {
     pub owner: Owner,
     /// When it was made; `None`: now.
     pub created_at: Option<Timestamp>,
-    /// From when on it is refused; `None`: the days that the settings give, from now.
+    /// The date from which it is rejected. `None`: after the default lifetime, from now.
     pub expires_at: Option<Timestamp>,
-    /// It is never refused for its age.
+    /// It never expires.
     pub never_expires: bool,
     /// When it was revoked, if it is.
     pub revoked_at: Option<Timestamp>,
@@ -73,17 +73,17 @@ impl ImportedKey {
     }
 }
 
-/// What is there of a key that was in use elsewhere.
+/// The key, as far as it is known.
 #[derive(Debug)]
 pub enum KeyMaterial {
-    /// All of it.
+    /// The whole key.
     Plain(SecretString),
-    /// Its digest, taken as it is: nobody can tell what it is the digest of.
+    /// Its digest, taken as it is: whether it is the digest of a random key cannot be checked.
     Digest(KeyDigest),
 }
 
 impl ApiKeys {
-    /// What a store would keep of a key that was in use elsewhere. No store is asked.
+    /// Returns what a store would keep of an imported key. Does not use the store.
     ///
     /// # Errors
     /// [`KeyError::InvalidImport`] says what is wrong with the key.

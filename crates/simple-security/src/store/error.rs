@@ -115,7 +115,7 @@ pub enum OpenError {
     },
     /// What this process is set to is not what the store has kept for all.
     #[error(
-        "{place} was made with {setting}={kept}, and this process is set to {wanted}; leave the parameter away, or set all processes to that of the store"
+        "{place} was made with {setting}={kept}, and this process is set to {wanted}; remove the parameter, or use the store's value everywhere"
     )]
     OtherBound {
         /// The place.
@@ -137,7 +137,7 @@ pub enum OpenError {
         /// Which settings are wrong.
         reason: String,
     },
-    /// The server is none that this software works with.
+    /// This software does not work with the server.
     #[error("{place} cannot be used: {reason}")]
     Unsuitable {
         /// The place.
@@ -241,7 +241,7 @@ pub enum StoreError {
         source: Option<BoxedError>,
     },
     /// The place has another store than when it was opened.
-    #[error("{place} is another store than the one that was opened; start this process anew")]
+    #[error("{place} is not the store that was opened; restart this process")]
     AnotherStore {
         /// The place.
         place: String,

@@ -21,8 +21,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// Every change of a key takes the next position of the change log, in the same transaction, and
 /// positions are handed out in the order of commits. A change that leaves its key as it was takes one
 /// too: what other processes have cached may be older than the store. Usage is no such change.
-/// `simple_security::testing::CHECKS` checks what is said here, but for how long an outage lasts:
-/// no check takes a store away.
+/// `simple_security::testing::CHECKS` checks all of this, except behaviour during an outage.
 pub trait KeyStore:
     KeyRecords + UsageTotals + ChangeLog + SharedSecret + Lifecycle + Send + Sync + 'static
 {
@@ -35,7 +34,7 @@ impl<T> KeyStore for T where
 
 /// The records of keys.
 ///
-/// Nothing here changes a key without an [`Actor`]: who makes the change.
+/// Every change names its [`Actor`].
 pub trait KeyRecords {
     /// Makes all of these operations in one transaction, or none of them. Each is about another key: an
     /// insertion cannot rely on a digest that a deletion of the same commit frees.
@@ -56,7 +55,7 @@ pub trait KeyRecords {
     /// Adds many keys with their usage in one transaction: all of them, or none. A key that exists
     /// stays as it is.
     ///
-    /// Other writers wait until it is done, so the keys should be there when they are asked for.
+    /// Other writers wait until it is done, so `keys` should yield without waiting.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] when the id or the digest of one is taken, also by one before
@@ -106,7 +105,7 @@ pub trait ChangeLog {
         Duration::ZERO
     }
 
-    /// How long after a commit an answer from before it may be used, as people are told.
+    /// How long after a commit an answer from before it may be used, for display.
     fn bound(&self) -> Duration {
         self.lease() + self.stale_if_error()
     }
@@ -117,8 +116,8 @@ pub trait ChangeLog {
     /// log lacks that row, anything may have changed.
     fn changes_since(&self, after: Option<LogPosition>) -> StoreFuture<'_, ChangeBatch>;
 
-    /// Calls `refresh` from now on: soon after something has changed, as far as the store learns of
-    /// it, and often enough that the lease does not end. An embedded store need not: a poll
+    /// Calls `refresh` from now on: soon after a change that the store hears of, and often enough
+    /// that the lease does not end. An embedded store need not: a poll
     /// costs nothing there.
     ///
     /// Nothing relies on it but speed.

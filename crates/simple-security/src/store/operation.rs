@@ -79,8 +79,8 @@ impl Operation {
         }
     }
 
-    /// Whether a store that has `after` now did what the operation asks for. A trigger of somebody else
-    /// may have undone it.
+    /// Whether a store that has `after` now did what the operation asks for. Another trigger may
+    /// have undone it.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) fn is_done(&self, after: Option<&KeyImage>) -> bool {
         match (self, after) {

@@ -4,9 +4,9 @@
 //! nothing here. `tests/mutations/` breaks each rule of the engine and expects a model to fail.
 //!
 //! What runs is the real engine through its public face. The store and the clock are models. So
-//! is the map of the cache (`src/bounded.rs`): papaya is trusted to be a map, and the `Shared` of
-//! futures-util and the `Mutex` of tokio, whose insides loom does not see either, to be what they
-//! say.
+//! is the map of the cache (`src/cache/second_chance.rs`): papaya is trusted to be a map, and the
+//! `Shared` of futures-util and the `Mutex` of tokio, whose insides loom does not see either, to be
+//! what they say.
 #![cfg(loom_model)]
 
 mod counts;

@@ -1,4 +1,4 @@
-//! Reading and writing one database file, and closing it for a fork.
+//! Reads and writes one database file, and closes it for a fork.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
