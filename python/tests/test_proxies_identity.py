@@ -49,6 +49,21 @@ def test_the_owner(behind: Behind, owner: str, header: bytes) -> None:
     assert b"forged" not in [value for _, value in request.headers]
 
 
+@pytest.mark.parametrize("size", [1_000, 15_000, 64_000])
+def test_the_longest_identity_with_a_body(behind: Behind, size: int) -> None:
+    """The headers are added to a request of which a part of the body is read already."""
+    longest = "🔑" * 200
+    key = behind.auth_server.admin.new(longest, owner=longest).encode()
+    head = b"POST /secure HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % size
+    behind.application.taken()
+    reply = raw.send(
+        behind.port, head + b"api-key: " + key + b"\r\nConnection: close\r\n\r\n" + b"x" * size
+    )
+    assert reply.status == 200, reply.data
+    (request,) = behind.application.taken()
+    assert request.values(b"X-Api-Key-Owner") == [b"%F0%9F%94%91" * 200]
+
+
 @pytest.mark.parametrize("mark", [MARKS[at : at + 1] for at in range(len(MARKS))])
 def test_no_other_spelling_arrives(behind: Behind, identity: list[bytes], mark: bytes) -> None:
     """With another mark in the place of one hyphen, or of all."""

@@ -73,7 +73,7 @@ MUTATIONS = [
             let mut applied = lock(&applied);
             // Two""",
                 """\
-            *lock(&applied) = Some(reading.mark);
+            *lock(&applied) = Some(batch.end);
             let mut applied = lock(&applied);
             // Two""",
             ),

@@ -1,7 +1,7 @@
 //! A server that has lost its keys never says that a key is unknown.
 
-use simple_security::PageRequest;
-use simple_security::store::{OpenError, StoreError};
+use simple_security::store::{OpenError, Operation, StoreError};
+use simple_security::{Actor, KeyEdit, PageRequest};
 
 use super::servers::redis::Redis;
 use super::servers::waiting::eventually;
@@ -98,6 +98,27 @@ fn a_record_that_was_lost_alone_makes_no_key_unknown() {
     server.ask(&["COPY", "simple-security:key:00000000002", key]);
     let error = find(&store, 1).expect_err("it is another key");
     assert!(is_damaged(&error), "{error}");
+}
+
+#[test]
+fn a_commit_with_a_key_that_lost_a_field_changes_nothing() {
+    let server = Redis::start();
+    for field in ["digest", "name", "created_at", "expires_at", "never_expires"] {
+        server.ask(&["FLUSHALL"]);
+        let store = make(&server.url());
+        insert(&store, 1).expect("a key");
+        insert(&store, 2).expect("a key");
+        assert_eq!(server.ask(&["HDEL", "simple-security:key:00000000002", field]), ":1\r\n");
+        let before = server.ask(&["XLEN", "simple-security:changes"]);
+        for last in [Operation::change(id(2), KeyEdit::default()), Operation::Delete { id: id(2) }]
+        {
+            let operations = vec![Operation::Delete { id: id(1) }, last];
+            let error = wait(store.commit(operations, &Actor::Program)).expect_err(field);
+            assert!(is_damaged(&error), "{field}: {error}");
+        }
+        assert_eq!(find(&store, 1).expect("found"), Some(record(1)));
+        assert_eq!(server.ask(&["XLEN", "simple-security:changes"]), before, "nothing was logged");
+    }
 }
 
 #[test]
