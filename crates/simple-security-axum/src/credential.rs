@@ -58,7 +58,6 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Sent<'
 }
 
 /// Removes the headers that can carry a credential.
-#[inline(never)]
 pub(crate) fn strip_headers(headers: &mut HeaderMap) {
     headers.remove(X_API_KEY);
     headers.remove(API_KEY);
@@ -68,7 +67,6 @@ pub(crate) fn strip_headers(headers: &mut HeaderMap) {
 }
 
 /// Removes the query parameter, and leaves all else as it was written.
-#[inline(never)]
 pub(crate) fn strip_query(uri: &mut Uri) {
     let Some(query) = uri.query() else { return };
     let is_ours =
@@ -90,7 +88,6 @@ pub(crate) fn strip_query(uri: &mut Uri) {
 
 /// What follows the scheme, where it is ours. A tab ends the scheme for some readers and is no
 /// space: it is left in the token, which is no good then.
-#[inline(never)]
 fn token(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
     if !scheme.eq_ignore_ascii_case(SCHEME) || !matches!(rest.first(), None | Some(b' ' | b'\t')) {
@@ -103,7 +100,6 @@ fn token(value: &[u8]) -> Option<&[u8]> {
 /// The credential of a request whose headers have this one, or none.
 ///
 /// Bytes of the query that are not UTF-8 become U+FFFD, which no key has.
-#[inline(never)]
 fn beside_parameter<'a>(sent: Option<&'a [u8]>, query: &'a str) -> Sent<'a> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == API_KEY);
     let value = match (values.next(), values.next()) {

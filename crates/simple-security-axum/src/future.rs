@@ -89,8 +89,6 @@ where
 }
 
 /// Where the request was not let in at once.
-#[cold]
-#[inline(never)]
 fn poll_seldom<S, R, F, B>(
     mut stage: Pin<&mut Stage<S, R>>,
     context: &mut Context<'_>,

@@ -77,7 +77,6 @@ impl Policy {
         }
     }
 
-    #[cold]
     fn ask(&self, presented: &[u8]) -> Answer {
         let keys = Arc::clone(&self.keys);
         // The request moves on with the answer, so the credential in it cannot be borrowed. Too

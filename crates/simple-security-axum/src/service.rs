@@ -58,11 +58,7 @@ where
     }
 }
 
-// What rarely happens is kept out of the code of a hit, which a server finds little of in the caches
-// of its processor.
 impl<S, F> RequireApiKey<S, F> {
-    #[cold]
-    #[inline(never)]
     fn refuse<R, B>(&self, refusal: Refusal, asked: &HeaderMap) -> ResponseFuture<S, R, F>
     where
         S: Service<Request<R>, Response = Response<B>>,
@@ -71,8 +67,6 @@ impl<S, F> RequireApiKey<S, F> {
         ResponseFuture::refused(F::respond(refusal, &self.policy.challenges, asked))
     }
 
-    #[cold]
-    #[inline(never)]
     fn ask<R>(&mut self, answer: Answer, request: Request<R>) -> ResponseFuture<S, R, F>
     where
         S: Service<Request<R>> + Clone,

@@ -87,8 +87,6 @@ impl Cache {
         }
     }
 
-    #[cold]
-    #[inline(never)]
     fn find_unknown(&self, digest: &KeyDigest) -> Option<Answer> {
         self.unknown.find(digest).map(|_| Answer::Unknown)
     }

@@ -107,7 +107,6 @@ impl Resolver {
 
     /// What can be said without waiting when the cache has no answer: that the store is down, or
     /// that it is asked for too much. `None`: it must be asked.
-    #[cold]
     pub(crate) fn try_verify(
         &self,
         attempt: Attempt<'_>,

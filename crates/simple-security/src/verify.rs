@@ -152,8 +152,6 @@ impl Verifier {
     }
 
     /// `None` when it can be a key.
-    #[cold]
-    #[inline(never)]
     fn reject_malformed(&self, presented: &[u8]) -> Option<Result<VerifiedKey, VerifyError>> {
         self.format.check(presented).err().map(|malformed| Err(VerifyError::Malformed(malformed)))
     }

@@ -39,8 +39,6 @@ impl ExpiryClock {
         now.max(Timestamp::from_seconds(self.latest.load(Ordering::Relaxed)))
     }
 
-    #[cold]
-    #[inline(never)]
     fn see(&self, now: Timestamp, clock: &dyn Clock) {
         let (started, uptime) = self.started;
         let passed = clock.uptime().nanoseconds().saturating_sub(uptime.nanoseconds());

@@ -94,8 +94,6 @@ impl Counters {
         }
     }
 
-    #[cold]
-    #[inline(never)]
     fn wake_the_flusher(&self) {
         // Fails only when the flusher has stopped; what is counted then waits for `flush`.
         let _ = self.wake.send(Wake::Counted);
