@@ -24,11 +24,11 @@ from fastapi_simple_security._errors import (
     StoreUnavailable,
     SystemFailure,
 )
-from fastapi_simple_security._log_filter import KeyFilter, filter_server_logs
-from fastapi_simple_security._mask import mask_keys
-from fastapi_simple_security._middleware import ApiKeyMiddleware
+from fastapi_simple_security._logs.key_filter import KeyFilter, filter_server_logs
+from fastapi_simple_security._logs.mask import mask_keys
+from fastapi_simple_security._logs.traces import redact_keys_in_traces
+from fastapi_simple_security._middleware.middleware import ApiKeyMiddleware
 from fastapi_simple_security._security import SimpleSecurity
-from fastapi_simple_security._traces import redact_keys_in_traces
 
 __all__ = [
     "ApiKey",

@@ -11,7 +11,7 @@ from fastapi.security.base import SecurityBase
 from fastapi_simple_security import _answers
 from fastapi_simple_security._core import Engine, LogThrottle, Refusal
 from fastapi_simple_security._errors import SecurityError
-from fastapi_simple_security._mask import mask_keys
+from fastapi_simple_security._logs.mask import mask_keys
 from fastapi_simple_security._waiting import wait_for_store
 
 _logger = logging.getLogger("fastapi_simple_security")

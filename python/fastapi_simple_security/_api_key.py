@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 from typing import NoReturn
 
 from fastapi_simple_security._core import VerifiedKey
-from fastapi_simple_security._misuse import NotADependency
+from fastapi_simple_security._dependency.misuse import NotADependency
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 

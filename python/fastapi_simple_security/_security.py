@@ -25,11 +25,15 @@ from fastapi_simple_security._core import (
     before_fork,
 )
 from fastapi_simple_security._core import hide_docs as hide_docs_is_set
+from fastapi_simple_security._dependency.misuse import (
+    NeedsDepends,
+    NotADependency,
+    not_a_dependency,
+)
+from fastapi_simple_security._dependency.openapi import KeyHeader
+from fastapi_simple_security._dependency.route_check import check_routes
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._made_once import made_once
-from fastapi_simple_security._misuse import NeedsDepends, NotADependency, not_a_dependency
-from fastapi_simple_security._openapi import KeyHeader
-from fastapi_simple_security._route_check import check_routes
 from fastapi_simple_security._waiting import wait_for_store
 
 os.register_at_fork(
@@ -111,7 +115,7 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
     def drop_in_router(self) -> APIRouter:
         """The four routes of the old package: `/new`, `/revoke`, `/renew` and `/logs`."""
         # Imported by who asks for it, as below: its models cost some milliseconds.
-        from fastapi_simple_security._drop_in import drop_in_router
+        from fastapi_simple_security._legacy.router import drop_in_router
 
         return drop_in_router(
             self._engine, lifespan=self._lifespan, include_in_schema=not self._hide_docs
@@ -120,7 +124,7 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
     @made_once
     def resource_router(self) -> APIRouter:
         """The resource API: `/keys`."""
-        from fastapi_simple_security._resource import resource_router
+        from fastapi_simple_security._admin.router import resource_router
 
         return resource_router(
             self._engine, lifespan=self._lifespan, include_in_schema=not self._hide_docs
@@ -136,7 +140,7 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
         and does not check or count it again. A router's WebSockets have no route class: the
         dependency protects them.
         """
-        from fastapi_simple_security._key_route import key_route
+        from fastapi_simple_security._dependency.key_route import key_route
 
         return key_route(self)
 
@@ -192,8 +196,8 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
     async def _lifespan(self, app: object) -> AsyncIterator[None]:
         """Opens at the start of an app, so that wrong settings stop it, and closes at its end.
 
-        A dependency that is not one stops it too: see `_misuse.py`, some of which FastAPI comes to
-        only here, because it collects the dependencies of an included route at its first use.
+        A dependency that is not one stops it too: see `_dependency/misuse.py`. FastAPI comes to
+        some of them only here: it collects those of an included route at its first use.
 
         A router that is included twice runs it twice: opening twice is opening once.
         """

@@ -48,7 +48,8 @@ def test_it_imports_nothing_but_its_own_modules_and_makes_no_route(run_script: R
 
 def test_the_models_of_the_routers_are_imported_with_them(run_script: Run) -> None:
     models = {
-        f"fastapi_simple_security.{name}" for name in ("_drop_in", "_resource", "_resource_models")
+        f"fastapi_simple_security.{name}"
+        for name in ("_legacy.router", "_admin.router", "_admin.models")
     }
     assert models & set(json.loads(run(run_script, IMPORT_ALONE))) == set()
     later = IMPORT_ALONE + "".join(f"fastapi_simple_security.{name}\n" for name in ROUTERS)
@@ -65,7 +66,7 @@ from fastapi_simple_security import ApiKeyMiddleware
 app = FastAPI()
 app.add_middleware(ApiKeyMiddleware)
 assert list(app.openapi()["paths"]) == []
-assert "fastapi_simple_security._drop_in" not in sys.modules
+assert "fastapi_simple_security._legacy.router" not in sys.modules
 """,
     )
 
@@ -82,7 +83,7 @@ app = FastAPI()
 def secure(): pass
 security = app.openapi()["paths"]["/secure"]["get"]["security"]
 assert security == [{"API key header": []}, {"API key query": []}], security
-assert "fastapi_simple_security._drop_in" not in sys.modules
+assert "fastapi_simple_security._legacy.router" not in sys.modules
 """,
     )
 

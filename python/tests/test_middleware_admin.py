@@ -16,8 +16,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route, Router
 
 from fastapi_simple_security import ApiKeyMiddleware, SimpleSecurity
-from fastapi_simple_security._admin_routes import admin_secret_of
 from fastapi_simple_security._admin_secret import AdminSecret
+from fastapi_simple_security._middleware.chosen_route import admin_secret_of
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from fastapi.security import HTTPBearer
 from fastapi.testclient import TestClient
 from guarded_app import GuardedApp
 
-from fastapi_simple_security import ApiKeyMiddleware, SimpleSecurity, _middleware_docs
+from fastapi_simple_security import ApiKeyMiddleware, SimpleSecurity
+from fastapi_simple_security._middleware import docs
 
 BOTH = [{"API key header": []}, {"API key query": []}]
 SCHEMES = {
@@ -69,7 +70,7 @@ def test_also_routes_that_are_added_later() -> None:
 
 def test_an_app_without_the_middleware_is_left_alone(guarded: GuardedApp) -> None:
     document = guarded.app.openapi()
-    own = _middleware_docs.FastAPI.openapi.completes  # type: ignore[attr-defined]
+    own = docs.FastAPI.openapi.completes  # type: ignore[attr-defined]
     assert own(guarded.app) is document
     assert "security" not in document["paths"]["/unsecured"]["get"]
     app = FastAPI()
@@ -117,7 +118,7 @@ def test_an_apps_own_schemes_of_these_names_stay(names: list[str]) -> None:
         return document
 
     app.openapi = custom  # type: ignore[method-assign]
-    _middleware_docs.show_in(app, lambda app: middleware_guards(app))
+    docs.show_in(app, lambda app: middleware_guards(app))
     document = app.openapi()
     schemes = document["components"]["securitySchemes"]
     assert all(schemes[name] == own for name in names)
@@ -126,9 +127,9 @@ def test_an_apps_own_schemes_of_these_names_stay(names: list[str]) -> None:
 
 
 def middleware_guards(app: FastAPI) -> Any:
-    from fastapi_simple_security import _middleware
+    from fastapi_simple_security._middleware import middleware
 
-    return _middleware._guards(app)
+    return middleware._guards(app)
 
 
 def replaced(app: FastAPI) -> FastAPI:
@@ -184,7 +185,7 @@ def test_what_is_not_understood_is_left_as_it_is(document: Any) -> None:
     app = guarded_app()
     app.openapi = lambda: document  # type: ignore[method-assign]
     before = copy.deepcopy(document)
-    _middleware_docs.show_in(app, middleware_guards)
+    docs.show_in(app, middleware_guards)
     assert app.openapi() == before
 
 

@@ -14,7 +14,7 @@ from guarded_app import GuardedApp, raw_scope
 from starlette._utils import get_route_path
 
 from fastapi_simple_security import ApiKeyMiddleware, ConfigurationError, SimpleSecurity
-from fastapi_simple_security._open_paths import OpenPaths, _inside
+from fastapi_simple_security._middleware.open_paths import OpenPaths, _inside
 
 OPEN = OpenPaths(["/", "/health", "/a/b", "/café", "/with space", "/tilde~x"])
 

@@ -10,7 +10,8 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from guarded_app import GuardedApp
 
-from fastapi_simple_security import SimpleSecurity, _openapi
+from fastapi_simple_security import SimpleSecurity
+from fastapi_simple_security._dependency import openapi
 
 BOTH = [{"API key header": []}, {"API key query": []}]
 
@@ -39,14 +40,14 @@ def assert_both_are_shown(document: dict[str, Any]) -> None:
 @pytest.fixture
 def slower_way(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A FastAPI that collects schemes where we do not know it."""
-    for name in _openapi._COLLECTORS:
+    for name in openapi._COLLECTORS:
         collector = getattr(fastapi.openapi.utils, name, None)
         if collector is not None:
             monkeypatch.setattr(fastapi.openapi.utils, name, collector.__wrapped__)
-    monkeypatch.setattr(_openapi, "_COLLECTORS", ())
-    _openapi._header_brings_query.cache_clear()
+    monkeypatch.setattr(openapi, "_COLLECTORS", ())
+    openapi._header_brings_query.cache_clear()
     yield
-    _openapi._header_brings_query.cache_clear()
+    openapi._header_brings_query.cache_clear()
 
 
 def test_one_dependency_shows_both() -> None:

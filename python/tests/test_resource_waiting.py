@@ -8,7 +8,9 @@ import anyio
 import pytest
 from guarded_app import GuardedApp
 
-from fastapi_simple_security import _changes, _core, _drop_in, _resource
+from fastapi_simple_security import _changes, _core
+from fastapi_simple_security._admin import router as admin_router
+from fastapi_simple_security._legacy import router as legacy_router
 
 LEFT = 1.5
 CHANGES = {"issue", "edit", "revoke", "renew", "delete", "revoke_named", "renew_named"}
@@ -45,7 +47,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         times.append(seconds)
 
     monkeypatch.setattr(anyio, "sleep", sleep)
-    for routes in (_drop_in, _resource):
+    for routes in (legacy_router, admin_router):
         monkeypatch.setattr(routes, "Keys", FarKeys)
     return times
 

@@ -19,7 +19,7 @@ from old_package import OldRow, write_old_file
 from test_zz_leaks import leaks
 
 from fastapi_simple_security import ApiKey, ApiKeyMiddleware, mask_keys
-from fastapi_simple_security._traces import redact_keys_in_traces
+from fastapi_simple_security._logs.traces import redact_keys_in_traces
 
 sentry_sdk = pytest.importorskip("sentry_sdk")
 telemetry = pytest.importorskip("fastapi.telemetry")

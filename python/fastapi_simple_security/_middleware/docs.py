@@ -12,10 +12,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from fastapi_simple_security._admin_routes import admin_operations
 from fastapi_simple_security._core import Engine
-from fastapi_simple_security._open_paths import OpenPaths
-from fastapi_simple_security._openapi import KeyHeader, KeyQuery
+from fastapi_simple_security._dependency.openapi import KeyHeader, KeyQuery
+from fastapi_simple_security._middleware.chosen_route import admin_operations
+from fastapi_simple_security._middleware.open_paths import OpenPaths
 
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 _SCHEMES = {

@@ -1,6 +1,6 @@
 """Stops an app with routes that seem to need a key and do not, which shows only when it starts.
 
-While a route is defined, `_misuse.py` stops what FastAPI itself looks at. FastAPI does not look
+While a route is defined, `misuse.py` stops what FastAPI itself looks at. FastAPI does not look
 through a wrapper, or at a `Depends` that it does not use.
 """
 
@@ -13,8 +13,8 @@ from fastapi import params
 from fastapi.dependencies import utils
 from starlette.routing import BaseRoute
 
-from fastapi_simple_security._admin_routes import with_included
-from fastapi_simple_security._misuse import NeedsDepends, NotADependency
+from fastapi_simple_security._dependency.misuse import NeedsDepends, NotADependency
+from fastapi_simple_security._routing import with_included
 
 _INSTEAD = "write `Depends(security)`, with the instance itself"
 

@@ -5,7 +5,7 @@ routers of Starlette and FastAPI make it. Where they are not as expected, no rou
 administrator's: such a request needs a key, like any other.
 """
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from fastapi import routing
@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Host, Match, Mount
 
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import Engine
+from fastapi_simple_security._routing import with_included
 
 Scope = MutableMapping[str, Any]
 
@@ -39,12 +40,6 @@ def admin_operations(routes: Iterable[BaseRoute], engine: Engine) -> set[tuple[s
         if _secret_of(getattr(each, "original_route", each), engine) is not None
         for method in each.methods
     }
-
-
-def with_included(routes: Iterable[BaseRoute]) -> Iterator[Any]:
-    """Also those of included routers, which FastAPI keeps apart since 0.13x."""
-    apart = getattr(routing, "iter_route_contexts", None)
-    return iter(routes) if apart is None else apart(list(routes))
 
 
 def _secret_behind(routes: Iterable[BaseRoute], scope: Scope, engine: Engine) -> AdminSecret | None:

@@ -7,25 +7,7 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Response
 from pydantic import BeforeValidator, WithJsonSchema
 
 from fastapi_simple_security import _answers, _changes
-from fastapi_simple_security._admin_secret import AdminSecret
-from fastapi_simple_security._core import CURSOR_PATTERN, Change, Engine, Keys
-from fastapi_simple_security._drop_in import VISIBLE
-from fastapi_simple_security._errors import (
-    InvalidInput,
-    KeyExists,
-    KeyNotFound,
-    SecurityError,
-)
-from fastapi_simple_security._problem_route import problem_route
-from fastapi_simple_security._problems import (
-    MEDIA_TYPE,
-    SCHEMA,
-    Problem,
-    Wrong,
-    invalid,
-    secret_refused,
-)
-from fastapi_simple_security._resource_models import (
+from fastapi_simple_security._admin.models import (
     ChangedKey,
     DeletedKey,
     IssuedKey,
@@ -38,6 +20,24 @@ from fastapi_simple_security._resource_models import (
     changed,
     details,
 )
+from fastapi_simple_security._admin.problem_route import problem_route
+from fastapi_simple_security._admin.problems import (
+    MEDIA_TYPE,
+    SCHEMA,
+    Problem,
+    Wrong,
+    invalid,
+    secret_refused,
+)
+from fastapi_simple_security._admin_secret import AdminSecret
+from fastapi_simple_security._core import CURSOR_PATTERN, Change, Engine, Keys
+from fastapi_simple_security._errors import (
+    InvalidInput,
+    KeyExists,
+    KeyNotFound,
+    SecurityError,
+)
+from fastapi_simple_security._legacy.router import VISIBLE
 
 Answer = TypeVar("Answer")
 

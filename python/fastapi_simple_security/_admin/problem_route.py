@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from fastapi_simple_security import _answers
+from fastapi_simple_security._admin.problems import Problem, Wrong, invalid
 from fastapi_simple_security._admin_secret import AdminSecret
-from fastapi_simple_security._problems import Problem, Wrong, invalid
 
 # What FastAPI raises for a body that is no UTF-8, or nested too deeply.
 _UNREADABLE = (400, "There was an error parsing the body")

@@ -4,7 +4,7 @@ import logging
 from contextlib import suppress
 
 from fastapi_simple_security._api_key import ApiKey
-from fastapi_simple_security._mask import mask_keys
+from fastapi_simple_security._logs.mask import mask_keys
 
 # The loggers of uvicorn, and the one that its WebSockets had in older versions. A filter of a
 # logger does not see what its children log, so each has its own.

@@ -8,10 +8,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from starlette.exceptions import HTTPException
 
-from fastapi_simple_security import _answers, _changes, _dates
+from fastapi_simple_security import _answers, _changes
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import Engine, KeyDetails, Keys
 from fastapi_simple_security._errors import InvalidInput, KeyNotFound, SecurityError
+from fastapi_simple_security._legacy import dates
 
 Answer = TypeVar("Answer")
 
@@ -119,13 +120,13 @@ def drop_in_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) ->
         ] = None,
     ) -> str:
         """Gives a key a new expiration date, and takes it back into use if it was revoked."""
-        expires_at = _dates.parse_expiration_date(expiration_date) if expiration_date else None
+        expires_at = dates.parse_expiration_date(expiration_date) if expiration_date else None
         renewed = await _changes.make(
             "renewed", lambda: _ask(lambda: keys.renew_named(api_key, expires_at))
         )
         reactivated = "This API key was revoked and has been reactivated. "
         reactivated = reactivated if renewed.was_revoked else ""
-        date = _dates.show(renewed.expiration_date or 0)
+        date = dates.show(renewed.expiration_date or 0)
         return f"{reactivated}The new expiration date for the API key is {date}"
 
     @router.get("/logs")
@@ -164,7 +165,7 @@ def _invalid(parameter: str, kind: str, message: str) -> RequestValidationError:
 
 def _check_date(text: str | None) -> str | None:
     if text:
-        _dates.parse_expiration_date(text)
+        dates.parse_expiration_date(text)
     return text
 
 
@@ -174,7 +175,7 @@ def _usage_log(key: KeyDetails) -> UsageLog:
         name=key.name or None,
         is_active=key.revoked_at is None,
         never_expire=key.expires_at is None,
-        expiration_date=_dates.show(key.expiration_date),
-        latest_query_date=None if key.last_used_at is None else _dates.show(key.last_used_at),
+        expiration_date=dates.show(key.expiration_date),
+        latest_query_date=None if key.last_used_at is None else dates.show(key.last_used_at),
         total_queries=key.total,
     )

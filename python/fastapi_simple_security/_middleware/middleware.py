@@ -10,15 +10,16 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Send
 
-from fastapi_simple_security import _answers, _middleware_docs
-from fastapi_simple_security._admin_routes import admin_secret_of
+from fastapi_simple_security import _answers
 from fastapi_simple_security._api_key import ApiKey
 from fastapi_simple_security._core import Engine, Question, Refusal
 from fastapi_simple_security._default import api_key_security
+from fastapi_simple_security._dependency.misuse import NotADependency
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
-from fastapi_simple_security._middleware_lifespan import run_lifespan
-from fastapi_simple_security._misuse import NotADependency
-from fastapi_simple_security._open_paths import OpenPaths
+from fastapi_simple_security._middleware import docs
+from fastapi_simple_security._middleware.chosen_route import admin_secret_of
+from fastapi_simple_security._middleware.lifespan import run_lifespan
+from fastapi_simple_security._middleware.open_paths import OpenPaths
 from fastapi_simple_security._security import SimpleSecurity
 from fastapi_simple_security._waiting import wait_for_store
 
@@ -179,7 +180,7 @@ class ApiKeyMiddleware(metaclass=NotADependency):
 
     def _begin(self, scope: Scope) -> None:
         """What can only be done when the app is known, and is done once."""
-        _middleware_docs.show_in(scope.get("app"), _guards)
+        docs.show_in(scope.get("app"), _guards)
         if self._wrong is None:
             self._admit = self._engine.admit
 
@@ -204,7 +205,7 @@ def _chosen(security: SimpleSecurity | None) -> SimpleSecurity:
     return security
 
 
-def _guards(app: FastAPI) -> list[_middleware_docs.Guard]:
+def _guards(app: FastAPI) -> list[docs.Guard]:
     """The middleware of this kind that was added to an app, made or not."""
     added: list[tuple[Any, dict[str, Any]]] = [
         (each.cls, each.kwargs) for each in app.user_middleware
@@ -219,7 +220,7 @@ def _guards(app: FastAPI) -> list[_middleware_docs.Guard]:
     ]
 
 
-_middleware_docs.show_in_all_apps(_guards)
+docs.show_in_all_apps(_guards)
 
 # A server that is handed the middleware itself asks whether it is called as a coroutine function
 # is. It is; only its code is not one.

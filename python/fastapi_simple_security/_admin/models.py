@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from fastapi_simple_security import _dates
 from fastapi_simple_security._core import Change, parse_timestamp
 from fastapi_simple_security._core import KeyDetails as Stored
-from fastapi_simple_security._drop_in import VISIBLE
+from fastapi_simple_security._legacy import dates
+from fastapi_simple_security._legacy.router import VISIBLE
 
 KeyState = Literal["active", "expired", "revoked"]
 
@@ -190,4 +190,4 @@ def changed(change: Change) -> dict[str, Any]:
 
 
 def _show(seconds: int | None) -> str | None:
-    return None if seconds is None else f"{_dates.show(seconds)}Z"
+    return None if seconds is None else f"{dates.show(seconds)}Z"

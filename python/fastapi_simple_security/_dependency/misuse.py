@@ -4,7 +4,7 @@ FastAPI takes any callable for a dependency. It would make an instance of a clas
 and never ask it for a key, so one missing pair of brackets would make a route public.
 
 Everything here raises while a route is defined. What FastAPI sees only in a finished route is in
-`_route_check.py`.
+`route_check.py`.
 """
 
 from collections.abc import Callable

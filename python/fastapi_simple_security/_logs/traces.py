@@ -7,7 +7,7 @@ but a name inside of it: another version may have it elsewhere, and then shows k
 import logging
 from typing import Any
 
-from fastapi_simple_security._mask import NAMES
+from fastapi_simple_security._logs.mask import NAMES
 
 _logger = logging.getLogger("fastapi_simple_security")
 

@@ -1,0 +1,1 @@
+"""The four routes of 1.x."""

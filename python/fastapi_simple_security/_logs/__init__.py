@@ -1,0 +1,1 @@
+"""Keeps keys out of logs and traces."""
