@@ -31,7 +31,7 @@ PINS := $(shell git ls-files -co --exclude-standard '*.txt' '*uv.lock' '*package
 # The service that knows the advisories of PyPI and npm.
 OSV := https://api.osv.dev
 # The crates whose tests are in Rust.
-CRATES := -p module-graph -p simple-security -p simple-security-axum -p simple-security-server
+CRATES := -p module-graph -p simple-security -p simple-security-admin -p simple-security-axum -p simple-security-server
 # The model of the lease is compiled apart: its flag reaches every crate.
 MODEL := RUSTFLAGS="--cfg loom_model" CARGO_TARGET_DIR=target/model cargo test --locked -p simple-security --profile=model --no-default-features
 
@@ -123,7 +123,7 @@ mutations: ## Break each rule of the lease on purpose and see its test fail
 lint: $(SYNCED) pins ## Check formats, types, lints, imports and pins
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-	cargo clippy --locked -p simple-security-axum -p simple-security-server --all-targets --no-default-features -- -D warnings
+	cargo clippy --locked -p simple-security-admin -p simple-security-axum -p simple-security-server --all-targets --no-default-features -- -D warnings
 	for store in postgres redis sqlite; do cargo clippy --locked -p simple-security --no-default-features --features $$store -- -D warnings; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(CRATES) --no-deps --all-features --quiet
 	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates ../supply_chain
@@ -175,8 +175,9 @@ bench-import: ## Measure the import, list and export of a million keys
 	python3 bench/import.py
 
 .PHONY: docs
-docs: $(BUILT) $(BROWSER) ## Write the table of settings and take the screenshots anew
+docs: $(BUILT) $(BROWSER) ## Write the table of settings, the OpenAPI document and the screenshots
 	$(PYTHON) docs/settings.py
+	cargo run --locked --quiet -p simple-security-admin --example openapi > docs/openapi.json
 	cd python && $(PYTHON) tests/screenshots.py
 
 .PHONY: wheel

@@ -52,22 +52,25 @@ def secret_refused(refusal: Refusal) -> Exception:
 
 
 def unavailable(scope_type: str, error: SecurityError) -> Exception:
-    """The answer when it cannot be told: 503, or 1013 (RFC 6455 registry: try again later).
-
-    What is wrong and where goes to the log: it is no business of a client. That the store is
-    unavailable goes there at most once a second.
-    """
-    if isinstance(error, ConfigurationError):
-        _logger.error("%s", error)
-        detail = f"The setting {error.setting} is wrong; the server's log says what to do"
-    else:
-        requests = _outages.record()
-        if requests is not None:
-            _logger.error("%s (requests refused since the last such line: %d)", error, requests)
-        detail = "The store of the API keys is unavailable"
+    """The answer when it cannot be told: 503, or 1013 (RFC 6455 registry: try again later)."""
+    detail = log_unavailable(error)
     if scope_type == "websocket":
         return WebSocketException(1013, detail)
     return HTTPException(503, detail, {"Retry-After": "1", **NO_STORE})
+
+
+def log_unavailable(error: SecurityError) -> str:
+    """Logs why a request cannot be answered, and returns what the client is told.
+
+    The cause is for the log alone. That the store is unavailable goes there at most once a second.
+    """
+    if isinstance(error, ConfigurationError):
+        _logger.error("%s", error)
+        return f"The setting {error.setting} is wrong; the server's log says what to do"
+    requests = _outages.record()
+    if requests is not None:
+        _logger.error("%s (requests refused since the last such line: %d)", error, requests)
+    return "The store of the API keys is unavailable"
 
 
 async def send_answer(

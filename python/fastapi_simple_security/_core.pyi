@@ -7,6 +7,8 @@ from fastapi_simple_security._api_key import ApiKey
 
 __all__ = [
     "CURSOR_PATTERN",
+    "AdminRequest",
+    "AdminResponse",
     "Change",
     "Engine",
     "KeyDetails",
@@ -21,6 +23,7 @@ __all__ = [
     "before_fork",
     "hide_docs",
     "main",
+    "openapi",
     "parameters",
     "parse_timestamp",
     "settings",
@@ -30,6 +33,41 @@ __version__: str
 
 #: The regular expression of a cursor, as JSON Schema has it.
 CURSOR_PATTERN: str
+
+#: One request to the resource API. `path` is decoded, without the prefix of the app.
+@final
+class AdminRequest:
+    def __new__(
+        cls,
+        engine: Engine,
+        method: str,
+        path: bytes,
+        query: bytes,
+        headers: list[tuple[bytes, bytes]],
+        client: str,
+    ) -> AdminRequest: ...
+    #: `None`: more of the body is needed. It may take long, and is for a thread of its own.
+    def run(self) -> AdminResponse | None: ...
+    def feed(self, part: bytes, more: bool) -> None: ...
+    def disconnect(self) -> None: ...
+
+@final
+class AdminResponse:
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]: ...
+    @property
+    def body(self) -> bytes: ...
+    #: How many seconds to wait before it is sent.
+    @property
+    def wait(self) -> float: ...
+    #: 503 with this detail for the client.
+    @staticmethod
+    def unavailable(detail: str) -> AdminResponse: ...
+
+#: The OpenAPI document of the resource API, as JSON.
+def openapi() -> str: ...
 
 #: Opening the store raises ConfigurationError, StoreUnavailable or SystemFailure; verifying a key
 #: raises StoreUnavailable. The classes are in `_errors`.

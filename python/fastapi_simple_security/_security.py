@@ -124,9 +124,9 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
     @made_once
     def resource_router(self) -> APIRouter:
         """The resource API: `/keys`."""
-        from fastapi_simple_security._admin.router import resource_router
+        from fastapi_simple_security._admin.router import admin_router
 
-        return resource_router(
+        return admin_router(
             self._engine, lifespan=self._lifespan, include_in_schema=not self._hide_docs
         )
 

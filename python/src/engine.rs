@@ -234,7 +234,7 @@ impl Engine {
     }
 
     /// What is open in this process. The GIL is let go while it is opened.
-    fn opened(&self, py: Python<'_>) -> PyResult<Arc<Owned<Opened>>> {
+    pub(crate) fn opened(&self, py: Python<'_>) -> PyResult<Arc<Owned<Opened>>> {
         loop {
             if let Some(opened) = self.opened_here() {
                 return Ok(opened);
@@ -292,7 +292,7 @@ impl Engine {
         let keys = store::open(&settings.location)
             .and_then(|store| settings.open_with_admin(store, |secret| generated = Some(secret)))
             .map_err(|error| Failure::not_opened(error, &settings))?;
-        Ok((Opened { keys: Arc::new(keys), settings, refusal_status }, generated))
+        Ok((Opened::new(keys, settings, refusal_status), generated))
     }
 
     /// The path that a location means: what it meant before, while it is set to the same.

@@ -11,6 +11,7 @@ use simple_security::store::{PARAMETERS, Parameter};
 use simple_security_server::settings::{Adapter, Setting};
 use simple_security_server::{Program, run};
 
+mod admin;
 mod credential;
 mod engine;
 mod errors;
@@ -24,6 +25,8 @@ mod verdict;
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::admin::{AdminRequest, AdminResponse, openapi};
     #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]

@@ -1,10 +1,12 @@
 //! An open engine, which belongs to the process that opened it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use axum::Router;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use simple_security::ApiKeys;
+use simple_security_admin::admin_router;
 use simple_security_server::settings::Settings;
 
 /// The engine, and the settings that it was opened with.
@@ -13,6 +15,19 @@ pub(crate) struct Opened {
     pub(crate) settings: Settings,
     /// 403 or 401.
     pub(crate) refusal_status: u16,
+    admin: OnceLock<Router>,
+}
+
+impl Opened {
+    pub(crate) fn new(keys: ApiKeys, settings: Settings, refusal_status: u16) -> Self {
+        Self { keys: Arc::new(keys), settings, refusal_status, admin: OnceLock::new() }
+    }
+
+    /// The resource API, made for the first request to it.
+    pub(crate) fn admin(&self) -> Router {
+        let make = || admin_router(Arc::clone(&self.keys), &*self.settings.secret_setting);
+        self.admin.get_or_init(make).clone()
+    }
 }
 
 /// Raised where a call finds an engine that another process opened, for example by a `Question` that was

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route, Router
 
 from fastapi_simple_security import ApiKeyMiddleware, SimpleSecurity
-from fastapi_simple_security._admin_secret import AdminSecret
+from fastapi_simple_security._legacy.secret import LegacySecret
 from fastapi_simple_security._middleware.chosen_route import admin_secret_of
 
 
@@ -164,7 +164,7 @@ def by_host(security: SimpleSecurity) -> tuple[Any, str]:
 
 def added_later(security: SimpleSecurity) -> tuple[Any, str]:
     """A router of one's own that asks for the same secret."""
-    router = APIRouter(dependencies=[Depends(AdminSecret(security._engine))])
+    router = APIRouter(dependencies=[Depends(LegacySecret(security._engine))])
 
     @router.get("/report")
     async def report() -> str:

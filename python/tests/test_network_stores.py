@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,27 @@ def test_the_four_routes(guarded: GuardedApp) -> None:
     assert guarded.log_of(key)["total_queries"] == 4
     assert not guarded.accepts("x" * 36)
     assert guarded.revoke("x" * 36).status_code == 404
+
+
+def test_the_resource_api_waits_if_it_is_asked_to(guarded: GuardedApp) -> None:
+    guarded.app.include_router(guarded.security.resource_router, prefix="/auth")
+
+    def is_effective(method: str, path: str, **body: Any) -> bool:
+        answer = guarded.client.request(
+            method, f"/auth{path}", headers={"secret-key": guarded.secret}, **body
+        ).json()
+        if answer.get("key"):
+            guarded.canaries.add(answer["key"])
+        effective_by = datetime.fromisoformat(answer["effective_by"].replace("Z", "+00:00"))
+        return effective_by <= datetime.now(timezone.utc)
+
+    key = f"/keys/{key_id(guarded.new())}"
+    for query, waits in (("", False), ("?wait=false", False), ("?wait=true", True)):
+        assert is_effective("PATCH", f"{key}{query}", json={"name": "shop"}) is waits
+        assert is_effective("POST", f"{key}/revoke{query}") is waits
+        assert is_effective("POST", f"{key}/renew{query}") is waits
+    assert is_effective("POST", "/keys?wait=true")
+    assert is_effective("DELETE", f"{key}?wait=true")
 
 
 def test_one_good_key_of_two_is_enough_and_is_counted_once(

@@ -82,6 +82,8 @@ def told_in(answer: Any) -> dict[str, Any]:
 def content(step: dict[str, Any]) -> bytes | None:
     if "raw" in step:
         return str(step["raw"]).encode()
+    if "padded" in step:
+        return b"{}".ljust(step["padded"])
     return json.dumps(step["body"]).encode() if "body" in step else None
 
 
@@ -103,7 +105,7 @@ def compare_problem(name: str, step: dict[str, Any], answer: Any) -> None:
     assert answer.headers.get("www-authenticate") == expected["challenge"], name
     told = [problem[member] for member in ("type", "title", "status", "code")]
     assert told == ["about:blank", expected["title"], expected["status"], step["code"]], name
-    assert problem["detail"] == (expected["detail"] or problem["detail"]), name
+    assert problem["detail"] == step.get("detail", expected["detail"] or problem["detail"]), name
     assert problem["detail"], name
     if "errors" in step:
         found = [[one["location"], one["name"]] for one in problem["errors"]]
@@ -235,9 +237,11 @@ def test_what_an_apps_own_dependency_raises_stays_as_it_is(guarded: GuardedApp) 
     router = guarded.security.resource_router
     app.include_router(router, prefix="/auth", dependencies=[Depends(refuse)])
     client = TestClient(app)
-    assert client.get("/auth/keys").status_code == 401
-    answer = client.get("/auth/keys", headers={"secret-key": guarded.secret})
-    assert (answer.status_code, answer.json()) == (418, {"detail": "short and stout"})
+    # The app's own come first, as on any router; they see no body.
+    for headers in ({}, {"secret-key": guarded.secret}):
+        for method, path in (("GET", "/keys"), ("PUT", "/keys"), ("GET", "/keys/x/y")):
+            answer = client.request(method, f"/auth{path}", headers=headers)
+            assert (answer.status_code, answer.json()) == (418, {"detail": "short and stout"})
 
 
 def test_half_a_surrogate_pair_in_a_path(resource: GuardedApp) -> None:

@@ -8,8 +8,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Extensions, StatusCode};
 use simple_security::{ApiKeys, KeyId, KeyRecord, Timestamp, VerifiedKey};
-
-use crate::problem::Problem;
+use simple_security_admin::Problem;
 
 /// The key that has let a request in. [`RequireApiKeyLayer`](crate::RequireApiKeyLayer) puts it into
 /// the extensions of the request; with several layers it is that of the last one that checked.
@@ -118,6 +117,7 @@ impl IntoResponse for MissingLayer {
     fn into_response(self) -> Response {
         tracing::error!("{self}");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "missing_layer", self.to_string())
-            .into_response()
+            .respond()
+            .map(Into::into)
     }
 }

@@ -5,24 +5,20 @@
 mod admin;
 mod credential;
 mod extract;
-#[cfg(feature = "admin")]
-mod field_error;
 mod form;
 mod future;
 mod layer;
 mod policy;
-mod problem;
 mod refusal;
 mod service;
 
 #[cfg(feature = "admin")]
-pub use admin::{admin_router, admin_router_with_setting, openapi};
+pub use admin::{admin_router, admin_router_with_setting};
 pub use extract::{ApiKey, MissingLayer};
 pub use form::{Form, Grpc, ProblemJson};
 pub use future::ResponseFuture;
 pub use layer::RequireApiKeyLayer;
 pub use refusal::{InvalidRealm, Refusal};
 pub use service::RequireApiKey;
-/// The crate whose types [`openapi`] gives.
 #[cfg(feature = "admin")]
-pub use utoipa;
+pub use simple_security_admin::{openapi, utoipa};

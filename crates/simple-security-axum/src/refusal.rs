@@ -7,8 +7,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use simple_security::{LogThrottle, VerifyError};
-
-use crate::problem::Problem;
+use simple_security_admin::Problem;
 
 /// Why a request was not let in.
 ///

@@ -13,10 +13,10 @@ mod edit;
 mod export;
 mod import;
 mod issue;
+mod json;
 mod list;
 mod named;
 mod rows;
-mod shown;
 
 /// Make, show, change and move keys, straight on the database.
 ///

@@ -1,1 +1,1 @@
-"""The resource API: keys as `/keys`."""
+"""The resource API: the Rust router, called in process."""

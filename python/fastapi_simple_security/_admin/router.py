@@ -1,218 +1,105 @@
-"""The resource API: keys as `/keys`, for tools and programs of the administrator."""
+"""The routes of the resource API, made from its OpenAPI document."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Response
-from pydantic import BeforeValidator, WithJsonSchema
+from fastapi import APIRouter, Depends, Request, Response
 
-from fastapi_simple_security import _answers, _changes
-from fastapi_simple_security._admin.models import (
-    ChangedKey,
-    DeletedKey,
-    IssuedKey,
-    KeyDetails,
-    KeyEdit,
-    KeyPage,
-    KeyRenewal,
-    KeyState,
-    NewKey,
-    changed,
-    details,
-)
-from fastapi_simple_security._admin.problem_route import problem_route
-from fastapi_simple_security._admin.problems import (
-    MEDIA_TYPE,
-    SCHEMA,
-    Problem,
-    Wrong,
-    invalid,
-    secret_refused,
-)
+from fastapi_simple_security._admin.pass_through import reject, respond
 from fastapi_simple_security._admin_secret import AdminSecret
-from fastapi_simple_security._core import CURSOR_PATTERN, Change, Engine, Keys
-from fastapi_simple_security._errors import (
-    InvalidInput,
-    KeyExists,
-    KeyNotFound,
-    SecurityError,
-)
-from fastapi_simple_security._legacy.router import VISIBLE
+from fastapi_simple_security._core import Engine, Refusal, openapi
 
-Answer = TypeVar("Answer")
-
-_Id = Annotated[str, Path(alias="id", description="The id of the key.")]
+# Those of HTTP (RFC 9110, section 9; RFC 5789) that name a resource.
+_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
 
 
-def _true_or_false(value: object) -> bool:
-    # Pydantic would take `1` and `yes` too, and the other faces do not.
-    if value in ("true", "false"):
-        return value == "true"
-    # Older FastAPI checks what counts without it.
-    if isinstance(value, bool):
-        return value
-    raise ValueError("it is true or false")
-
-
-_Wait = Annotated[
-    bool,
-    Query(description="Answer only when `effective_by` has passed."),
-    BeforeValidator(_true_or_false),
-    WithJsonSchema({"type": "boolean"}),
-]
-
-_PROBLEMS = {
-    400: "The admin secret was sent more than once",
-    401: "The admin secret is missing or wrong",
-    404: "There is no such key",
-    409: "A key of this text exists already",
-    422: "Something is wrong with the request; nothing was changed",
-    503: "The keys cannot be read or written now",
-}
-
-
-def resource_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
+def admin_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
     """The router of the resource API.
+
+    Each operation is a route, so that the documentation shows it and telemetry knows its name. All
+    other paths and methods below the resources are one route more, because the Rust router rejects
+    them too.
 
     Args:
         engine: whose keys they are.
         lifespan: what opens the engine at the start of an app and closes it at its end.
         include_in_schema: whether the documentation shows the routes.
     """
-    keys = Keys(engine)
-    secret = AdminSecret(engine, secret_refused)
     router = APIRouter(
         lifespan=lifespan,
         include_in_schema=include_in_schema,
-        route_class=problem_route(secret),
-        dependencies=[Depends(secret)],
-        responses=_problems(400, 401, 422, 503),
+        dependencies=[Depends(RouterSecret(engine))],
+        default_response_class=Response,
     )
-    unknown = _problems(404)
-
-    @router.post("/keys", status_code=201, responses=_problems(409))
-    async def issue_key(
-        response: Response, new: Annotated[NewKey | None, Body()] = None, wait: _Wait = False
-    ) -> IssuedKey:
-        """Makes a key. It is shown this once, and cannot be read back.
-
-        Every process accepts it from `effective_by` on.
-        """
-        new = new or NewKey()
-        issued = await _change(
-            "issued" if new.key is None else "imported",
-            "body",
-            lambda: keys.issue(new.name, owner=new.owner or "", key=new.key, **new.expiry()),
-            wait,
-        )
-        # Relative to `.../keys`, wherever an app has put that.
-        response.headers["Location"] = f"keys/{issued.id}"
-        return IssuedKey(**changed(issued), key=issued.plain_key)
-
-    @router.get("/keys")
-    def list_keys(
-        limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
-        cursor: Annotated[
-            str | None,
-            Query(description="The `next` of the page before; without it: the first."),
-            WithJsonSchema({"type": "string", "pattern": CURSOR_PATTERN}),
-        ] = None,
-        state: Annotated[KeyState | None, Query(description="Only those.")] = None,
-        name: Annotated[
-            str | None, Query(description="Only those with this text in their name.")
-        ] = None,
-        owner: Annotated[
-            str | None,
-            Query(
-                description="Only the keys of this owner, letter for letter; empty: those without"
-                " an owner.",
-            ),
-            WithJsonSchema({"type": "string", "maxLength": 200, "pattern": VISIBLE}),
-        ] = None,
-    ) -> KeyPage:
-        """Shows the keys, the newest first, page by page.
-
-        Who follows `next` to the end meets every key that is there all the time, and none twice,
-        whatever is added and deleted meanwhile.
-        """
-        found, after = _ask(
-            "query",
-            lambda: keys.page(limit, cursor=cursor, state=state, name=name, owner=owner),
-        )
-        return KeyPage(keys=[KeyDetails(**details(key)) for key in found], next=after)
-
-    @router.get("/keys/{id}", responses=unknown)
-    def show_key(key_id: _Id) -> KeyDetails:
-        """Shows a key and how it was used."""
-        return KeyDetails(**details(_ask("path", lambda: keys.find(key_id))))
-
-    @router.patch("/keys/{id}", responses=unknown)
-    async def edit_key(key_id: _Id, edit: KeyEdit, wait: _Wait = False) -> ChangedKey:
-        """Changes the name of a key, its owner, or when it expires. A revoked one stays revoked."""
-        sent = edit.model_fields_set
-        name = edit.name if "name" in sent else None
-        owner = edit.owner or "" if "owner" in sent else None
-        edited = await _change(
-            "edited",
-            "body",
-            lambda: keys.edit(key_id, name=name, owner=owner, **edit.expiry()),
-            wait,
-        )
-        return ChangedKey(**changed(edited))
-
-    @router.post("/keys/{id}/revoke", responses=unknown)
-    async def revoke_key(key_id: _Id, wait: _Wait = False) -> ChangedKey:
-        """Revokes a key. No request that begins after `effective_by` is let in with it."""
-        revoked = await _change("revoked", "path", lambda: keys.revoke(key_id), wait)
-        return ChangedKey(**changed(revoked))
-
-    @router.post("/keys/{id}/renew", responses=unknown)
-    async def renew_key(
-        key_id: _Id,
-        renewal: Annotated[KeyRenewal | None, Body()] = None,
-        wait: _Wait = False,
-    ) -> ChangedKey:
-        """Gives a key a new date of expiry, and takes it back into use if it was revoked."""
-        renewal = renewal or KeyRenewal()
-        renewed = await _change(
-            "renewed", "body", lambda: keys.renew(key_id, **renewal.expiry()), wait
-        )
-        return ChangedKey(**changed(renewed))
-
-    @router.delete("/keys/{id}", responses=unknown)
-    async def delete_key(key_id: _Id, wait: _Wait = False) -> DeletedKey:
-        """Removes a key and its usage, for ever. To keep them, revoke it.
-
-        No request that begins after `effective_by` is let in with it.
-        """
-        deleted = await _change("deleted", "path", lambda: keys.delete(key_id), wait)
-        return DeletedKey(id=deleted.id, effective_by=deleted.effective_by)
-
+    document = json.loads(openapi())
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            _add(router, engine, path, method.upper(), _resolved(operation, document))
+    for resource in sorted({path.split("/")[1] for path in document["paths"]}):
+        for path in (f"/{resource}", f"/{resource}/{{rest:path}}"):
+            router.add_api_route(
+                path,
+                _endpoint(engine, path.replace(":path", "")),
+                methods=_METHODS,
+                name=f"other_{resource}",
+                include_in_schema=False,
+            )
     return router
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How the documentation describes refusals. FastAPI would call them `application/json`."""
-    content = {MEDIA_TYPE: {"schema": SCHEMA}}
-    return {status: {"description": _PROBLEMS[status], "content": content} for status in statuses}
+class RouterSecret(AdminSecret):
+    """Shows that a route asks for the admin secret. The Rust router checks it."""
+
+    async def __call__(self) -> None:
+        """Does nothing: it would check what the router checks."""
+
+    def rejection(self, scope: MutableMapping[str, Any], _refusal: Refusal) -> Exception:
+        """The response of the Rust router, which logs it."""
+        return _Rejected(reject(self.engine, scope))
 
 
-async def _change(verb: str, location: str, change: Callable[[], Change], wait: bool) -> Change:
-    """Makes a change, as `_ask` asks."""
-    return await _changes.make(verb, lambda: _ask(location, change), wait=wait)
+class _Rejected(Exception):  # noqa: N818 (it is a response)
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = lambda: response
 
 
-def _ask(location: str, question: Callable[[], Answer]) -> Answer:
-    """Asks the engine, and turns what it raises into problems."""
-    try:
-        return question()
-    except UnicodeError as error:
-        raise invalid([Wrong(location, None, _answers.NO_UNICODE)]) from error
-    except InvalidInput as error:
-        raise invalid([Wrong(location, error.parameter, error.message)]) from error
-    except KeyNotFound as error:
-        raise Problem("not_found", "There is no such key") from error
-    except KeyExists as error:
-        raise Problem("exists", "A key of this text exists already") from error
-    except SecurityError as error:
-        raise _answers.unavailable("http", error) from error
+def _add(
+    router: APIRouter, engine: Engine, path: str, method: str, operation: dict[str, Any]
+) -> None:
+    [success] = [status for status in operation["responses"] if status < "300"]
+    router.add_api_route(
+        path,
+        _endpoint(engine, path),
+        methods=[method],
+        # FastAPI makes the id of the operation from it and the path.
+        name=operation.pop("operationId"),
+        summary=operation.pop("summary"),
+        description=operation.pop("description", ""),
+        status_code=int(success),
+        # From the dependency.
+        openapi_extra={name: part for name, part in operation.items() if name != "security"},
+    )
+
+
+def _endpoint(engine: Engine, path: str) -> Callable[[Request], Awaitable[Response]]:
+    # The parameters of the prefix are in `path_params` too.
+    async def pass_on(request: Request) -> Response:
+        return await respond(engine, request, path.format_map(request.path_params))
+
+    return pass_on
+
+
+def _resolved(described: Any, document: dict[str, Any]) -> Any:
+    """The same with each `$ref` replaced by what it refers to."""
+    if isinstance(described, list):
+        return [_resolved(item, document) for item in described]
+    if not isinstance(described, dict):
+        return described
+    if "$ref" in described:
+        target: Any = document
+        for name in described["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        return _resolved(target, document)
+    return {name: _resolved(part, document) for name, part in described.items()}

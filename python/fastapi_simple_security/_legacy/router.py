@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from starlette.exceptions import HTTPException
 
 from fastapi_simple_security import _answers, _changes
-from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import Engine, KeyDetails, Keys
 from fastapi_simple_security._errors import InvalidInput, KeyNotFound, SecurityError
 from fastapi_simple_security._legacy import dates
+from fastapi_simple_security._legacy.secret import LegacySecret
 
 Answer = TypeVar("Answer")
 
@@ -64,7 +64,7 @@ def drop_in_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) ->
         include_in_schema: whether the documentation shows the routes.
     """
     keys = Keys(engine)
-    secret = AdminSecret(engine)
+    secret = LegacySecret(engine)
     router = APIRouter(
         lifespan=lifespan,
         include_in_schema=include_in_schema,

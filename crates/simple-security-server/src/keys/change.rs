@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Args;
 use simple_security::{Actor, ApiKeys, Expiry as KeyExpiry, KeyDetails, Renewal, Timestamp};
+use simple_security_admin::keys::KeyDetails as JsonDetails;
 
 use super::issue::Expiry;
+use super::json::line;
 use super::named::Named;
-use super::shown::{self, line};
 use super::{Absent, wait};
 use crate::failure::Failure;
 use crate::output::{say, standard_output, visible};
@@ -77,7 +78,7 @@ impl Show {
         let keys = open(Absent::Refuse)?;
         let key = wait(keys.find(named.id(&keys)?)).map_err(|error| named.failure(error))?;
         say(&match self.json {
-            true => line(&shown::KeyDetails::from(key)),
+            true => line(&JsonDetails::from(key)),
             false => for_people(&key),
         })
     }

@@ -2,10 +2,11 @@
 
 use clap::Args;
 use simple_security::{Actor, ApiKeys, KeyEdit, Owner};
+use simple_security_admin::keys::KeyDetails as JsonDetails;
 
 use super::issue::{Expiry, read_name, read_owner};
+use super::json::line;
 use super::named::Named;
-use super::shown::{self, line};
 use super::{Absent, wait};
 use crate::failure::Failure;
 use crate::output::say;
@@ -62,7 +63,7 @@ impl Edit {
             .map_err(|error| named.failure(error))?;
         let id = record.id;
         say(&match self.json {
-            true => line(&shown::KeyDetails::from(wait(keys.details_after(record)))),
+            true => line(&JsonDetails::from(wait(keys.details_after(record)))),
             false => format!("edited {id}\n"),
         })
     }

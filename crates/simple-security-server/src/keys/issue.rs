@@ -4,8 +4,9 @@ use std::io::Write as _;
 
 use clap::Args;
 use simple_security::{Actor, ApiKeys, Expiry as KeyExpiry, KeyName, NewKey, Owner};
+use simple_security_admin::keys::IssuedKey;
 
-use super::shown::{IssuedKey, line};
+use super::json::line;
 use super::{Absent, wait};
 use crate::failure::Failure;
 use crate::output::{standard_output, visible};
@@ -81,7 +82,7 @@ impl Issue {
         let id = issued.record.id;
         let for_people = format!("{}. It is not shown again.\n", described(&issued.record));
         let text = match self.json {
-            true => line(&IssuedKey::new(issued.record, &issued.key)),
+            true => line(&IssuedKey::new(issued.record, Some(issued.key))),
             false => format!("{}\n", issued.key.expose()),
         };
         let mut output = standard_output();

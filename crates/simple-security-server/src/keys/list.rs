@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use clap::Args;
 use simple_security::{ApiKeys, KeyDetails, KeyFilter, PageRequest, Timestamp};
+use simple_security_admin::keys::KeyDetails as JsonDetails;
 
 use super::issue::read_owner;
-use super::shown::{self, line};
+use super::json::line;
 use super::{Absent, wait};
 use crate::failure::{Failure, output};
 use crate::output::{columns, fitted, standard_output, visible, width};
@@ -99,7 +100,7 @@ impl<W: Write> Printer<W> {
 
     fn key(&mut self, key: KeyDetails) -> io::Result<()> {
         if self.json {
-            return self.output.write_all(line(&shown::KeyDetails::from(key)).as_bytes());
+            return self.output.write_all(line(&JsonDetails::from(key)).as_bytes());
         }
         let KeyDetails { record, state, usage, .. } = key;
         let date =

@@ -87,19 +87,24 @@ fn json_has_the_members_of_the_resource_api() {
     let text =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json"));
     let described: Value = serde_json::from_str(&text.expect("the file")).expect("JSON");
-    let required = &described["components"]["schemas"]["IssuedKey"]["required"];
-    let mut required: Vec<_> = required
-        .as_array()
-        .expect("names")
-        .iter()
-        .map(|name| name.as_str().expect("a name"))
-        .collect();
+    let mut required =
+        required_members(&described, &described["components"]["schemas"]["IssuedKey"]);
     // A command waits, and ends when what it has done holds everywhere.
     required.retain(|name| *name != "effective_by");
     required.sort();
-    let members: Vec<_> =
-        issued.as_object().expect("an object").keys().map(String::as_str).collect();
+    let members: Vec<_> = issued.as_object().expect("an object").keys().cloned().collect();
     assert_eq!(members, required);
+}
+
+/// Those of a schema and of all that it consists of.
+fn required_members(document: &Value, schema: &Value) -> Vec<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let pointer = reference.strip_prefix('#').expect("a reference within");
+        return required_members(document, document.pointer(pointer).expect(pointer));
+    }
+    let list = |name: &str| schema[name].as_array().into_iter().flatten();
+    let own = list("required").map(|name| name.as_str().expect("a name").to_owned());
+    own.chain(list("allOf").flat_map(|part| required_members(document, part))).collect()
 }
 
 #[test]

@@ -32,6 +32,8 @@ fn each_step_is_answered_as_all_faces_do() {
             (Some(raw), _) => Some(text(raw)),
             (None, body) => body.map(Value::to_string),
         };
+        let padded = |length| format!("{{}}{}", " ".repeat(length as usize - 2));
+        let body = body.or_else(|| step.get("padded").and_then(Value::as_u64).map(padded));
         match step.get("content_type") {
             Some(Value::Null) => {}
             Some(kind) => headers.push(format!("content-type: {}", text(kind))),

@@ -56,7 +56,7 @@ fn what_a_body_may_have_is_said_in_full() {
 
 #[test]
 fn an_app_can_put_it_where_the_routes_are() {
-    use utoipa::openapi::{Info, OpenApi, Paths};
+    use simple_security_axum::utoipa::openapi::{Info, OpenApi, Paths};
     let app = OpenApi::new(Info::new("an app", "1"), Paths::new())
         .nest("/auth", simple_security_axum::openapi());
     let app = serde_json::to_value(app).expect("JSON");

@@ -10,6 +10,7 @@ use serde_json::json;
 use simple_security::clock::Clock;
 use simple_security::store::MemoryStore;
 use test_support::FaultyStore;
+use tokio::time::Instant;
 
 use super::{app, get, issue, request, request_with, send, text};
 use crate::{Answer, Engine};
@@ -17,8 +18,8 @@ use crate::{Answer, Engine};
 const LEASE: Duration = Duration::from_millis(300);
 /// Of the lease and a thousandth, and a millisecond.
 const BOUND: Duration = Duration::from_micros(301_300);
-/// What the waiting takes, with what is rounded.
-const WAIT: Duration = Duration::from_micros(303_300);
+/// What the waiting takes, with what is rounded: the timer of tokio has whole milliseconds.
+const WAIT: Duration = Duration::from_millis(304);
 
 /// The changes after which a key is not let in any more, each made with this query.
 const CHANGES: [fn(&str, &str) -> Request<Body>; 3] = [
@@ -46,15 +47,15 @@ async fn is_let_in(engine: &Engine, key: &str) -> bool {
     engine.keys.verify(key.as_bytes()).await.is_ok()
 }
 
-/// The answer, and how much time has passed.
-async fn time(engine: &Engine, app: &Router, request: Request<Body>) -> (Answer, Duration) {
-    let began = engine.clock.uptime().nanoseconds();
+/// The answer, and how much time of the runtime has passed, which is paused and thus exact.
+async fn time(app: &Router, request: Request<Body>) -> (Answer, Duration) {
+    let began = Instant::now();
     let answer = send(app, request).await;
     assert!(answer.status.is_success(), "{answer:?}");
-    (answer, Duration::from_nanos(engine.clock.uptime().nanoseconds() - began))
+    (answer, began.elapsed())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_answer_comes_at_once_and_says_when_all_know() {
     let engine = engine();
     let app = app(&engine.keys);
@@ -65,7 +66,7 @@ async fn the_answer_comes_at_once_and_says_when_all_know() {
             let (id, key) = issue_cached(&engine, &app).await;
             assert!(is_let_in(&other, &key).await);
             let expected = engine.clock.moment().plus(BOUND).to_string();
-            let (answer, took) = time(&engine, &app, change(&id, query)).await;
+            let (answer, took) = time(&app, change(&id, query)).await;
             assert_eq!(took, Duration::ZERO);
             assert_eq!(text(&answer.body["id"]), id);
             assert_eq!(text(&answer.body["effective_by"]), expected);
@@ -77,38 +78,38 @@ async fn the_answer_comes_at_once_and_says_when_all_know() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_waits_is_answered_when_all_know() {
     let engine = engine();
     let app = app(&engine.keys);
     for change in CHANGES {
         let (id, key) = issue_cached(&engine, &app).await;
         let expected = engine.clock.moment().plus(BOUND).to_string();
-        let (answer, took) = time(&engine, &app, change(&id, "?wait=true")).await;
+        let (answer, took) = time(&app, change(&id, "?wait=true")).await;
         assert!(!is_let_in(&engine, &key).await);
         assert_eq!((text(&answer.body["effective_by"]), took), (expected, WAIT));
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn keys_that_come_and_come_back_are_waited_for_too() {
     let engine = engine();
     let app = app(&engine.keys);
     let own = json!({"key": "0123456789abcdefghijklmnopqrstuv"}).to_string();
     for body in ["{}", &own] {
-        let now = time(&engine, &app, request_with(Method::POST, "/keys", body.to_owned()));
+        let now = time(&app, request_with(Method::POST, "/keys", body.to_owned()));
         let (answer, took) = now.await;
         assert_eq!(took, Duration::ZERO);
         let id = text(&answer.body["id"]);
-        let (_, took) = time(&engine, &app, CHANGES[0](&id, "?wait=true")).await;
+        let (_, took) = time(&app, CHANGES[0](&id, "?wait=true")).await;
         assert_eq!(took, WAIT);
         let renew = |query| request(Method::POST, &format!("/keys/{id}/renew{query}"));
-        assert_eq!(time(&engine, &app, renew("")).await.1, Duration::ZERO);
-        assert_eq!(time(&engine, &app, renew("?wait=true")).await.1, WAIT);
+        assert_eq!(time(&app, renew("")).await.1, Duration::ZERO);
+        assert_eq!(time(&app, renew("?wait=true")).await.1, WAIT);
         assert_eq!(get(&app, &format!("/keys/{id}")).await.body.get("effective_by"), None);
     }
     let made = request(Method::POST, "/keys?wait=true");
-    let (answer, took) = time(&engine, &app, made).await;
+    let (answer, took) = time(&app, made).await;
     assert_eq!(took, WAIT);
     assert!(is_let_in(&engine, &text(&answer.body["key"])).await);
 }

@@ -65,7 +65,7 @@ async fn nothing_else_shows_a_key_or_the_secret() {
     let seconds = || (SystemClock.uptime().nanoseconds() - began) / 1_000_000_000;
     let warned = || {
         let logged = log.text();
-        logged.matches(" admin secret requests=").count() as u64
+        logged.matches(" admin secret (requests ").count() as u64
     };
     let mut number = 0;
     while number < 300 || (warned() == 0 && seconds() < 30) {
@@ -101,7 +101,7 @@ async fn nothing_else_shows_a_key_or_the_secret() {
         ("renewed", &id),
         ("deleted", &id),
     ] {
-        let line = format!(" INFO simple_security_axum::admin::routes: {verb} key key={key}");
+        let line = format!(" INFO simple_security_admin::keys: {verb} key {key}");
         assert!(logged.contains(&line), "{line} in {logged}");
     }
     for secret in [&key[key.len() - 20..], &own[7..27], &SECRET[9..]] {

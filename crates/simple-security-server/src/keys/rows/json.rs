@@ -18,7 +18,7 @@ pub(in super::super) fn read(line: &[u8]) -> Result<Row, String> {
 
 /// A line of what is written.
 pub(in super::super) fn line(values: &[(Column, Value)]) -> String {
-    super::super::shown::line(&Object(values))
+    super::super::json::line(&Object(values))
 }
 
 struct Object<'a>(&'a [(Column, Value)]);

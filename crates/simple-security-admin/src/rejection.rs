@@ -1,19 +1,26 @@
-//! Why a request of the administrator is refused: the one table from reasons to answers.
+//! Why a request is rejected: the one table from reasons to responses.
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::sync::Arc;
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use simple_security::KeyError;
 
-use crate::field_error::{FieldError, FieldLocation};
-use crate::problem::Problem;
+use utoipa::IntoResponses;
 
-/// Why a request is refused.
+use crate::problem::{FieldError, FieldLocation, Problem};
+
+/// The longest body, in bytes. The longest that makes sense has less than two thousand.
+pub(crate) const MAX_LENGTH: usize = 65_536;
+
+/// Why a request is rejected.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(crate) enum Rejection {
     /// No admin secret was sent.
     NotPresented,
     /// It is wrong.
@@ -25,12 +32,14 @@ pub(super) enum Refused {
     /// There is no route with this path.
     NoSuchPath,
     /// There are only these methods at this path.
-    NoSuchMethod(&'static str),
-    /// The text that was to be taken in is a key already.
+    NoSuchMethod(Arc<str>),
+    /// The key that was to be imported exists already.
     Exists,
+    /// The body is too long.
+    TooLarge,
     /// These things are wrong with the request.
     Invalid(Vec<FieldError>),
-    /// It cannot be told or done now. Why has been logged: it is no business of a client.
+    /// The store is unavailable. The reason is in the log, and not for the client.
     Unavailable,
     /// Too many requests are in progress. Nothing was changed.
     Busy,
@@ -38,9 +47,9 @@ pub(super) enum Refused {
     NoSecret(String),
 }
 
-impl Refused {
+impl Rejection {
     /// All of the body is wrong.
-    pub(super) fn body(detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn body(detail: impl Into<Cow<'static, str>>) -> Self {
         let error = FieldError { location: FieldLocation::Body, name: None, detail: detail.into() };
         Self::Invalid(vec![error])
     }
@@ -67,11 +76,16 @@ impl Refused {
             Self::NoSuchMethod(methods) => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                Cow::from(format!("There are {methods}")),
+                Cow::from(format!("Allowed methods: {methods}")),
             ),
             Self::Exists => {
                 (StatusCode::CONFLICT, "exists", "A key of this text exists already".into())
             }
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                Cow::from(format!("The body has more than {MAX_LENGTH} bytes")),
+            ),
             Self::Invalid(errors) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence(errors).into())
             }
@@ -93,22 +107,25 @@ impl Refused {
         Problem::new(status, code, detail)
     }
 
-    /// The header that goes with the answer.
-    fn header(&self) -> Option<(HeaderName, &'static str)> {
+    /// The header that goes with the response.
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        let fixed = HeaderValue::from_static;
         match self {
             // RFC 9110, section 11.6.1: each 401 has a challenge. This one is of no registered
             // scheme; FastAPI names it so for keys in headers.
             Self::NotPresented | Self::Denied => {
-                Some((WWW_AUTHENTICATE, r#"APIKey realm="admin""#))
+                Some((WWW_AUTHENTICATE, fixed(r#"APIKey realm="admin""#)))
             }
-            Self::NoSuchMethod(methods) => Some((ALLOW, methods)),
-            Self::Unavailable | Self::Busy | Self::NoSecret(_) => Some((RETRY_AFTER, "1")),
+            Self::NoSuchMethod(methods) => {
+                HeaderValue::from_str(methods).ok().map(|methods| (ALLOW, methods))
+            }
+            Self::Unavailable | Self::Busy | Self::NoSecret(_) => Some((RETRY_AFTER, fixed("1"))),
             _ => None,
         }
     }
 }
 
-impl From<KeyError> for Refused {
+impl From<KeyError> for Rejection {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::NotFound => Self::NoSuchKey,
@@ -118,37 +135,81 @@ impl From<KeyError> for Refused {
                 name: Some("key".into()),
                 detail: error.to_string().into(),
             }]),
-            other => unavailable(&other),
+            other => store_unavailable(&other),
         }
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let (problem, header) = (self.problem(), self.header());
         let problem = match self {
             Self::Invalid(errors) => problem.with_errors(errors),
             _ => problem,
         };
-        let mut response = problem.into_response();
+        let mut response = problem.respond().map(Body::from);
         if let Some((name, value)) = header {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }
 }
 
-/// For an error whose text is for the log alone.
-pub(super) fn unavailable(error: &(dyn Error + 'static)) -> Refused {
+/// For an error whose text is only for the log.
+pub(crate) fn store_unavailable(error: &(dyn Error + 'static)) -> Rejection {
     tracing::error!(error, "the keys could not be read or written");
-    Refused::Unavailable
+    Rejection::Unavailable
 }
 
-/// All that is wrong, for a person.
+/// Everything that is wrong, for a person.
 fn sentence(errors: &[FieldError]) -> String {
     let text = |one: &FieldError| match &one.name {
         Some(name) => format!("{name}: {}", one.detail),
         None => one.detail.to_string(),
     };
     errors.iter().map(text).collect::<Vec<_>>().join("; ")
+}
+
+/// The response if the keys cannot be reached, for an adapter that finds out before it calls the router.
+/// The detail is for the client.
+pub fn unavailable(detail: String) -> http::Response<Bytes> {
+    let mut response =
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).respond();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// The rejections of every route, for the OpenAPI document.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "it describes what the table above sends")]
+pub(crate) enum Rejections {
+    /// The admin secret was sent more than once
+    #[response(status = 400, content_type = "application/problem+json")]
+    Repeated(Problem),
+    /// The admin secret is missing or wrong
+    #[response(
+        status = 401,
+        content_type = "application/problem+json",
+        headers(("WWW-Authenticate" = String)),
+    )]
+    Denied(Problem),
+    /// Something is wrong with the request; nothing was changed
+    #[response(status = 422, content_type = "application/problem+json")]
+    Invalid(Problem),
+    /// The keys cannot be read or written now
+    #[response(
+        status = 503,
+        content_type = "application/problem+json",
+        headers(("Retry-After" = u32, description = "Seconds.")),
+    )]
+    Unavailable(Problem),
+}
+
+/// The rejection of the routes that read a body.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "it describes what the table above sends")]
+pub(crate) enum TooLarge {
+    /// The body has more than 65536 bytes; nothing was changed
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
 }

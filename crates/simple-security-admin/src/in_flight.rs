@@ -1,4 +1,4 @@
-//! Bounds the memory that requests with the admin secret hold: their bodies, and answers that their
+//! Limits the memory that requests with the admin secret hold: their bodies, and responses that their
 //! clients do not read.
 
 use std::sync::Arc;
@@ -10,32 +10,32 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 
-use super::refused::Refused;
+use crate::blocking::within;
+use crate::rejection::Rejection;
 
-/// The maximum number of requests in progress. A request is in progress until its answer is sent
-/// completely, except for a small answer.
+/// The maximum number of requests in progress. A request is in progress until its response is
+/// sent completely, except for a small response.
 const MAX_IN_FLIGHT: usize = 32;
 
-/// How long one more request waits before it is rejected.
+/// How long one more request waits before it is rejected; outside tokio it does not wait.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// Up to this size, in bytes, an answer holds no permit: the server under the app holds as much for
+/// Up to this size, in bytes, a response holds no permit: the server under the app holds as much for
 /// any request. A page of a thousand keys is hundreds of times larger.
 const SMALL: usize = 1024;
 
-pub(super) fn permits() -> Arc<Semaphore> {
+pub(crate) fn permits() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(MAX_IN_FLIGHT))
 }
 
 /// Runs a request. Without a permit, returns 503 and changes nothing.
-pub(super) async fn run(permits: &Arc<Semaphore>, request: Request, next: Next) -> Response {
+pub(crate) async fn run(permits: &Arc<Semaphore>, request: Request, next: Next) -> Response {
     let permit = match Arc::clone(permits).try_acquire_owned() {
         Ok(permit) => permit,
-        Err(_) => match timeout(WAIT, Arc::clone(permits).acquire_owned()).await {
-            Ok(Ok(permit)) => permit,
-            _ => return Refused::Busy.into_response(),
+        Err(_) => match within(WAIT, Arc::clone(permits).acquire_owned()).await {
+            Some(Ok(permit)) => permit,
+            _ => return Rejection::Busy.into_response(),
         },
     };
     let (parts, body) = next.run(request).await.into_parts();
@@ -48,7 +48,7 @@ pub(super) async fn run(permits: &Arc<Semaphore>, request: Request, next: Next) 
     Response::from_parts(parts, Body::from(bytes))
 }
 
-/// The bytes of an answer. They keep the permit until the last copy of them is dropped.
+/// The bytes of a response. They keep the permit until the last copy of them is dropped.
 struct InFlight {
     bytes: Bytes,
     _permit: OwnedSemaphorePermit,

@@ -1,4 +1,4 @@
-//! The bodies that are read, member by member.
+//! The bodies of the routes, read member by member.
 
 use std::borrow::Cow;
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 use simple_security::{Expiry, InvalidImport, InvalidTimestamp, KeyFormat, KeyName, Owner};
 use utoipa::ToSchema;
 
-use super::body;
-use super::fields::Fields;
-use super::refused::Refused;
+use crate::body;
+use crate::parameters::Parameters;
+use crate::rejection::Rejection;
 
 /// A key that is to be made.
 // `serde` is for the schema alone, here and below: `read` refuses what is unknown, by its name.
@@ -59,8 +59,8 @@ pub(super) struct KeyRenewal {
 
 impl NewKey {
     /// # Errors
-    /// [`Refused::Invalid`], as for all that follow.
-    pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
+    /// [`Rejection::Invalid`], as for all that follow.
+    pub(super) fn read(body: Option<Parameters<Value>>) -> Result<Self, Rejection> {
         let Some(mut members) = body else {
             let (name, owner) = (KeyName::default(), Owner::default());
             return Ok(Self { name, owner, expires_at: None, key: None });
@@ -74,8 +74,8 @@ impl NewKey {
 }
 
 impl KeyEdit {
-    pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
-        let mut members = body.ok_or_else(|| Refused::body(body::NO_OBJECT))?;
+    pub(super) fn read(body: Option<Parameters<Value>>) -> Result<Self, Rejection> {
+        let mut members = body.ok_or_else(|| Rejection::body(body::NOT_AN_OBJECT))?;
         let name = members.take("name", name);
         let owner = members.take("owner", owner);
         let expires_at = expiry(&mut members);
@@ -84,7 +84,7 @@ impl KeyEdit {
 }
 
 impl KeyRenewal {
-    pub(super) fn read(body: Option<Fields<Value>>) -> Result<Self, Refused> {
+    pub(super) fn read(body: Option<Parameters<Value>>) -> Result<Self, Rejection> {
         let Some(mut members) = body else { return Ok(Self { expires_at: None }) };
         let expires_at = expiry(&mut members);
         members.end(Self { expires_at })
@@ -92,7 +92,7 @@ impl KeyRenewal {
 }
 
 /// The member `expires_at`; `None` where it was not sent.
-fn expiry(members: &mut Fields<Value>) -> Option<Expiry> {
+fn expiry(members: &mut Parameters<Value>) -> Option<Expiry> {
     members.take("expires_at", |value| match value {
         Value::Null => Ok(Expiry::Never),
         Value::String(text) => match text.parse() {

@@ -1,4 +1,4 @@
-//! What the routes answer.
+//! The bodies of responses.
 
 use serde::{Serialize, Serializer};
 use simple_security as engine;
@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 
 /// All that is known of a key. The key itself is not.
 #[derive(Serialize, ToSchema)]
-pub(super) struct KeyDetails {
+pub struct KeyDetails {
     /// Safe to show.
     #[schema(examples("Gh29RPWKBo4"))]
-    pub(super) id: String,
+    id: String,
     /// Empty where it has none.
     #[schema(examples("shop"))]
     name: String,
@@ -24,12 +24,12 @@ pub(super) struct KeyDetails {
     #[schema(required = true, format = DateTime, examples("2026-12-09T12:00:00Z"))]
     expires_at: Option<String>,
     /// `null`: it is not.
-    #[schema(required = true, format = DateTime)]
+    #[schema(required = true, format = DateTime, examples(json!(null)))]
     revoked_at: Option<String>,
     usage: KeyUsage,
 }
 
-/// How often a key was let in.
+/// How often a key was accepted.
 #[derive(Serialize, ToSchema)]
 struct KeyUsage {
     #[schema(examples(42))]
@@ -51,18 +51,19 @@ pub(super) enum KeyState {
 #[derive(Serialize, ToSchema)]
 pub(super) struct ChangedKey {
     #[serde(flatten)]
-    pub(super) details: KeyDetails,
+    details: KeyDetails,
     /// No request that begins after it is decided by what was before.
     #[schema(format = DateTime, examples("2026-11-24T12:00:00.250Z"))]
     effective_by: String,
 }
 
-/// A key that was made.
+/// A key that was issued or imported, as it was then.
 #[derive(Serialize, ToSchema)]
-pub(super) struct IssuedKey {
+#[schema(as = NewKeyDetails)]
+pub struct IssuedKey {
     #[serde(flatten)]
-    pub(super) changed: ChangedKey,
-    /// The key, shown this once. `null` where you brought your own.
+    details: KeyDetails,
+    /// The key, shown this once. `null` for an imported one.
     #[serde(serialize_with = "expose")]
     #[schema(
         value_type = Option<String>,
@@ -72,12 +73,23 @@ pub(super) struct IssuedKey {
     key: Option<PlainKey>,
 }
 
+/// A key that was issued or imported.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssuedKey)]
+pub(super) struct Issued {
+    #[serde(flatten)]
+    key: IssuedKey,
+    /// Every process accepts the key from then on.
+    #[schema(format = DateTime, examples("2026-11-24T12:00:00.250Z"))]
+    effective_by: String,
+}
+
 /// A key that is gone.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeletedKey {
     #[schema(examples("Gh29RPWKBo4"))]
     id: String,
-    /// No request that begins after it is let in with the key.
+    /// No request that begins after it is accepted with the key.
     #[schema(format = DateTime, examples("2026-11-24T12:00:00.250Z"))]
     effective_by: String,
 }
@@ -98,9 +110,20 @@ impl ChangedKey {
 }
 
 impl IssuedKey {
-    /// The key as it was when it was issued.
-    pub(super) fn new(record: KeyRecord, key: Option<PlainKey>, effective_by: Moment) -> Self {
-        Self { changed: ChangedKey::new(engine::KeyDetails::of_new(record), effective_by), key }
+    /// The plain key is `None` for an imported key.
+    pub fn new(record: KeyRecord, key: Option<PlainKey>) -> Self {
+        Self { details: engine::KeyDetails::of_new(record).into(), key }
+    }
+}
+
+impl Issued {
+    pub(super) fn new(key: IssuedKey, effective_by: Moment) -> Self {
+        Self { key, effective_by: effective_by.to_string() }
+    }
+
+    /// Where the key is, relative to the path of all keys.
+    pub(super) fn location(&self) -> String {
+        format!("keys/{}", self.key.details.id)
     }
 }
 
@@ -146,7 +169,7 @@ impl From<engine::Page> for KeyPage {
     }
 }
 
-/// The one place where a plain key becomes text of an answer.
+/// The one place where a plain key becomes text of a response.
 fn expose<S: Serializer>(key: &Option<PlainKey>, serializer: S) -> Result<S::Ok, S::Error> {
     key.as_ref().map(PlainKey::expose).serialize(serializer)
 }

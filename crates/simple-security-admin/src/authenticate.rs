@@ -1,5 +1,5 @@
-//! Checks the admin secret before all routes, bounds the requests in progress, and forbids caches to store
-//! answers.
+//! Checks the admin secret before all routes, limits the requests in progress, and forbids caches to store
+//! responses.
 
 use std::sync::Arc;
 
@@ -11,28 +11,33 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use simple_security::{Admin, AdminError, ApiKeys, LogThrottle};
 use tokio::sync::Semaphore;
 
-use super::in_flight;
-use super::refused::Refused;
+use crate::in_flight;
+use crate::rejection::Rejection;
 
 static SECRET_KEY: HeaderName = HeaderName::from_static("secret-key");
 
+/// The address of the client, for the log. An adapter that knows it puts it into the extensions of the
+/// request.
+#[derive(Debug, Clone)]
+pub struct ClientAddress(pub String);
+
 #[derive(Clone)]
-pub(super) struct Authenticator {
+pub(crate) struct Authenticator {
     keys: Arc<ApiKeys>,
-    /// What to set where there is no admin secret.
+    /// What to set if there is no admin secret.
     secret_setting: Arc<str>,
     permits: Arc<Semaphore>,
 }
 
 impl Authenticator {
-    pub(super) fn new(keys: Arc<ApiKeys>, secret_setting: Arc<str>) -> Self {
+    pub(crate) fn new(keys: Arc<ApiKeys>, secret_setting: Arc<str>) -> Self {
         Self { keys, secret_setting, permits: in_flight::permits() }
     }
 }
 
 /// Accepts a request with the admin secret, and hands the proof of it to the route. Reads nothing of its
 /// body before.
-pub(super) async fn check(
+pub(crate) async fn check(
     State(authenticator): State<Authenticator>,
     mut request: Request,
     next: Next,
@@ -42,43 +47,46 @@ pub(super) async fn check(
             request.extensions_mut().insert(admin);
             in_flight::run(&authenticator.permits, request, next).await
         }
-        Err(refused) => {
-            log(&refused);
-            refused.into_response()
+        Err(rejection) => {
+            log(&rejection, request.extensions().get());
+            rejection.into_response()
         }
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// The header may be there once, whatever is in it: which of two is meant cannot be told, and two
-/// programs on the way may not agree. An empty one is none.
-fn authenticate(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Admin, Refused> {
+/// The header may be sent once, whatever it contains: which of two is meant cannot be known, and two
+/// programs on the way may not agree. An empty one counts as not sent.
+fn authenticate(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Admin, Rejection> {
     let mut values = headers.get_all(&SECRET_KEY).iter();
     let sent = match (values.next(), values.next()) {
-        (None, _) => return Err(Refused::NotPresented),
-        (Some(value), None) if value.is_empty() => return Err(Refused::NotPresented),
+        (None, _) => return Err(Rejection::NotPresented),
+        (Some(value), None) if value.is_empty() => return Err(Rejection::NotPresented),
         (Some(value), None) => value.as_bytes(),
-        _ => return Err(Refused::Repeated),
+        _ => return Err(Rejection::Repeated),
     };
     authenticator.keys.authenticate_admin(sent).map_err(|error| match error {
         AdminError::NoSecret => {
-            Refused::NoSecret(format!("{error}; set {}", authenticator.secret_setting))
+            Rejection::NoSecret(format!("{error}; set {}", authenticator.secret_setting))
         }
-        _ => Refused::Denied,
+        _ => Rejection::Denied,
     })
 }
 
 /// Logs a rejection, at most once a second: a client may send thousands of guesses.
-fn log(refused: &Refused) {
+fn log(rejection: &Rejection, address: Option<&ClientAddress>) {
     static REJECTED: LogThrottle = LogThrottle::new();
-    let what = match refused {
-        Refused::NotPresented => "missing",
-        Refused::Denied | Refused::Repeated => "wrong",
+    let what = match rejection {
+        Rejection::NotPresented => "missing",
+        Rejection::Denied | Rejection::Repeated => "wrong",
         // Not about the secret that was sent. Logged where the error occurs.
         _ => return,
     };
     if let Some(requests) = REJECTED.record() {
-        tracing::warn!(requests, "{what} admin secret");
+        let from = address.map_or_else(String::new, |address| format!(" from {}", address.0));
+        tracing::warn!(
+            "{what} admin secret{from} (requests rejected since the last such line: {requests})"
+        );
     }
 }

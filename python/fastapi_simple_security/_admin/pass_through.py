@@ -1,0 +1,79 @@
+"""Passes requests to the Rust router of the resource API, which decides everything about them."""
+
+from typing import Any
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fastapi_simple_security import _answers
+from fastapi_simple_security._core import AdminRequest, AdminResponse, Engine
+from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._logs.mask import mask_keys
+
+# More than the router lets be in progress, so that it can reject the next one. They are not the
+# threads that verify keys: a store that hangs during a revocation delays no protected route.
+_THREADS = 40
+
+_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.admin_threads")
+
+
+async def respond(engine: Engine, request: Request, path: str) -> Response:
+    """The response of the router.
+
+    Args:
+        engine: whose keys they are.
+        request: its body is read when the router asks for it, and no further.
+        path: of the request, decoded, as the router has it: without the prefix of the app.
+    """
+    passed = _passed(engine, request.scope, path)
+    try:
+        while (response := await _in_thread(passed)) is None:
+            message = await request.receive()
+            if message["type"] == "http.request":
+                passed.feed(message.get("body", b""), message.get("more_body", False))
+            else:
+                passed.disconnect()
+    except SecurityError as error:
+        response = AdminResponse.unavailable(_answers.log_unavailable(error))
+    if response.wait:
+        await anyio.sleep(response.wait)
+    return _as_response(response)
+
+
+def reject(engine: Engine, scope: Any) -> Response:
+    """The response to a request without the admin secret, which takes no time."""
+    response = _passed(engine, scope, "/").run()
+    assert response is not None  # noqa: S101 (the router reads no body before the secret)
+    return _as_response(response)
+
+
+def _passed(engine: Engine, scope: Any, path: str) -> AdminRequest:
+    host, *_ = scope.get("client") or ("an unknown address",)
+    return AdminRequest(
+        engine,
+        scope["method"],
+        # Some servers let half a surrogate pair through, which UTF-8 does not have.
+        path.encode(errors="replace"),
+        scope["query_string"],
+        scope["headers"],
+        # A proxy may report any text as the address.
+        mask_keys(host if str(host).isprintable() else repr(host)),
+    )
+
+
+async def _in_thread(passed: AdminRequest) -> AdminResponse | None:
+    try:
+        threads = _threads.get()
+    except LookupError:
+        threads = CapacityLimiter(_THREADS)
+        _threads.set(threads)
+    return await to_thread.run_sync(passed.run, limiter=threads)
+
+
+def _as_response(passed: AdminResponse) -> Response:
+    response = Response(passed.body, passed.status)
+    response.raw_headers = passed.headers
+    return response

@@ -1,0 +1,47 @@
+"""The admin secret on the routes of 1.x."""
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+from fastapi import Request, Response
+
+from fastapi_simple_security import _answers
+from fastapi_simple_security._admin_secret import AdminSecret
+from fastapi_simple_security._core import LogThrottle, Refusal
+from fastapi_simple_security._errors import SecurityError
+from fastapi_simple_security._logs.mask import mask_keys
+from fastapi_simple_security._waiting import wait_for_store
+
+_logger = logging.getLogger("fastapi_simple_security")
+_rejections = LogThrottle()
+
+
+class LegacySecret(AdminSecret):
+    """Rejects a request without the admin secret: 403."""
+
+    async def __call__(self, request: Request, response: Response) -> None:
+        """Passes, or raises: 403, or 503 when the secret cannot be checked."""
+        response.headers.update(_answers.NO_STORE)
+        try:
+            if not self.engine.is_open:
+                await wait_for_store(self.engine.open)
+            refusal = self.engine.check_admin(request.scope["headers"])
+        except SecurityError as error:
+            raise _answers.unavailable("http", error) from error
+        if refusal is not None:
+            raise self.rejection(request.scope, refusal)
+
+    def rejection(self, scope: MutableMapping[str, Any], refusal: Refusal) -> Exception:
+        """Logs at most once a second: a client may guess thousands of secrets in one."""
+        requests = _rejections.record()
+        if requests is not None:
+            host, *_ = scope.get("client") or ("an unknown address",)
+            # A proxy may report any text as the address.
+            _logger.warning(
+                "%s admin secret from %s (requests rejected since the last such line: %d)",
+                "missing" if refusal == Refusal.NotPresented else "wrong",
+                mask_keys(host if str(host).isprintable() else repr(host)),
+                requests,
+            )
+        return _answers.secret_refused(refusal)

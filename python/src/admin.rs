@@ -1,0 +1,229 @@
+//! The resource API for an ASGI application: one request is one call of the Rust router, in process.
+//!
+//! The router is polled by a thread that may block, in steps. A step ends with the response, or where the
+//! router needs more of the body: then no thread is held until the event loop has received it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use simple_security_admin::{ClientAddress, EffectiveIn};
+use tower::ServiceExt as _;
+
+use crate::engine::Engine;
+use crate::fork::Owned;
+use crate::opened::forked_meanwhile;
+
+/// All but what stands for itself in a path (RFC 3986, section 2.3), and `/`.
+const NOT_IN_PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// A query keeps its separators and what is encoded already.
+const NOT_IN_QUERY: &AsciiSet = &NOT_IN_PATH.remove(b'%').remove(b'&').remove(b'=').remove(b'+');
+
+/// A request to the resource API.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct AdminRequest {
+    engine: Py<Engine>,
+    body: Arc<Received>,
+    progress: Mutex<Progress>,
+}
+
+enum Progress {
+    Head(Box<Parts>),
+    /// Its future is polled by one thread at a time. A forked child leaves it to the parent.
+    Running(Owned<Mutex<Running>>),
+    Done,
+}
+
+type Running = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
+
+/// The response to it.
+#[pyclass(frozen, get_all, module = "fastapi_simple_security._core")]
+pub struct AdminResponse {
+    status: u16,
+    /// Names, in small letters, and values.
+    headers: Vec<(Py<PyBytes>, Py<PyBytes>)>,
+    body: Py<PyBytes>,
+    /// How many seconds to wait before the response is sent, because the client asked for it.
+    wait: f64,
+}
+
+#[pymethods]
+impl AdminRequest {
+    /// `path` is decoded and relative to the router; `query` is as it was sent.
+    #[new]
+    fn new(
+        engine: Py<Engine>,
+        method: &str,
+        path: &[u8],
+        query: &[u8],
+        headers: Vec<(Bound<'_, PyBytes>, Bound<'_, PyBytes>)>,
+        client: String,
+    ) -> PyResult<Self> {
+        let path = percent_encode(path, NOT_IN_PATH);
+        let query = percent_encode(query, NOT_IN_QUERY);
+        let request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).map_err(invalid)?)
+            .uri(format!("{path}?{query}"))
+            .body(())
+            .map_err(invalid)?;
+        let (mut parts, ()) = request.into_parts();
+        for (name, value) in headers {
+            // What is not a header in HTTP is not one of those that the router reads.
+            if let Ok(name) = HeaderName::from_bytes(name.as_bytes())
+                && let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
+            {
+                parts.headers.append(name, value);
+            }
+        }
+        parts.extensions.insert(ClientAddress(client));
+        let progress = Mutex::new(Progress::Head(Box::new(parts)));
+        Ok(Self { engine, body: Arc::default(), progress })
+    }
+
+    /// Goes on until there is a response; `None`: more of the body is needed first. Holds its thread as
+    /// long as the store takes. Opens the store, if it is not open.
+    fn run(&self, py: Python<'_>) -> PyResult<Option<AdminResponse>> {
+        // Never waits for it with the GIL, which the thread that has it will need.
+        let mut progress = match self.progress.try_lock() {
+            Ok(progress) => progress,
+            Err(TryLockError::Poisoned(_)) => return Err(already_done()),
+            Err(TryLockError::WouldBlock) => {
+                return Err(PyRuntimeError::new_err("another thread runs the request"));
+            }
+        };
+        if let Progress::Head(_) = &*progress {
+            let opened = self.engine.get().opened(py)?;
+            let router = opened.get().ok_or_else(forked_meanwhile)?.admin();
+            let Progress::Head(parts) = std::mem::replace(&mut *progress, Progress::Done) else {
+                return Err(already_done());
+            };
+            let request = Request::from_parts(*parts, Body::new(RequestBody(self.body.clone())));
+            let running: Running = Box::pin(async move {
+                let Ok(response) = router.oneshot(request).await;
+                let (parts, body) = response.into_parts();
+                // Every body of the router is complete, so that this neither waits nor fails.
+                let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+                Response::from_parts(parts, body)
+            });
+            *progress = Progress::Running(Owned::new(Mutex::new(running)));
+        }
+        let Progress::Running(running) = &*progress else { return Err(already_done()) };
+        let running = running.get().ok_or_else(forked_meanwhile)?;
+        let polled = py.detach(|| {
+            let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+            // Outside tokio the router waits for nothing but its body.
+            running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        });
+        let Poll::Ready(response) = polled else { return Ok(None) };
+        if let Progress::Running(running) = std::mem::replace(&mut *progress, Progress::Done) {
+            drop(running.take());
+        }
+        Ok(Some(AdminResponse::new(py, response)))
+    }
+
+    /// Hands over a part of the body, and whether it is not the last one.
+    fn feed(&self, part: &[u8], more: bool) {
+        let mut body = self.body.lock();
+        if !part.is_empty() {
+            body.parts.push_back(Bytes::copy_from_slice(part));
+        }
+        body.end = if more { None } else { Some(Ok(())) };
+    }
+
+    /// The client has disconnected before the end of the body.
+    fn disconnect(&self) {
+        self.body.lock().end = Some(Err(()));
+    }
+}
+
+impl AdminResponse {
+    fn new(py: Python<'_>, response: Response<Bytes>) -> Self {
+        let bytes = |bytes: &[u8]| PyBytes::new(py, bytes).unbind();
+        let effective_in = response.extensions().get::<EffectiveIn>();
+        let wait = effective_in.filter(|effective_in| effective_in.wait);
+        Self {
+            status: response.status().as_u16(),
+            headers: response
+                .headers()
+                .iter()
+                .map(|(name, value)| (bytes(name.as_ref()), bytes(value.as_bytes())))
+                .collect(),
+            body: bytes(response.body()),
+            wait: wait.map_or(0.0, |effective_in| effective_in.remaining.as_secs_f64()),
+        }
+    }
+}
+
+#[pymethods]
+impl AdminResponse {
+    /// The response if the store cannot be opened. `detail` is for the client.
+    #[staticmethod]
+    fn unavailable(py: Python<'_>, detail: String) -> Self {
+        Self::new(py, simple_security_admin::unavailable(detail))
+    }
+}
+
+/// The OpenAPI document of the resource API, as JSON.
+#[pyfunction]
+pub(crate) fn openapi() -> PyResult<String> {
+    simple_security_admin::openapi().to_json().map_err(invalid)
+}
+
+/// What was received of a body.
+#[derive(Default)]
+struct Received(Mutex<Parted>);
+
+#[derive(Default)]
+struct Parted {
+    parts: VecDeque<Bytes>,
+    /// Whether it came to its end, or the client disconnected before.
+    end: Option<Result<(), ()>>,
+}
+
+impl Received {
+    fn lock(&self) -> MutexGuard<'_, Parted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same, as the router reads it. It is pending while nothing is there: the next step polls it again.
+struct RequestBody(Arc<Received>);
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let mut body = self.0.lock();
+        match (body.parts.pop_front(), body.end) {
+            (Some(part), _) => Poll::Ready(Some(Ok(Frame::data(part)))),
+            (None, Some(Ok(()))) => Poll::Ready(None),
+            (None, Some(Err(()))) => Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into()))),
+            (None, None) => Poll::Pending,
+        }
+    }
+}
+
+fn invalid(error: impl std::error::Error) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+fn already_done() -> PyErr {
+    PyRuntimeError::new_err("the request has its response already")
+}
