@@ -115,6 +115,49 @@ def test_while_the_store_stalls_nobody_else_waits(lasting: Lasting, guard: Guard
     run(app, scenario)
 
 
+def test_a_revocation_that_hangs_delays_nobody_else(lasting: Lasting, guard: Guard) -> None:
+    """The resource API has its own threads: two instances hold more than an app's routes have."""
+    store, [known, *_] = lasting
+    guarded = guarding(guard, store.location)
+    prefixes = ("/auth", "/other")
+    for prefix, security in zip(
+        prefixes, (guarded.security, guard(db_location=store.location).security), strict=True
+    ):
+        guarded.app.include_router(security.resource_router, prefix=prefix)
+    transport = httpx.ASGITransport(guarded.app)
+
+    async def revoke(prefix: str = "/auth") -> int:
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            headers = {"secret-key": guarded.secret}
+            answer = await client.post(f"{prefix}/keys/00000000000/revoke", headers=headers)
+            return answer.status_code
+
+    async def scenario(ask: Ask) -> None:
+        for prefix in prefixes:
+            assert await revoke(prefix) == 404
+        begun = await stall_when_known(store, ask, known)
+        hanging = [asyncio.create_task(revoke(prefix)) for prefix in prefixes for _ in range(CROWD)]
+        let_in = 0
+        while time.monotonic() < begun + LET_IN:
+            for path in ("/secure", "/secure-sync"):
+                answer, _ = await ask(path, known)
+                if time.monotonic() < begun + LET_IN:
+                    assert answer.status_code == 200, answer.text
+                    let_in += 1
+            assert (await ask("/unsecured-sync", ""))[0].status_code == 200
+            await asyncio.sleep(0.01)
+        assert let_in > 10
+        assert {await each for each in hanging} == {503}
+        store.network.mend()
+
+        async def is_back() -> bool:
+            return await revoke() == 404
+
+        await until(is_back, CHANGED)
+
+    run(guarded.app, scenario)
+
+
 def test_a_crowd_that_waits_leaves_the_threads_of_the_app_alone(
     lasting: Lasting, guard: Guard
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -62,8 +63,8 @@ def test_two_workers_obey_and_count(
 
         wait_until(lambda: totals() == expected, FLUSHED, f"totals {expected}")
         url = f"ws://127.0.0.1:{server.port}/ws"
-        with websockets.sync.client.connect(f"{url}?api-key={keys[0]}") as socket:
-            assert socket.recv() == key_id(keys[0])
+        with websockets.sync.client.connect(f"{url}?api-key={keys[0]}") as connected:
+            assert connected.recv() == key_id(keys[0])
         with pytest.raises(websockets.exceptions.InvalidStatus):
             websockets.sync.client.connect(f"{url}?api-key={'x' * 36}")
         # What was counted last is not lost.
@@ -93,3 +94,26 @@ def test_gunicorn_forks_after_the_first_use(
                 assert connection.secure(key).status == 200
         server.stop()
     assert guarded.log_of(key)["total_queries"] == 23
+
+
+def test_a_client_that_leaves_while_it_waits(
+    guarded: GuardedApp, store: Store, database: Path, canaries: set[str]
+) -> None:
+    """Its change holds, and the server goes on."""
+    key = guarded.new()
+    settings = {DB_LOCATION: store.location}
+    with servers.uvicorn(database, secret=guarded.secret, **settings) as server:
+        for verb in ("revoke", "renew"):
+            with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                lines = [
+                    f"POST /auth/keys/{key_id(key)}/{verb}?wait=true HTTP/1.1",
+                    "host: a",
+                    f"secret-key: {guarded.secret}",
+                ]
+                connection.sendall("\r\n".join([*lines, "", ""]).encode())
+                is_active = verb == "renew"
+                wait_until(lambda: guarded.accepts(key) is is_active, FLUSHED, verb)  # noqa: B023
+            # It has left before its response.
+        assert server.connect().secure(key).status == 200
+        server.stop()
+        assert "Traceback" not in server.log()
