@@ -101,7 +101,7 @@ test-proxies: $(BUILT) $(STATIC) $(PROXIES) ## Test the server behind nginx, Cad
 
 .PHONY: test-oldest
 test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest FastAPI
-	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_admin_log.py tests/test_api_key.py tests/test_bad_input.py tests/test_key_route.py tests/test_mask.py tests/test_misuse*.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_resource*.py $(addprefix tests/test_network_stores.py::test_,the_four_routes called_without_depends web_sockets the_middleware) tests/test_vectors.py tests/test_websocket.py
+	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_admin_log.py tests/test_api_key.py tests/test_bad_input.py tests/test_key_route.py tests/test_mask.py tests/test_misuse*.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_places.py tests/test_resource*.py $(addprefix tests/test_network_stores.py::test_,the_four_routes called_without_depends web_sockets the_middleware) tests/test_vectors.py tests/test_websocket.py
 
 .PHONY: test-machines
 test-machines: servers ## The campaign on PostgreSQL and Redis: several processes, servers and networks that fail; prints figures
@@ -126,8 +126,8 @@ lint: $(SYNCED) pins ## Check formats, types, lints, imports and pins
 	cargo clippy --locked -p simple-security-admin -p simple-security-axum -p simple-security-server --all-targets --no-default-features -- -D warnings
 	for store in postgres redis sqlite; do cargo clippy --locked -p simple-security --no-default-features --features $$store -- -D warnings; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(CRATES) --no-deps --all-features --quiet
-	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates ../supply_chain
-	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates ../supply_chain
+	cd python && .venv/bin/ruff format --config pyproject.toml --check . ../examples ../bench ../docs ../crates ../supply_chain ../tests
+	cd python && .venv/bin/ruff check --config pyproject.toml . ../examples ../bench ../docs ../crates ../supply_chain ../tests
 	cd python && .venv/bin/mypy
 	cargo run --locked --quiet -p module-graph -- crates/*/src/lib.rs python/src/lib.rs
 	cd python && .venv/bin/lint-imports --no-cache --no-logo
@@ -175,8 +175,9 @@ bench-import: ## Measure the import, list and export of a million keys
 	python3 bench/import.py
 
 .PHONY: docs
-docs: $(BUILT) $(BROWSER) ## Write the table of settings, the OpenAPI document and the screenshots
+docs: $(BUILT) $(BROWSER) ## Write the settings table, the OpenAPI document, a file of vectors and the screenshots
 	$(PYTHON) docs/settings.py
+	$(PYTHON) tests/vectors/places.py
 	cargo run --locked --quiet -p simple-security-admin --example openapi > docs/openapi.json
 	cd python && $(PYTHON) tests/screenshots.py
 

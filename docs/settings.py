@@ -26,6 +26,28 @@ of `SecurityError` and are imported from `fastapi_simple_security`:
 |---|---|---|---|
 """
 
+KEY_HEADERS = """
+## Where a key is read
+
+On FastAPI a key is read in two steps:
+
+1. The query parameter `api-key`, then the header `api-key`. If both are sent, one good key is
+   enough.
+2. Only if both are absent or empty: the header `X-API-Key`, then `Authorization: Bearer <key>`. The
+   first of these that carries something decides alone.
+
+What is read must not be sent twice. What is not reached is not read: beside a key in `api-key`, a
+request may have any `Authorization`. Schemes other than `Bearer` count as not sent, and so does a
+JWT, so that an app may have its own tokens there. Any other token is taken for a key.
+
+`SimpleSecurity(key_headers=("api-key", "x-api-key", "authorization"))` is the default. Name fewer
+of them to leave the others to your app: `("api-key",)` is what 1.x reads, `()` is the query
+parameter alone. There is no variable for it.
+
+The tower layer and the server read the same headers, and accept one credential at most:
+[the server](server.md#what-decides).
+"""
+
 PROGRAM = """
 ## The program simple-security
 
@@ -70,7 +92,7 @@ def page() -> str:
         f"| `{name}` | {default} | {meaning} |\n" for name, default, meaning in _core.parameters()
     ]
     location = LOCATION + "".join(parameters) + PASSWORDS
-    return HEAD + "".join(package) + location + PROGRAM + "".join(program)
+    return HEAD + "".join(package) + KEY_HEADERS + location + PROGRAM + "".join(program)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The engine, written in Rust. Importing it opens nothing and starts no thread."""
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from typing import Any, final
 
 from fastapi_simple_security._api_key import ApiKey
@@ -83,11 +83,14 @@ class Engine:
         automatic_expiration: str | None = None,
         key_prefix: str | None = None,
         refusal_status: str | None = None,
+        key_headers: Collection[str] | None = None,
     ) -> Engine: ...
     @property
     def is_open(self) -> bool: ...
     @property
     def refusal_status(self) -> int: ...
+    @property
+    def key_headers(self) -> list[str]: ...
     def open(self) -> None: ...
     def close(self) -> None: ...
     @property

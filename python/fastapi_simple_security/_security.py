@@ -30,7 +30,7 @@ from fastapi_simple_security._dependency.misuse import (
     NotADependency,
     not_a_dependency,
 )
-from fastapi_simple_security._dependency.openapi import KeyHeader
+from fastapi_simple_security._dependency.openapi import KeyScheme
 from fastapi_simple_security._dependency.route_check import check_routes
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._made_once import made_once
@@ -53,12 +53,16 @@ def _close_all() -> None:
         security.close()
 
 
-class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
+class SimpleSecurity(KeyScheme, NeedsDepends, metaclass=NotADependency):
     """API keys for one app.
 
-    It is a dependency: `Depends(security)` lets a request in when its header or its query
-    parameter `api-key` is a good key, and yields the key as an `ApiKey`. Its `router` has the
-    routes for the administrator.
+    It is a dependency: `Depends(security)` lets a request in that has a good key, and yields the
+    key as an `ApiKey`. Its `router` has the routes for the administrator.
+
+    A key is read from the query parameter `api-key`, then from the header `api-key`. If both are
+    sent, one good key is enough. Only if both are absent or empty, the header `X-API-Key` is read,
+    then `Authorization: Bearer`; the first of these that carries something decides alone. A JWT
+    after `Bearer` counts as not sent. What is read must not be sent twice.
 
     FastAPI reads the whole body of a request before it calls a dependency, so a client without a
     key can make it hold a large one in memory. `ApiKeyMiddleware` and the routes of `route_class`
@@ -74,6 +78,8 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
         hide_docs: leave the routes of the administrator out of the documentation.
         key_prefix: what new keys start with, such as `acme` or `acme_live`.
         refusal_status: the status of a request without a good key, 403 or 401.
+        key_headers: the headers that a key is read from, of `api-key`, `x-api-key` and
+            `authorization`; `()` for the query parameter alone. Their order changes nothing.
 
     What is not given is read from the environment, at first use; `hide_docs` is read now.
     """
@@ -89,8 +95,12 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
         hide_docs: bool | None = None,
         key_prefix: str | None = None,
         refusal_status: Literal[401, 403] | None = None,
+        key_headers: tuple[str, ...] | list[str] | set[str] | frozenset[str] = (
+            "api-key",
+            "x-api-key",
+            "authorization",
+        ),
     ) -> None:
-        super().__init__()
         self._engine = Engine(
             _print_generated_secret,
             ApiKey,
@@ -99,7 +109,9 @@ class SimpleSecurity(KeyHeader, NeedsDepends, metaclass=NotADependency):
             automatic_expiration=_text(automatic_expiration),
             key_prefix=key_prefix,
             refusal_status=_text(refusal_status),
+            key_headers=key_headers,
         )
+        super().__init__(self._engine.key_headers)
         _instances.add(self)
         self._hide_docs = hide_docs_is_set() if hide_docs is None else hide_docs
 

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
+use pyo3::types::{PyDict, PyList, PyString, PyType};
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::store::{self, Location};
 use simple_security::{AdminError, ApiKeys, KeyError, VerifyError};
-use simple_security_server::settings::{Adapter, Arguments, Settings};
+use simple_security_server::settings::{Adapter, Arguments, ConfigurationError, Settings};
 
-use crate::credential::{self, Sent};
+use crate::credential::{self, Headers, KeyHeaders, Repeated, Sent};
 use crate::errors::{self, Failure, no_admin_secret};
 use crate::fork::{self, Owned};
 use crate::opened::{Opened, forked_meanwhile};
@@ -26,6 +26,7 @@ use crate::verdict::{Question, Refusal, Verdict, accepted};
 pub struct Engine {
     arguments: Arguments,
     refusal_status: Option<String>,
+    key_headers: Result<KeyHeaders, ConfigurationError>,
     /// Called with the admin secret, once, when one was generated.
     announce: Py<PyAny>,
     /// What a verified key is given as: a `str` with the attribute `_verified`.
@@ -45,7 +46,8 @@ pub struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (announce, kind, *, secret=None, db_location=None, automatic_expiration=None, key_prefix=None, refusal_status=None))]
+    #[pyo3(signature = (announce, kind, *, secret=None, db_location=None, automatic_expiration=None, key_prefix=None, refusal_status=None, key_headers=None))]
+    #[allow(clippy::too_many_arguments, reason = "each is an argument of SimpleSecurity")]
     fn new(
         announce: &Bound<'_, PyAny>,
         kind: Py<PyType>,
@@ -54,6 +56,7 @@ impl Engine {
         automatic_expiration: Option<String>,
         key_prefix: Option<String>,
         refusal_status: Option<String>,
+        key_headers: Option<&Bound<'_, PyAny>>,
     ) -> Self {
         let mark = format!("fastapi_simple_security.{}", next_number());
         Self {
@@ -64,6 +67,7 @@ impl Engine {
                 key_prefix,
             },
             refusal_status,
+            key_headers: settings::key_headers(key_headers),
             announce: announce.clone().unbind(),
             kind,
             mark: PyString::new(announce.py(), &mark).unbind(),
@@ -107,22 +111,31 @@ impl Engine {
         opened.get().map(|opened| opened.refusal_status).ok_or_else(forked_meanwhile)
     }
 
+    /// The names of the headers that a key is read from; all of them, if those that were set are wrong.
+    #[getter]
+    fn key_headers(&self) -> Vec<&'static str> {
+        self.key_headers.as_ref().map_or(KeyHeaders::ALL, |chosen| *chosen).names()
+    }
+
     /// Where `verify` and `admit` leave a key in a scope.
     #[getter]
     fn mark(&self, py: Python<'_>) -> Py<PyString> {
         self.mark.clone_ref(py)
     }
 
-    /// Verifies the key of a request: of its query parameter first, then of its header. One good
-    /// one is enough. Gives back the key, and leaves it in the scope; or a `Refusal`; or the
-    /// `Question` that must be asked; or `None` before the store is open.
+    /// Verifies the key of a request, wherever it is sent (see `credential`). Returns the key, and
+    /// leaves it in the scope; or a `Refusal`; or the `Question` that must be asked; or `None` before the
+    /// store is open.
     fn verify<'py>(&self, scope: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let mark = self.mark.bind(scope.py());
         if let Some(key) = scope.get_item(mark)? {
             return Ok(Some(key));
         }
-        let header = credential::key_header(&headers(scope)?)?;
-        let Some(verdict) = self.first_good(scope, &header)? else { return Ok(None) };
+        let headers = headers(scope)?;
+        let Some(opened) = self.opened_here() else { return Ok(None) };
+        let chosen = opened.get().ok_or_else(forked_meanwhile)?.key_headers;
+        let headers = Headers::read(&headers, chosen)?;
+        let verdict = self.first_good(scope, &headers, &opened)?;
         if let Verdict::Good(key) = &verdict {
             scope.set_item(mark, key)?;
         }
@@ -139,8 +152,13 @@ impl Engine {
         let Some(headers) = scope.get_item(intern!(scope.py(), "headers"))? else {
             return Ok(None);
         };
-        let Some(header) = credential::key_header_alone(headers.cast()?)? else { return Ok(None) };
-        let Some(verdict) = self.first_good(scope, &header)? else { return Ok(None) };
+        let Some(opened) = self.opened_here() else { return Ok(None) };
+        let chosen = opened.get().ok_or_else(forked_meanwhile)?.key_headers;
+        let headers = Headers::read(headers.cast()?, chosen)?;
+        if !matches!(headers.secret_key, Sent::Nothing) {
+            return Ok(None);
+        }
+        let verdict = self.first_good(scope, &headers, &opened)?;
         if let Verdict::Good(key) = &verdict {
             self.let_in(scope, key)?;
         }
@@ -169,7 +187,7 @@ impl Engine {
     ) -> PyResult<Option<Refusal>> {
         let opened = self.opened(py)?;
         let opened = opened.get().ok_or_else(forked_meanwhile)?;
-        Ok(match credential::secret_header(headers)? {
+        Ok(match Headers::read(headers, KeyHeaders::NONE)?.secret_key {
             Sent::Nothing => Some(Refusal::NotPresented),
             Sent::Repeated => Some(Refusal::Repeated),
             Sent::Once(secret) => match opened.keys.authenticate_admin(secret.as_bytes()) {
@@ -185,33 +203,23 @@ impl Engine {
 }
 
 impl Engine {
-    /// The key of a request: of its query parameter first, then of its header. `None` before the
-    /// store is open.
+    /// The first good key of a request with these headers.
     #[inline]
     fn first_good<'py>(
         &self,
         scope: &Bound<'py, PyDict>,
-        header: &Sent<Bound<'_, PyBytes>>,
-    ) -> PyResult<Option<Verdict<'py>>> {
+        headers: &Headers<'py>,
+        opened: &Arc<Owned<Opened>>,
+    ) -> PyResult<Verdict<'py>> {
         let kind = self.kind.bind(scope.py());
-        let Some(opened) = self.opened_here() else { return Ok(None) };
         let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
         let query_string = scope.get_item(intern!(scope.py(), "query_string"))?;
         let query_string = query_string.as_ref().map_or(Ok(&b""[..]), |query| query.extract())?;
         let parameter = credential::key_parameter(query_string);
-        if matches!(header, Sent::Repeated) || matches!(parameter, Sent::Repeated) {
-            return Ok(Some(Verdict::Refused(Refusal::Repeated)));
-        }
-        let candidates = [
-            match &parameter {
-                Sent::Once(key) => key.as_bytes(),
-                _ => b"",
-            },
-            match header {
-                Sent::Once(key) => key.as_bytes(),
-                _ => b"",
-            },
-        ];
+        let candidates = match headers.keys(&parameter) {
+            Ok(candidates) => candidates,
+            Err(Repeated) => return Ok(Verdict::Refused(Refusal::Repeated)),
+        };
         let mut refusal = Refusal::NotPresented;
         let mut candidates = candidates.into_iter().filter(|presented| !presented.is_empty());
         while let Some(presented) = candidates.next() {
@@ -222,15 +230,15 @@ impl Engine {
             };
             let Some(verdict) = verdict else {
                 let left = iter::once(presented).chain(candidates);
-                let question = Question::new(Arc::clone(&opened), left, kind);
-                return Ok(Some(Verdict::Open(question)));
+                let question = Question::new(Arc::clone(opened), left, kind);
+                return Ok(Verdict::Open(question));
             };
             if let Some(key) = accepted(kind, presented, verdict)? {
-                return Ok(Some(Verdict::Good(key)));
+                return Ok(Verdict::Good(key));
             }
             refusal = Refusal::Denied;
         }
-        Ok(Some(Verdict::Refused(refusal)))
+        Ok(Verdict::Refused(refusal))
     }
 
     /// What is open in this process. The GIL is let go while it is opened.
@@ -285,6 +293,7 @@ impl Engine {
             Settings::load(Adapter::FastApi, &self.arguments).map_err(Failure::Configuration)?;
         let refusal_status = settings::refusal_status(self.refusal_status.as_deref())
             .map_err(Failure::Configuration)?;
+        let key_headers = self.key_headers.clone().map_err(Failure::Configuration)?;
         if let Location::Sqlite(path) = &mut settings.location {
             *path = self.absolute(std::mem::take(path));
         }
@@ -292,7 +301,7 @@ impl Engine {
         let keys = store::open(&settings.location)
             .and_then(|store| settings.open_with_admin(store, |secret| generated = Some(secret)))
             .map_err(|error| Failure::not_opened(error, &settings))?;
-        Ok((Opened::new(keys, settings, refusal_status), generated))
+        Ok((Opened::new(keys, settings, refusal_status, key_headers), generated))
     }
 
     /// The path that a location means: what it meant before, while it is set to the same.

@@ -9,18 +9,28 @@ use simple_security::ApiKeys;
 use simple_security_admin::admin_router;
 use simple_security_server::settings::Settings;
 
+use crate::credential::KeyHeaders;
+
 /// The engine, and the settings that it was opened with.
 pub(crate) struct Opened {
     pub(crate) keys: Arc<ApiKeys>,
     pub(crate) settings: Settings,
     /// 403 or 401.
     pub(crate) refusal_status: u16,
+    /// Which headers a key is read from.
+    pub(crate) key_headers: KeyHeaders,
     admin: OnceLock<Router>,
 }
 
 impl Opened {
-    pub(crate) fn new(keys: ApiKeys, settings: Settings, refusal_status: u16) -> Self {
-        Self { keys: Arc::new(keys), settings, refusal_status, admin: OnceLock::new() }
+    pub(crate) fn new(
+        keys: ApiKeys,
+        settings: Settings,
+        refusal_status: u16,
+        key_headers: KeyHeaders,
+    ) -> Self {
+        let keys = Arc::new(keys);
+        Self { keys, settings, refusal_status, key_headers, admin: OnceLock::new() }
     }
 
     /// The resource API, made for the first request to it.

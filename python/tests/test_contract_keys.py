@@ -77,12 +77,24 @@ def test_repeated(guarded: GuardedApp) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "template"),
-    [("authorization", "Bearer {}"), ("x-api-key", "{}"), ("cookie", "api-key={}")],
+    ("header", "template"), [("authorization", "Basic {}"), ("cookie", "api-key={}")]
 )
 def test_no_other_place_is_read(guarded: GuardedApp, header: str, template: str) -> None:
     answer = guarded.client.get("/secure", headers={header: template.format(guarded.new())})
     assert (answer.status_code, answer.json()) == (403, {"detail": NOT_PRESENTED})
+
+
+@pytest.mark.parametrize(
+    ("header", "template"), [("authorization", "Bearer {}"), ("x-api-key", "{}")]
+)
+def test_the_places_of_1x_alone_can_be_chosen(
+    guard: Callable[..., GuardedApp], header: str, template: str
+) -> None:
+    guarded = guard(key_headers=("api-key",))
+    headers = {header: template.format(guarded.new())}
+    answer = guarded.client.get("/secure", headers=headers)
+    assert (answer.status_code, answer.json()) == (403, {"detail": NOT_PRESENTED})
+    assert guarded.accepts(guarded.new())
 
 
 def test_the_admin_secret_is_no_key(guarded: GuardedApp) -> None:

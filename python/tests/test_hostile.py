@@ -24,13 +24,13 @@ REFUSALS = {None, 307, 400, 401, 403, 404, 405, 414, 431, 501}
 
 @dataclass
 class Face:
-    """A running server, and what its guarded route reads."""
+    """A running server, and how its guarded route reads a request."""
 
     name: str
     port: int
     admin: Admin
     keys: dict[str, str]
-    reads: frozenset[str]
+    reading: str
     let_in: int = 0
     path: bytes = b"/secure"
 
@@ -50,13 +50,11 @@ class Face:
             assert b"secure endpoint" not in reply.body, f"{self.name}, {case}"
 
 
-DROP_IN = frozenset({"api-key"})
-STANDARD = frozenset({"api-key", "X-API-Key", "bearer"})
 FACES = {
-    "dependency": (partial(servers.uvicorn, app="fastapi_app:app"), DROP_IN),
-    "middleware": (partial(servers.uvicorn, app="hostile_app:app"), DROP_IN),
-    "axum": (servers.axum, STANDARD),
-    **{name: (partial(proxied.serve, name), STANDARD) for name in proxies.KINDS},
+    "dependency": (partial(servers.uvicorn, app="fastapi_app:app"), "drop-in"),
+    "middleware": (partial(servers.uvicorn, app="hostile_app:app"), "drop-in"),
+    "axum": (servers.axum, "standard"),
+    **{name: (partial(proxied.serve, name), "standard") for name in proxies.KINDS},
 }
 # uvicorn logs queries, and here keys are in parameters of other names, which nobody masks.
 LOGS_QUERIES = {"dependency", "middleware"}
@@ -72,12 +70,12 @@ def face(
     directory = tmp_path_factory.mktemp("hostile")
     if request.param not in LOGS_QUERIES:
         database_directories.append(directory)
-    serve, reads = FACES[request.param]
+    serve, reading = FACES[request.param]
     with serve(directory / "keys.db", secret=SECRET) as server:
         admin = ResourceAdmin(server.connect(), SECRET, canaries)
         keys = {name: admin.new() for name in ("good", "second", "revoked")}
         admin.revoke(keys["revoked"])
-        yield Face(request.param, server.port, admin, keys, reads)
+        yield Face(request.param, server.port, admin, keys, reading)
 
 
 @pytest.fixture(autouse=True)
@@ -97,13 +95,14 @@ def carried(carrier: str, value: bytes) -> bytes:
     return carrier.encode() + b": " + value
 
 
+# In the order in which the drop-in reading takes them.
 CARRIERS = ("api-key", "X-API-Key", "bearer")
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
 def test_a_good_key(face: Face, carrier: str) -> None:
     reply = raw.get(face.port, face.path, [carried(carrier, face.good)])
-    face.expect(carrier, reply, good=carrier in face.reads)
+    face.expect(carrier, reply, good=True)
 
 
 def test_nothing(face: Face) -> None:
@@ -133,8 +132,8 @@ def test_two_headers_that_are_both_read(face: Face) -> None:
     for one, other in (("api-key", "X-API-Key"), ("api-key", "bearer"), ("X-API-Key", "bearer")):
         for second in (face.good, face.keys["second"].encode(), b"x" * 36):
             lines = [carried(one, face.good), carried(other, second)]
-            # Where the other is no header of this face, it is nothing.
-            good = one in face.reads and other not in face.reads
+            # The drop-in reading does not reach the other.
+            good = face.reading == "drop-in"
             face.expect(f"{one}, {other}", raw.get(face.port, face.path, lines), good)
 
 
@@ -255,7 +254,7 @@ def test_a_good_key_with_something_around(face: Face, carrier: str, around: byte
     )
     reply = raw.get(face.port, face.path, lines)
     # The injected line ends the value: what is left is a good key and one more header.
-    good = around == AROUND["a line end and a header"] and carrier in face.reads
+    good = around == AROUND["a line end and a header"]
     face.expect(f"{carrier}: {around!r}", reply, good)
 
 
@@ -263,7 +262,7 @@ def test_a_good_key_with_something_around(face: Face, carrier: str, around: byte
 def test_white_space_around_a_value_is_no_part_of_it(face: Face, space: bytes) -> None:
     """RFC 9110, section 5.5."""
     lines = [b"api-key:" + space + face.good + space]
-    face.expect(repr(space), raw.get(face.port, face.path, lines), good="api-key" in face.reads)
+    face.expect(repr(space), raw.get(face.port, face.path, lines), good=True)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def test_a_server_that_logs_all_logs_no_secret(
             ):
                 assert connection.get(target).status == 200
             for name, text in {"X-API-Key": key, "Authorization": f"Bearer {key}"}.items():
-                connection.get("/secure", {name: text, "secret-key": SECRET})
+                headers = {name: text, "secret-key": SECRET}
+                assert connection.get("/secure", headers).status == 200
             # The app that raises shows its traceback, where uvicorn closes the connection.
             assert server.connect().get("/broken", api_key=key).status == 500
             shake_hands(server.port, key)

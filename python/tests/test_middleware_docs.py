@@ -16,9 +16,16 @@ from fastapi_simple_security import ApiKeyMiddleware, SimpleSecurity
 from fastapi_simple_security._middleware import docs
 
 BOTH = [{"API key header": []}, {"API key query": []}]
+WHERE = {
+    "type": "apiKey",
+    "name": "api-key",
+    "description": "A key is read from the query parameter `api-key` and from the header "
+    "`api-key`: one good key is enough. If both are absent or empty, it is read from the header "
+    "`X-API-Key`, then from `Authorization: Bearer`.",
+}
 SCHEMES = {
-    "API key header": {"type": "apiKey", "in": "header", "name": "api-key"},
-    "API key query": {"type": "apiKey", "in": "query", "name": "api-key"},
+    "API key header": {**WHERE, "in": "header"},
+    "API key query": {**WHERE, "in": "query"},
 }
 
 

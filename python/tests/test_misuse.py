@@ -250,6 +250,7 @@ def test_its_signature_is_that_of_its_constructor() -> None:
         "hide_docs",
         "key_prefix",
         "refusal_status",
+        "key_headers",
     ]
     assert not inspect.signature(Own).parameters
     assert list(inspect.signature(SimpleSecurity.open).parameters) == ["self"]

@@ -14,6 +14,13 @@ from fastapi_simple_security import SimpleSecurity
 from fastapi_simple_security._dependency import openapi
 
 BOTH = [{"API key header": []}, {"API key query": []}]
+WHERE = {
+    "type": "apiKey",
+    "name": "api-key",
+    "description": "A key is read from the query parameter `api-key` and from the header "
+    "`api-key`: one good key is enough. If both are absent or empty, it is read from the header "
+    "`X-API-Key`, then from `Authorization: Bearer`.",
+}
 
 
 def app_guarded_by(security: SimpleSecurity) -> FastAPI:
@@ -32,8 +39,8 @@ def assert_both_are_shown(document: dict[str, Any]) -> None:
     assert document["paths"]["/secure"]["get"]["security"] == BOTH
     assert "security" not in document["paths"]["/unsecured"]["get"]
     assert document["components"]["securitySchemes"] == {
-        "API key header": {"type": "apiKey", "in": "header", "name": "api-key"},
-        "API key query": {"type": "apiKey", "in": "query", "name": "api-key"},
+        "API key header": {**WHERE, "in": "header"},
+        "API key query": {**WHERE, "in": "query"},
     }
 
 

@@ -183,6 +183,8 @@ def fail_with(guarded: GuardedApp, key: str) -> None:
     for send in (
         lambda: client.get(f"/broken?api-key={key}&other=shown"),
         lambda: client.get("/broken", headers={"api-key": key}),
+        lambda: client.get("/broken", headers={"X-API-Key": key}),
+        lambda: client.get("/broken", headers={"Authorization": f"Bearer {key}"}),
         lambda: client.get(
             "/broken",
             headers={"api-key": key, "X-API-Key": key, "Authorization": f"Bearer {key}"},

@@ -31,7 +31,7 @@ PRINTED_ONCE = b"FASTAPI_SIMPLE_SECURITY_SECRET"
 def test_a_server_logs_no_key(
     serve: Callable[..., Any], database: Path, canaries: set[str]
 ) -> None:
-    """In the query, where access logs show it; and with an endpoint that fails."""
+    """In the query, where access logs show it, in each header, and where an endpoint fails."""
     secret = "secret-of-the-log-test"
     with serve(database, secret=secret) as server:
         admin = server.admin(secret, canaries)
@@ -42,10 +42,14 @@ def test_a_server_logs_no_key(
         assert connection.get("/unsecured", other="shown", api_key=key).status == 200
         # uvicorn closes the connection of an app that raised.
         assert server.connect().get("/broken", api_key=key).status == 500
-        assert server.connect().get("/broken", {"api-key": key}).status == 500
+        for headers in in_each_header(key):
+            assert connection.get("/secure", headers).status == 200
+            assert server.connect().get("/broken", headers).status == 500
         admin.renew(key)
         admin.revoke(key)
         assert connection.get("/secure", api_key=key).status == 403
+        for headers in in_each_header(key):
+            assert connection.get("/secure", headers).status == 403
         admin.connection.get("/auth/logs", {"secret-key": f"{secret}-mistyped"})
         openapi = connection.get("/openapi.json").text
         server.stop()
@@ -68,6 +72,9 @@ def test_a_server_logs_no_key_of_a_web_socket(database: Path, canaries: set[str]
         url = f"ws://127.0.0.1:{server.port}/ws"
         with websockets.sync.client.connect(f"{url}?api-key={key}") as socket:
             assert socket.recv() == key[4:15]
+        for headers in in_each_header(key):
+            with websockets.sync.client.connect(url, additional_headers=headers) as socket:
+                assert socket.recv() == key[4:15]
         with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
             websockets.sync.client.connect(f"{url}?api-key={revoked}")
         assert refused.value.response.status_code == 403
@@ -98,8 +105,10 @@ def test_a_failing_endpoint_shows_no_key(
 
     key = guarded.new()
     client = TestClient(guarded.app, raise_server_exceptions=False)
-    assert client.get("/broken", headers={"api-key": key}).status_code == 500
-    assert "key = " in "".join(shown)
+    for headers in in_each_header(key):
+        assert client.get("/broken", headers=headers).status_code == 500
+    assert client.get("/broken", params={"api-key": key}).status_code == 500
+    assert "".join(shown).count(" key = ") >= 4
     assert not leaks({key}, "".join(shown).encode())
     assert "broken on purpose" in caplog.text
     assert not leaks({key}, caplog.text.encode())
@@ -130,6 +139,10 @@ def test_no_file_holds_a_canary(database_directories: list[Path], canaries: set[
     }
     print(f"{len(canaries)} keys and secrets, {len(files)} files")
     assert not found
+
+
+def in_each_header(key: str) -> list[dict[str, str]]:
+    return [{"api-key": key}, {"X-API-Key": key}, {"Authorization": f"Bearer {key}"}]
 
 
 def leaks(canaries: Iterable[str], content: bytes) -> list[str]:

@@ -1,4 +1,5 @@
-//! The requests of `tests/vectors/requests.json`, with real keys instead of the placeholders.
+//! The requests of `tests/vectors/requests.json` and `places.json`, with real keys instead of the
+//! placeholders.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,7 +12,10 @@ use simple_security::{Actor, ApiKeys, Expiry, KeyDigest, KeyId, KeyRecord, NewKe
 const LEGACY: &str = "0b6c1b9e-52f7-4c1d-8a4e-6f9d3c2b1a07";
 const LEGACY_ID: &str = "legacy00000";
 
-/// The file, read.
+/// The places of a key, as `places.json` names them.
+const PLACES: [&str; 4] = ["query", "api-key", "x-api-key", "bearer"];
+
+/// The requests of a file.
 pub struct Requests {
     /// The requests in the order of the file.
     pub cases: Vec<Case>,
@@ -40,9 +44,7 @@ pub struct Case {
 impl Requests {
     /// Makes the keys in an engine and its store, and puts them into the cases.
     pub async fn read(keys: &ApiKeys, store: &dyn KeyStore) -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/requests.json");
-        let text = fs::read_to_string(path).expect("the file");
-        let file: Value = serde_json::from_str(&text).expect("JSON");
+        let file = read_file("requests.json");
         let (mut values, ids) = issue_all(keys, store).await;
         for name in ["unknown", "other_prefix"] {
             values.insert(name, text_of(&file["fixed_keys"][name]));
@@ -51,6 +53,22 @@ impl Requests {
         assert!(!cases.is_empty());
         let cases = cases.into_iter().map(|case| Case::read(case, &values)).collect();
         Self { cases, standard: file["standard"].clone(), ids }
+    }
+
+    /// Makes requests of all combinations in `places.json`, each with a key of its own in each place.
+    pub async fn places(keys: &ApiKeys) -> Self {
+        let (mut values, mut ids) = (HashMap::new(), HashMap::new());
+        for name in PLACES.into_iter().chain(["revoked"]) {
+            let issued = keys.issue(NewKey::default()).await.expect("a key");
+            values.insert(name, issued.key.expose().to_owned());
+            ids.insert(name.to_owned(), issued.record.id);
+        }
+        keys.revoke(ids["revoked"]).await.expect("revoked");
+        let rows = read_file("places.json")["rows"].clone();
+        let cases: Vec<_> = rows.as_array().expect("a list").iter().collect();
+        assert_eq!(cases.len(), 625);
+        let cases = cases.into_iter().map(|row| Case::of_places(row, &values)).collect();
+        Self { cases, standard: read_file("requests.json")["standard"].clone(), ids }
     }
 }
 
@@ -69,6 +87,43 @@ impl Case {
             store_is_up: text_of(&case["store"]) == "up",
             outcome: text_of(&decided["outcome"]),
             key: decided["key"].as_str().map(str::to_owned),
+        }
+    }
+
+    /// A row has the state of each place, then what the two readings decide.
+    fn of_places(row: &Value, values: &HashMap<&str, String>) -> Self {
+        let sent = |index: usize| {
+            let good = values[PLACES[index]].clone();
+            match text_of(&row[index]).as_str() {
+                "absent" => vec![],
+                "empty" => vec![String::new()],
+                "good" => vec![good],
+                "bad" => vec![values["revoked"].clone()],
+                "twice" => vec![good.clone(), good],
+                state => panic!("an unknown state: {state}"),
+            }
+        };
+        let header = |index: usize, name: &str, scheme: &str| -> Vec<(String, Vec<u8>)> {
+            let values = sent(index).into_iter();
+            // A value has no white space after it.
+            let value = |key| format!("{scheme}{key}").trim_end().as_bytes().to_vec();
+            values.map(|key| (name.to_owned(), value(key))).collect()
+        };
+        let headers = [
+            header(1, "api-key", ""),
+            header(2, "x-api-key", ""),
+            header(3, "authorization", "Bearer "),
+        ];
+        let query: Vec<_> = sent(0).into_iter().map(|key| format!("api-key={key}")).collect();
+        let standard = text_of(&row[5]);
+        let is_accepted = PLACES.contains(&standard.as_str());
+        Self {
+            name: row.to_string(),
+            headers: headers.concat(),
+            query: query.join("&"),
+            store_is_up: true,
+            outcome: if is_accepted { "verified".to_owned() } else { standard.clone() },
+            key: is_accepted.then_some(standard),
         }
     }
 }
@@ -109,6 +164,12 @@ async fn issue_all(
         ("live_percent", percent),
     ]);
     (values, ids)
+}
+
+fn read_file(name: &str) -> Value {
+    let path = format!("{}/../../tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(path).expect("the file");
+    serde_json::from_str(&text).expect("JSON")
 }
 
 fn fill(text: &str, values: &HashMap<&str, String>) -> String {

@@ -1,4 +1,7 @@
-"""Shows both places of a key in the documentation, at the price of one dependency.
+"""Shows the places of a key in the documentation, at the price of one dependency.
+
+OpenAPI has the two schemes of 1.x: the header `api-key`, and the parameter of that name. Their
+description tells the other places.
 
 A dependency of FastAPI shows one security scheme. A second scheme needs a second dependency, and
 each costs every request more than verifying a key does (`make bench`). So the
@@ -10,7 +13,7 @@ It is tried out when FastAPI first asks for the parameters of the dependency, an
 which is paid for by those too that never ask.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache, wraps
 from inspect import Parameter, Signature
 from typing import Any
@@ -26,6 +29,38 @@ _COLLECTORS = ("_get_openapi_security_definitions", "get_openapi_security_defini
 
 _Collector = Callable[..., tuple[dict[str, Any], list[dict[str, Any]]]]
 
+_HEADER = "API key header"
+_QUERY = "API key query"
+# The other headers, as people write them, in the order in which they are read.
+_FALLBACKS = {"x-api-key": "the header `X-API-Key`", "authorization": "`Authorization: Bearer`"}
+# The descriptions of our schemes: an app may have a scheme of its own by one of the names.
+_described: set[str] = set()
+
+
+def schemes(key_headers: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The schemes by their names, for a key that is read from these headers."""
+    description = _description(key_headers)
+    shown = {_HEADER: "header", _QUERY: "query"} if "api-key" in key_headers else {_QUERY: "query"}
+    return {name: _definition(place, description) for name, place in shown.items()}
+
+
+def _description(key_headers: Collection[str]) -> str:
+    fallbacks = [shown for name, shown in _FALLBACKS.items() if name in key_headers]
+    if "api-key" in key_headers:
+        text = "A key is read from the query parameter `api-key` and from the header `api-key`: "
+        text += "one good key is enough."
+        absent = "both are"
+    else:
+        text = "A key is read from the query parameter `api-key`."
+        absent = "it is"
+    if fallbacks:
+        text += f" If {absent} absent or empty, it is read from {', then from '.join(fallbacks)}."
+    return text
+
+
+def _definition(place: str, description: str) -> dict[str, Any]:
+    return {"type": "apiKey", "description": description, "in": place, "name": "api-key"}
+
 
 class _DependencySignature:
     """What FastAPI takes for the parameters of a dependency.
@@ -33,42 +68,44 @@ class _DependencySignature:
     The class of a dependency has none of this kind: `inspect` finds that of its constructor.
     """
 
-    def __get__(self, dependency: object, owner: type) -> Signature:
+    def __get__(self, dependency: "KeyScheme | None", owner: type) -> Signature:
         if dependency is None:
             raise AttributeError("__signature__")
-        return Signature(_parameters())
+        return Signature(_parameters(dependency))
 
 
-class KeyHeader(SecurityBase):
-    """A scheme that is shown as the header `api-key`, and with it the parameter of that name."""
+class KeyScheme(SecurityBase):
+    """Is shown as the header `api-key`, and with it the parameter of that name.
+
+    Where the header is not read, it is shown as the parameter alone.
+    """
 
     __signature__ = _DependencySignature()
 
-    def __init__(self) -> None:
-        self.model = APIKey.model_validate({"in": "header", "name": "api-key"})
-        self.scheme_name = "API key header"
+    def __init__(self, key_headers: Collection[str]) -> None:
+        shown = schemes(key_headers)
+        self.scheme_name = next(iter(shown))
+        self.model = APIKey.model_validate(shown[self.scheme_name])
+        _described.add(_description(key_headers))
 
 
-class KeyQuery(SecurityBase):
+class _KeyQuery(SecurityBase):
     """The scheme of the parameter `api-key`, for where the header cannot bring it along."""
 
-    def __init__(self) -> None:
-        self.model = APIKey.model_validate({"in": "query", "name": "api-key"})
-        self.scheme_name = "API key query"
+    def __init__(self, description: str) -> None:
+        self.model = APIKey.model_validate(_definition("query", description))
+        self.scheme_name = _QUERY
 
     async def __call__(self) -> None:
         """Does nothing: the dependency of the header reads both."""
 
 
-_query = KeyQuery()
-
-
-def _parameters() -> list[Parameter]:
+def _parameters(dependency: KeyScheme) -> list[Parameter]:
     kind = Parameter.POSITIONAL_OR_KEYWORD
     parameters = [Parameter("connection", kind, annotation=HTTPConnection)]
-    if not _header_brings_query():
-        query = Parameter("_query", kind, annotation=None, default=Security(_query))
-        parameters.append(query)
+    if dependency.scheme_name == _HEADER and not _header_brings_query():
+        query = _KeyQuery(dependency.model.description or "")
+        parameters.append(Parameter("_query", kind, annotation=None, default=Security(query)))
     return parameters
 
 
@@ -89,20 +126,23 @@ def _header_brings_query() -> bool:
 
 
 def _with_query(collector: _Collector) -> _Collector:
-    definition = _query.model.model_dump(by_alias=True, exclude_none=True, mode="json")
-    header = {**definition, "in": "header"}
-
     @wraps(collector)
     def collect(*args: Any, **kwargs: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         definitions, requirements = collector(*args, **kwargs)
-        # By its content too: an app may have a scheme of its own by this name.
-        if definitions.get("API key header") == header:
-            definitions.setdefault(_query.scheme_name, definition)
-            if not any(_query.scheme_name in requirement for requirement in requirements):
-                requirements.append({_query.scheme_name: []})
+        header = definitions.get(_HEADER)
+        if header is not None and _is_ours(header):
+            definitions.setdefault(_QUERY, {**header, "in": "query"})
+            if not any(_QUERY in requirement for requirement in requirements):
+                requirements.append({_QUERY: []})
         return definitions, requirements
 
     return collect
+
+
+def _is_ours(header: dict[str, Any]) -> bool:
+    """By its content too: an app may have a scheme of its own by this name."""
+    description = header.get("description", "")
+    return description in _described and header == _definition("header", description)
 
 
 def _is_shown() -> bool:
@@ -110,8 +150,9 @@ def _is_shown() -> bool:
 
     class Probe(SecurityBase):
         def __init__(self) -> None:
-            self.model = APIKey.model_validate({"in": "header", "name": "api-key"})
-            self.scheme_name = "API key header"
+            description = next(iter(_described))
+            self.model = APIKey.model_validate(_definition("header", description))
+            self.scheme_name = _HEADER
 
         async def __call__(self) -> None: ...
 
@@ -125,5 +166,5 @@ def _is_shown() -> bool:
         required = document["paths"]["/"]["get"]["security"]
     except Exception:  # noqa: BLE001 (whatever it is, the slower way is right)
         return False
-    names = {"API key header", "API key query"}
+    names = {_HEADER, _QUERY}
     return names <= schemes.keys() and names == {name for each in required for name in each}

@@ -13,15 +13,11 @@ from typing import Any
 from fastapi import FastAPI
 
 from fastapi_simple_security._core import Engine
-from fastapi_simple_security._dependency.openapi import KeyHeader, KeyQuery
+from fastapi_simple_security._dependency.openapi import schemes
 from fastapi_simple_security._middleware.chosen_route import admin_operations
 from fastapi_simple_security._middleware.open_paths import OpenPaths
 
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-_SCHEMES = {
-    scheme.scheme_name: scheme.model.model_dump(by_alias=True, exclude_none=True, mode="json")
-    for scheme in (KeyHeader(), KeyQuery())
-}
 
 # What one middleware lets in without a key: its open paths, and who has its engine's secret.
 Guard = tuple[OpenPaths, Engine]
@@ -58,35 +54,51 @@ def _completed(openapi: Callable[[FastAPI], dict[str, Any]], guards: Guards) -> 
 
 def _add_key(document: dict[str, Any], app: FastAPI, guards: list[Guard]) -> None:
     """Adds what is not there yet. Nothing is changed before all of it is known."""
-    schemes = document.get("components", {}).get("securitySchemes", {})
-    # An app may have a scheme of its own by one of the names: then there is no name for ours.
-    ours = {
-        name: scheme for name, scheme in _SCHEMES.items() if schemes.get(name, scheme) == scheme
-    }
-    changes = []
-    for operation in _guarded_operations(document["paths"], app, guards):
+    present = document.get("components", {}).get("securitySchemes", {})
+    changes, added = [], {}
+    for operation, shown in _guarded_operations(document["paths"], app, guards):
+        # An app may have a scheme of its own by one of the names: then there is no name for ours.
+        ours = {
+            name: scheme
+            for name, scheme in shown.items()
+            if _place(present.get(name, scheme)) == _place(scheme)
+        }
         # Each is one way in. What was asked for before is asked for still.
         ways = operation.get("security", document.get("security")) or [{}]
-        if not any(name in way for way in ways for name in ours):
+        if ours and not any(name in way for way in ways for name in ours):
             changes.append((operation, [{**way, name: []} for way in ways for name in ours]))
-    if not changes or not ours:
+            added.update(ours)
+    if not changes:
         return
     for operation, security in changes:
         operation["security"] = security
-    document.setdefault("components", {}).setdefault("securitySchemes", {}).update(ours)
+    schemes_shown = document.setdefault("components", {}).setdefault("securitySchemes", {})
+    for name, scheme in added.items():
+        schemes_shown.setdefault(name, scheme)
+
+
+def _place(scheme: dict[str, Any]) -> dict[str, Any]:
+    """A scheme without its description, which is another for an instance with other headers."""
+    return {name: value for name, value in scheme.items() if name != "description"}
 
 
 def _guarded_operations(
     paths: dict[str, Any], app: FastAPI, guards: list[Guard]
-) -> Iterable[dict[str, Any]]:
-    """All operations of a document for which some middleware asks for a key."""
-    known = [(open_paths, admin_operations(app.routes, engine)) for open_paths, engine in guards]
-    return [
-        operation
-        for path, methods in paths.items()
-        for method, operation in methods.items()
-        if method in _METHODS
-        and any(
-            path not in open_paths and (path, method) not in admin for open_paths, admin in known
-        )
+) -> Iterable[tuple[dict[str, Any], dict[str, dict[str, Any]]]]:
+    """The operations of a document for which some middleware asks for a key, with its schemes."""
+    known = [
+        (open_paths, admin_operations(app.routes, engine), schemes(engine.key_headers))
+        for open_paths, engine in guards
     ]
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            if method not in _METHODS:
+                continue
+            asked = (
+                shown
+                for open_paths, admin, shown in known
+                if path not in open_paths and (path, method) not in admin
+            )
+            first = next(asked, None)
+            if first is not None:
+                yield operation, first

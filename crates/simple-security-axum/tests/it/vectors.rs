@@ -39,6 +39,23 @@ async fn each_request_is_answered_as_all_faces_do() {
     assert_eq!(engine.all_counted().await, counts, "after the store was down");
 }
 
+#[tokio::test]
+async fn each_combination_of_places_is_answered_as_all_faces_do() {
+    let engine = Engine::new();
+    let requests = Requests::places(&engine.keys).await;
+    let app = guarded(engine.layer().with_insecure_query_parameter());
+    let mut counts: HashMap<KeyId, u64> = requests.ids.values().map(|id| (*id, 0)).collect();
+    for case in &requests.cases {
+        check(&app, &requests, case).await;
+        if let Some(key) = &case.key {
+            *counts.entry(requests.ids[key]).or_default() += 1;
+        }
+    }
+    assert_eq!(engine.all_counted().await, counts);
+    // A key alone, beside each combination of three places that are absent or empty.
+    assert_eq!(counts.values().sum::<u64>(), 4 * 8);
+}
+
 /// Values with control characters other than tabs are no headers (RFC 9110, section 5.5). No
 /// server hands them on as `http::HeaderValue`.
 fn can_be_sent(case: &Case) -> bool {

@@ -46,6 +46,29 @@ fn each_request_is_answered_as_all_faces_do() {
     assert!(["live", "second", "legacy"].iter().all(|key| counts[key] > 5), "{counts:?}");
 }
 
+#[test]
+fn each_combination_of_places_is_answered_as_all_faces_do() {
+    let desk = Desk::new();
+    let keys = desk.keys();
+    let requests = wait(Requests::places(&keys));
+    drop(keys);
+    let server = desk.serve(&[]);
+    let mut counts: HashMap<&str, u64> = HashMap::new();
+    for case in &requests.cases {
+        for name in check(&server, &requests, case) {
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    server.stop();
+    for (name, id) in &requests.ids {
+        let expected = counts.get(name.as_str()).copied().unwrap_or_default();
+        assert_eq!(desk.used(*id), expected, "{name}");
+    }
+    // Three requests, the query in any state, the other two headers absent or empty.
+    let each = 3 * 5 * 4;
+    assert_eq!(counts, HashMap::from(["api-key", "x-api-key", "bearer"].map(|name| (name, each))));
+}
+
 /// Sends a case to both profiles, and gives back the keys that were counted for it.
 fn check<'a>(server: &Server, requests: &'a Requests, case: &'a Case) -> Vec<&'a str> {
     let answer = ask(server, "/verify", case, true);
