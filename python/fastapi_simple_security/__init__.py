@@ -16,10 +16,14 @@ own for settings in code.
 from typing import TYPE_CHECKING, Any
 
 from fastapi_simple_security._api_key import ApiKey
-from fastapi_simple_security._core import __version__
+from fastapi_simple_security._core import IssuedKey, KeyDetails, KeyUsage, __version__
 from fastapi_simple_security._default import api_key_security
 from fastapi_simple_security._errors import (
     ConfigurationError,
+    InvalidInput,
+    KeyExists,
+    KeyNotFound,
+    KeyRejected,
     SecurityError,
     StoreUnavailable,
     SystemFailure,
@@ -34,7 +38,15 @@ __all__ = [
     "ApiKey",
     "ApiKeyMiddleware",
     "ConfigurationError",
+    "InvalidInput",
+    "IssuedKey",
+    "KeyDetails",
+    "KeyExists",
     "KeyFilter",
+    "KeyNotFound",
+    "KeyRejected",
+    "KeyUsage",
+    "Keys",
     "SecurityError",
     "SimpleSecurity",
     "StoreUnavailable",
@@ -47,17 +59,23 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from fastapi_simple_security._keys import Keys
+
     api_key_admin_router = api_key_security.resource_router
     api_key_router = api_key_security.drop_in_router
 else:
 
     def __getattr__(name: str) -> Any:
-        # Made for who asks for them: for the first parameter of a route FastAPI imports much, which
+        # Made at first access: for the first parameter of a route FastAPI imports much, which
         # takes far longer than all of this package.
         if name == "api_key_admin_router":
             return api_key_security.resource_router
         if name == "api_key_router":
             return api_key_security.drop_in_router
+        if name == "Keys":
+            from fastapi_simple_security._keys import Keys
+
+            return Keys
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

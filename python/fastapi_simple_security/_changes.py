@@ -6,12 +6,12 @@ from collections.abc import Callable
 import anyio
 from starlette.concurrency import run_in_threadpool
 
-from fastapi_simple_security._core import Change
+from fastapi_simple_security._core import LegacyChange
 
 _logger = logging.getLogger("fastapi_simple_security")
 
 
-async def make(verb: str, change: Callable[[], Change], *, wait: bool = True) -> Change:
+async def make(verb: str, change: Callable[[], LegacyChange], *, wait: bool = True) -> LegacyChange:
     """Makes a change on a thread, because it may take long.
 
     Args:
@@ -21,7 +21,7 @@ async def make(verb: str, change: Callable[[], Change], *, wait: bool = True) ->
             pool of an app has few.
     """
 
-    def make_and_log() -> Change:
+    def make_and_log() -> LegacyChange:
         # On the thread: a change is logged even if its request is cancelled by then.
         changed = change()
         # Without the name: an administrator may paste anything into it, even a key.

@@ -56,3 +56,22 @@ class KeyNotFound(SecurityError):
 
 class KeyExists(SecurityError):
     """The key that was to be imported exists already, active or not. Nothing was changed."""
+
+
+class KeyRejected(SecurityError):
+    """A key was verified and is not accepted. The reason is for logs: do not send it to a client.
+
+    Attributes:
+        reason: `malformed`, `unknown`, `revoked` or `expired`.
+        key_id: the id of a revoked or an expired key; `None` otherwise.
+    """
+
+    def __init__(self, reason: str, key_id: str | None = None) -> None:
+        super().__init__(reason, key_id)
+        self.reason = reason
+        self.key_id = key_id
+
+    def __str__(self) -> str:
+        """The reason, and the id. They are apart in `args`, so that pickling works."""
+        key = "the key" if self.key_id is None else f"key {self.key_id}"
+        return f"{key} is {self.reason} (the reason is for logs: do not send it to a client)"

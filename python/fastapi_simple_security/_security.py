@@ -7,7 +7,7 @@ import sys
 import weakref
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -34,7 +34,10 @@ from fastapi_simple_security._dependency.openapi import KeyScheme
 from fastapi_simple_security._dependency.route_check import check_routes
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._made_once import made_once
-from fastapi_simple_security._waiting import wait_for_store
+from fastapi_simple_security._waiting import administer, refuse_to_block, wait_for_store
+
+if TYPE_CHECKING:
+    from fastapi_simple_security._keys import Keys
 
 os.register_at_fork(
     before=before_fork,
@@ -186,6 +189,61 @@ class SimpleSecurity(KeyScheme, NeedsDepends, metaclass=NotADependency):
         if isinstance(found, ApiKey):
             scope[self._engine.mark] = found
         return found
+
+    @made_once
+    def keys(self) -> "Keys":
+        """The keys, for Python code: issue, list, edit, renew, revoke and delete them.
+
+        >>> issued = security.keys.issue("alice")
+        >>> security.keys.revoke(issued.id)
+        """
+        # Imported at first use: an app may never need it.
+        from fastapi_simple_security._keys import Keys
+
+        return Keys(self._engine)
+
+    @not_a_dependency
+    def verify(self, text: str) -> ApiKey:
+        """Verifies a key outside of a request, such as one from a queue, and counts it.
+
+        On PostgreSQL and Redis it raises `RuntimeError` under a running event loop: use
+        `verify_async` there.
+
+        Raises:
+            KeyRejected: the key is not accepted; its `reason` is for logs.
+            StoreUnavailable: the store is unavailable; the key may be valid.
+            ConfigurationError: a setting is wrong.
+            SystemFailure: the operating system gave no random bytes or no thread.
+            TypeError: the key is not a `str`.
+        """
+        refuse_to_block(self._engine, "security.verify", "await security.verify_async(...)")
+        return self._engine.verify_key(text)
+
+    @not_a_dependency
+    async def verify_async(self, text: str) -> ApiKey:
+        """Verifies a key and counts it, as `verify` does."""
+        found = self._engine.try_verify_key(text)
+        if found is None:
+            found = await wait_for_store(lambda: self._engine.verify_key(text))
+        return found
+
+    @not_a_dependency
+    def flush(self) -> None:
+        """Writes the usage counted before the call. A thread does so once a second anyway.
+
+        On PostgreSQL and Redis it raises `RuntimeError` under a running event loop: use
+        `flush_async` there.
+
+        Raises:
+            StoreUnavailable: the store cannot be written. The counts are kept and written later.
+        """
+        refuse_to_block(self._engine, "security.flush", "await security.flush_async()")
+        self._engine.flush()
+
+    @not_a_dependency
+    async def flush_async(self) -> None:
+        """Writes the usage counted before the call, as `flush` does."""
+        await administer(self._engine.flush)
 
     @not_a_dependency
     def open(self) -> None:

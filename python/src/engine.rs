@@ -18,6 +18,7 @@ use crate::credential::{self, Headers, KeyHeaders, Repeated, Sent};
 use crate::errors::{self, Failure, no_admin_secret};
 use crate::fork::{self, Owned};
 use crate::opened::{Opened, forked_meanwhile};
+use crate::presented::Presented;
 use crate::settings;
 use crate::verdict::{Question, Refusal, Verdict, accepted};
 
@@ -177,6 +178,52 @@ impl Engine {
         own.set_item(intern!(py, "api_key"), key)?;
         scope.set_item(state, own)?;
         scope.set_item(&self.mark, key)
+    }
+
+    /// Whether a call waits for no network: the store is a file on this machine, or will be when it is opened.
+    #[getter]
+    fn is_embedded(&self, py: Python<'_>) -> PyResult<bool> {
+        if let Some(opened) = self.opened_here().as_deref().and_then(Owned::get) {
+            return Ok(opened.keys.is_embedded());
+        }
+        let settings = Settings::load(Adapter::FastApi, &self.arguments)
+            .map_err(|error| Failure::Configuration(error).raise(py))?;
+        Ok(matches!(settings.location, Location::Sqlite(_)))
+    }
+
+    /// Verifies this key and counts it, as `verify` does with the key of a request. Opens the store if it is
+    /// not open, and holds this thread until it has answered.
+    fn verify_key<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = text.py();
+        let presented = Presented::read(text)?;
+        let opened = self.opened(py)?;
+        let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
+        let verdict = match keys.try_verify(presented.bytes()) {
+            Some(decided) => decided,
+            None => verify_in_place(py, keys, presented.bytes()),
+        };
+        presented.accepted(self.kind.bind(py), verdict)
+    }
+
+    /// The same without a wait for a network; `None` where that is not possible.
+    fn try_verify_key<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = text.py();
+        let presented = Presented::read(text)?;
+        let Some(opened) = self.opened_here() else { return Ok(None) };
+        let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
+        let verdict = match keys.try_verify(presented.bytes()) {
+            None if keys.is_embedded() => Some(verify_in_place(py, keys, presented.bytes())),
+            decided => decided,
+        };
+        verdict.map(|verdict| presented.accepted(self.kind.bind(py), verdict)).transpose()
+    }
+
+    /// Writes all counts. There are none while the store is not open.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(opened) = self.opened_here() else { return Ok(()) };
+        let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
+        let flushed = py.detach(|| pollster::block_on(keys.flush()));
+        flushed.map_err(|error| errors::of_key(py, &KeyError::Store(error)))
     }
 
     /// Why a request may not change keys; `None` when it may.

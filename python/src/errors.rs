@@ -12,6 +12,7 @@ static CONFIGURATION_ERROR: Class = Class::named("ConfigurationError");
 static INVALID_INPUT: Class = Class::named("InvalidInput");
 static KEY_EXISTS: Class = Class::named("KeyExists");
 static KEY_NOT_FOUND: Class = Class::named("KeyNotFound");
+static KEY_REJECTED: Class = Class::named("KeyRejected");
 static STORE_UNAVAILABLE: Class = Class::named("StoreUnavailable");
 static SYSTEM_FAILURE: Class = Class::named("SystemFailure");
 
@@ -85,7 +86,18 @@ pub(crate) fn invalid_input(
     parameter: &str,
     problem: &dyn std::error::Error,
 ) -> PyErr {
-    INVALID_INPUT.raise(py, (parameter, problem.to_string()))
+    invalid_argument(py, parameter, &problem.to_string())
+}
+
+/// The exception for an argument that is wrong in this way.
+pub(crate) fn invalid_argument(py: Python<'_>, parameter: &str, problem: &str) -> PyErr {
+    INVALID_INPUT.raise(py, (parameter, problem))
+}
+
+/// The exception for a key that is not accepted, for a reason that is for logs; with the id of the key where
+/// its whole secret was presented.
+pub(crate) fn key_rejected(py: Python<'_>, reason: &str, id: Option<String>) -> PyErr {
+    KEY_REJECTED.raise(py, (reason, id))
 }
 
 /// A class of the Python module, imported at its first use: the module is not built into this library.

@@ -1,38 +1,22 @@
-//! The verbs that change and show keys, as a Python object: for the routes of the administrator.
+//! The verbs that change and show keys, as a Python object: for `security.keys`.
 
 use pyo3::prelude::*;
 use simple_security::{
-    Actor, ApiKeys, Committed, Cursor, Expiry, KeyEdit, KeyError, KeyFilter, KeyId, KeyName,
-    KeyRecord, KeyState, NewKey, Owner, PageRequest, Renewal, Timestamp, Usage,
+    ApiKeys, Committed, Cursor, Expiry, KeyEdit, KeyError, KeyFilter, KeyId, KeyRecord, NewKey,
+    PageRequest, PlainKey,
 };
 
+use crate::arguments;
+use crate::details::{IssuedKey, KeyDetails};
 use crate::engine::Engine;
-use crate::errors::invalid_input;
 
-/// The keys of one engine. All that is asked here may take long: the GIL is released meanwhile.
+/// The keys of one engine. Every verb may take long: the GIL is released meanwhile.
 ///
-/// What changes keys returns when the change is committed. Where others may not know of it yet, the
-/// caller waits: a thread of its pool is too dear for that.
+/// A verb that changes keys returns when the change is committed. The caller waits for `remaining`, in the
+/// way that suits it: a thread of a pool is too dear for that.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
 pub struct Keys {
     engine: Py<Engine>,
-}
-
-/// What is known of a key. Times are in Unix seconds.
-#[pyclass(frozen, get_all, module = "fastapi_simple_security._core")]
-pub struct KeyDetails {
-    id: String,
-    name: String,
-    owner: String,
-    state: &'static str,
-    created_at: i64,
-    /// `None`: it never expires.
-    expires_at: Option<i64>,
-    /// The date that the routes of 1.x show, for a key that never expires too.
-    expiration_date: i64,
-    revoked_at: Option<i64>,
-    total: u64,
-    last_used_at: Option<i64>,
 }
 
 /// A change that is committed.
@@ -40,26 +24,25 @@ pub struct KeyDetails {
 pub struct Change {
     /// The id of the key.
     id: String,
-    /// The key as it is now; `None` where it was deleted, or is not asked for.
+    /// The key as it is now, an `IssuedKey` where it was issued; `None` where it was deleted.
     key: Option<Py<KeyDetails>>,
-    /// The key in plain text, where it was issued.
-    plain_key: Option<String>,
-    /// The date that the routes of 1.x show, where the key was renewed.
-    expiration_date: Option<i64>,
-    /// Whether it was revoked before, where it was renewed.
-    was_revoked: bool,
-    /// The instant from which the change holds everywhere, in RFC 3339.
-    effective_by: String,
-    /// How many seconds that is from now.
+    /// How many seconds it takes until all processes honour the change.
     remaining: f64,
 }
 
-/// What a verb returns of a key, before it becomes objects of Python.
-struct Changed {
-    id: KeyId,
-    key: Option<simple_security::KeyDetails>,
-    plain_key: Option<String>,
-    renewed: Option<(Timestamp, bool)>,
+/// Which keys are to be listed.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct KeyQuery {
+    engine: Py<Engine>,
+    filter: KeyFilter,
+}
+
+/// Some keys, the newest first.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct KeyPage {
+    #[pyo3(get)]
+    keys: Vec<Py<KeyDetails>>,
+    next: Option<Cursor>,
 }
 
 #[pymethods]
@@ -69,245 +52,178 @@ impl Keys {
         Self { engine }
     }
 
-    /// Issues a key, or imports the caller's own. `expires_at` is in Unix seconds.
-    #[pyo3(signature = (name, *, owner="", expires_at=None, never_expires=false, key=None))]
+    /// Issues a key, or imports the caller's own.
     fn issue(
         &self,
         py: Python<'_>,
-        name: &str,
-        owner: &str,
-        expires_at: Option<i64>,
-        never_expires: bool,
-        key: Option<&str>,
+        name: &Bound<'_, PyAny>,
+        owner: &Bound<'_, PyAny>,
+        expires_at: &Bound<'_, PyAny>,
+        key: &Bound<'_, PyAny>,
     ) -> PyResult<Change> {
-        let expiry = read_expiry(expires_at, never_expires);
-        let new = NewKey::named(read_name(py, name)?)
-            .with_owner(read_owner(py, owner)?)
-            .with_expiry(expiry);
-        let of_new = |record: KeyRecord, plain_key: Option<String>| Changed {
-            id: record.id,
-            key: Some(simple_security::KeyDetails::of_new(record)),
-            plain_key,
-            renewed: None,
-        };
-        self.change(py, |keys| {
+        let new = NewKey::named(arguments::name(name)?)
+            .with_owner(arguments::owner(owner)?)
+            .with_expiry(read_expiry(expires_at)?);
+        let import = arguments::optional_text("key", key)?;
+        let committed = self.change(py, |keys| {
             pollster::block_on(async {
-                Ok(match key {
+                Ok(match import {
                     Some(key) => {
-                        let imported = keys.import(key, new).by(Actor::Secret).committed().await?;
-                        imported.map(|record| of_new(record, None))
+                        let imported = keys.import(key, new).committed().await?;
+                        imported.map(|record| (record, None))
                     }
                     None => {
-                        keys.issue(new).by(Actor::Secret).committed().await?.map(|issued| {
-                            of_new(issued.record, Some(issued.key.expose().to_owned()))
-                        })
+                        let issued = keys.issue(new).committed().await?;
+                        issued.map(|issued| (issued.record, Some(issued.key)))
                     }
                 })
             })
-        })
+        })?;
+        let remaining = committed.remaining().as_secs_f64();
+        let (record, key): (KeyRecord, Option<PlainKey>) = committed.outcome;
+        let id = record.id.to_string();
+        let key = IssuedKey::new(py, record, key)?.into_super().unbind();
+        Ok(Change { id, key: Some(key), remaining })
     }
 
     /// The key with this id.
-    fn find(&self, py: Python<'_>, key_id: &str) -> PyResult<KeyDetails> {
-        self.ask(py, |keys| pollster::block_on(keys.find(read_id(key_id)?)).map(Into::into))
+    fn get(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<KeyDetails> {
+        let id = arguments::text("id", id)?;
+        let ask = |keys: &ApiKeys| pollster::block_on(keys.find(read_id(id)?));
+        self.engine.get().with(py, ask).map(Into::into)
     }
 
-    /// Some keys, the newest first, and the cursor of the next page, if there is one.
-    #[pyo3(signature = (limit, *, cursor=None, state=None, name=None, owner=None))]
-    fn page(
+    /// The keys of this state, with this text in their name, of this owner. `None`: any.
+    fn query(
         &self,
         py: Python<'_>,
-        limit: u32,
-        cursor: Option<&str>,
-        state: Option<&str>,
-        name: Option<String>,
-        owner: Option<&str>,
-    ) -> PyResult<(Vec<KeyDetails>, Option<String>)> {
-        let after = cursor.map(str::parse::<Cursor>).transpose();
-        let after = after.map_err(|error| invalid_input(py, "cursor", &error))?;
-        let state = state.map(str::parse::<KeyState>).transpose();
-        let state = state.map_err(|error| invalid_input(py, "state", &error))?;
-        let owner = owner.map(|owner| read_owner(py, owner)).transpose()?;
+        state: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        owner: &Bound<'_, PyAny>,
+    ) -> PyResult<KeyQuery> {
+        let state = arguments::state(state)?;
+        let name = arguments::optional_text("name", name)?.map(str::to_owned);
+        let owner = if owner.is_none() { None } else { Some(arguments::owner(owner)?) };
         let filter = KeyFilter::new(state, name).with_owner(owner);
-        let request = PageRequest::default().with_filter(filter).after(after).with_limit(limit);
-        self.ask(py, |keys| {
-            let page = pollster::block_on(keys.page(request))?;
-            let next = page.next.map(|next| next.to_string());
-            Ok((page.keys.into_iter().map(Into::into).collect(), next))
-        })
+        Ok(KeyQuery { engine: self.engine.clone_ref(py), filter })
     }
 
-    /// Changes what is given of the key with this id. `expires_at` is in Unix seconds.
-    #[pyo3(signature = (key_id, *, name=None, owner=None, expires_at=None, never_expires=false))]
+    /// Changes the name, the owner and the expiry of the key with this id. `...`: as before.
     fn edit(
         &self,
         py: Python<'_>,
-        key_id: &str,
-        name: Option<&str>,
-        owner: Option<&str>,
-        expires_at: Option<i64>,
-        never_expires: bool,
+        id: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        owner: &Bound<'_, PyAny>,
+        expires_at: &Bound<'_, PyAny>,
     ) -> PyResult<Change> {
+        let id = arguments::text("id", id)?;
         let edit = KeyEdit::default()
-            .with_name(name.map(|name| read_name(py, name)).transpose()?)
-            .with_owner(owner.map(|owner| read_owner(py, owner)).transpose()?)
-            .with_expiry(read_expiry(expires_at, never_expires));
-        self.change(py, |keys| {
+            .with_name(arguments::given(name).map(arguments::name).transpose()?)
+            .with_owner(arguments::given(owner).map(arguments::owner).transpose()?)
+            .with_expiry(read_expiry(expires_at)?);
+        self.change_details(py, |keys| {
             pollster::block_on(async {
-                let id = read_id(key_id)?;
-                let edited = keys.edit(id, edit).by(Actor::Secret).committed().await?;
-                Ok(shown(keys, edited).await)
+                let edited = keys.edit(read_id(id)?, edit).committed().await?;
+                Ok(details(keys, edited).await)
             })
         })
     }
 
     /// Revokes the key with this id.
-    fn revoke(&self, py: Python<'_>, key_id: &str) -> PyResult<Change> {
-        self.change(py, |keys| {
+    fn revoke(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<Change> {
+        let id = arguments::text("id", id)?;
+        self.change_details(py, |keys| {
             pollster::block_on(async {
-                let id = read_id(key_id)?;
-                let revoked = keys.revoke(id).by(Actor::Secret).committed().await?;
-                Ok(shown(keys, revoked).await)
+                let revoked = keys.revoke(read_id(id)?).committed().await?;
+                Ok(details(keys, revoked).await)
             })
         })
     }
 
-    /// Renews the key with this id: until `expires_at`, in Unix seconds.
-    #[pyo3(signature = (key_id, *, expires_at=None, never_expires=false))]
+    /// Renews the key with this id.
     fn renew(
         &self,
         py: Python<'_>,
-        key_id: &str,
-        expires_at: Option<i64>,
-        never_expires: bool,
+        id: &Bound<'_, PyAny>,
+        expires_at: &Bound<'_, PyAny>,
     ) -> PyResult<Change> {
-        let renewal = read_expiry(expires_at, never_expires).into();
-        self.change(py, |keys| {
+        let id = arguments::text("id", id)?;
+        let renewal = read_expiry(expires_at)?.into();
+        self.change_details(py, |keys| {
             pollster::block_on(async {
-                let id = read_id(key_id)?;
-                let renewed = keys.renew(id, renewal).by(Actor::Secret).committed().await?;
-                Ok(shown(keys, renewed.map(|renewed| renewed.record)).await)
+                let renewed = keys.renew(read_id(id)?, renewal).committed().await?;
+                Ok(details(keys, renewed.map(|renewed| renewed.record)).await)
             })
         })
     }
 
-    /// Removes the key with this id.
-    fn delete(&self, py: Python<'_>, key_id: &str) -> PyResult<Change> {
-        self.change(py, |keys| {
+    /// Permanently removes the key with this id.
+    fn delete(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<Change> {
+        let id = arguments::text("id", id)?;
+        let committed = self.change(py, |keys| {
             pollster::block_on(async {
-                let id = read_id(key_id)?;
-                Ok(keys.delete(id).by(Actor::Secret).committed().await?.map(|()| Changed::of(id)))
+                let id = read_id(id)?;
+                Ok(keys.delete(id).committed().await?.map(|()| id))
             })
-        })
+        })?;
+        let remaining = committed.remaining().as_secs_f64();
+        Ok(Change { id: committed.outcome.to_string(), key: None, remaining })
     }
+}
 
-    /// Revokes the key with this id, or this whole key.
-    fn revoke_named(&self, py: Python<'_>, key: &str) -> PyResult<Change> {
-        self.change(py, |keys| {
-            pollster::block_on(async {
-                let id = keys.identify(key).await?;
-                Ok(keys
-                    .revoke(id)
-                    .by(Actor::Secret)
-                    .committed()
-                    .await?
-                    .map(|record| Changed::of(record.id)))
-            })
-        })
+#[pymethods]
+impl KeyQuery {
+    /// The first page, or the one after this.
+    fn page(&self, py: Python<'_>, after: Option<&Bound<'_, KeyPage>>) -> PyResult<KeyPage> {
+        let request = PageRequest::default()
+            .with_filter(self.filter.clone())
+            .after(after.and_then(|page| page.get().next));
+        let ask = |keys: &ApiKeys| pollster::block_on(keys.page(request));
+        let page = self.engine.get().with(py, ask)?;
+        let keys = page.keys.into_iter().map(|key| Py::new(py, KeyDetails::from(key)));
+        Ok(KeyPage { keys: keys.collect::<PyResult<_>>()?, next: page.next })
     }
+}
 
-    /// Renews the key with this id, or this whole key: until `expires_at`, in Unix seconds. A key that
-    /// never expires stays so, as in 1.x.
-    fn renew_named(&self, py: Python<'_>, key: &str, expires_at: Option<i64>) -> PyResult<Change> {
-        let date = expires_at.map(Timestamp::from_seconds);
-        let renewal = date.map_or(Renewal::DefaultLifetime, Renewal::Date);
-        self.change(py, |keys| {
-            pollster::block_on(async {
-                let id = keys.identify(key).await?;
-                let renewed = keys.renew(id, renewal).by(Actor::Secret).committed().await?;
-                Ok(renewed.map(|it| Changed {
-                    renewed: Some((it.record.expires_at, it.was_revoked)),
-                    ..Changed::of(it.record.id)
-                }))
-            })
-        })
-    }
-
-    /// All keys with their usage, last used first.
-    fn logs(&self, py: Python<'_>) -> PyResult<Vec<KeyDetails>> {
-        self.ask(py, |keys| {
-            let rows = pollster::block_on(keys.list())?;
-            let details = |(record, usage): (KeyRecord, Usage)| {
-                // The routes of 1.x show no state.
-                let state = record.state(Timestamp::MIN);
-                simple_security::KeyDetails::new(record, state, usage).into()
-            };
-            Ok(rows.into_iter().map(details).collect())
-        })
+#[pymethods]
+impl KeyPage {
+    /// Whether there is no page after it.
+    #[getter]
+    fn is_last(&self) -> bool {
+        self.next.is_none()
     }
 }
 
 impl Keys {
-    fn ask<T: Send>(
+    fn change<T: Send>(
         &self,
         py: Python<'_>,
-        ask: impl FnOnce(&ApiKeys) -> Result<T, KeyError> + Send,
-    ) -> PyResult<T> {
-        self.engine.get().with(py, ask)
+        change: impl FnOnce(&ApiKeys) -> Result<Committed<T>, KeyError> + Send,
+    ) -> PyResult<Committed<T>> {
+        self.engine.get().with(py, change)
     }
 
-    fn change(
+    fn change_details(
         &self,
         py: Python<'_>,
-        change: impl FnOnce(&ApiKeys) -> Result<Committed<Changed>, KeyError> + Send,
+        change: impl FnOnce(&ApiKeys) -> Result<Committed<simple_security::KeyDetails>, KeyError> + Send,
     ) -> PyResult<Change> {
-        let (changed, effective_by, remaining) = self.ask(py, |keys| {
-            let committed = change(keys)?;
-            let effective_by = committed.effective_by.to_string();
-            let remaining = committed.remaining().as_secs_f64();
-            Ok((committed.outcome, effective_by, remaining))
-        })?;
-        let Changed { id, key, plain_key, renewed } = changed;
-        Ok(Change {
-            id: id.to_string(),
-            key: key.map(|key| Py::new(py, KeyDetails::from(key))).transpose()?,
-            plain_key,
-            expiration_date: renewed.map(|(date, _)| date.seconds()),
-            was_revoked: renewed.is_some_and(|(_, was_revoked)| was_revoked),
-            effective_by,
-            remaining,
-        })
-    }
-}
-
-impl Changed {
-    fn of(id: KeyId) -> Self {
-        Self { id, key: None, plain_key: None, renewed: None }
-    }
-}
-
-impl From<simple_security::KeyDetails> for KeyDetails {
-    fn from(key: simple_security::KeyDetails) -> Self {
-        let simple_security::KeyDetails { record, state, usage, .. } = key;
-        Self {
-            id: record.id.to_string(),
-            name: record.name.as_str().to_owned(),
-            owner: record.owner.as_str().to_owned(),
-            state: state.as_str(),
-            created_at: record.created_at.seconds(),
-            expires_at: record.expiry().date().map(Timestamp::seconds),
-            expiration_date: record.expires_at.seconds(),
-            revoked_at: record.revoked_at.map(Timestamp::seconds),
-            total: usage.total,
-            last_used_at: usage.last_used_at.map(Timestamp::seconds),
-        }
+        let committed = self.change(py, change)?;
+        let remaining = committed.remaining().as_secs_f64();
+        let id = committed.outcome.record.id.to_string();
+        let key = Py::new(py, KeyDetails::from(committed.outcome))?;
+        Ok(Change { id, key: Some(key), remaining })
     }
 }
 
 /// The key as it is after a change.
-async fn shown(keys: &ApiKeys, changed: Committed<KeyRecord>) -> Committed<Changed> {
+async fn details(
+    keys: &ApiKeys,
+    changed: Committed<KeyRecord>,
+) -> Committed<simple_security::KeyDetails> {
     let details = keys.details_after(changed.outcome.clone()).await;
-    changed.map(|record| Changed { key: Some(details), ..Changed::of(record.id) })
+    changed.map(|_| details)
 }
 
 /// A text that has not the form of an id is the id of no key.
@@ -315,16 +231,7 @@ fn read_id(text: &str) -> Result<KeyId, KeyError> {
     text.parse().map_err(|_| KeyError::NotFound)
 }
 
-fn read_name(py: Python<'_>, name: &str) -> PyResult<KeyName> {
-    KeyName::new(name).map_err(|error| invalid_input(py, "name", &error))
-}
-
-fn read_owner(py: Python<'_>, owner: &str) -> PyResult<Owner> {
-    Owner::new(owner).map_err(|error| invalid_input(py, "owner", &error))
-}
-
-/// `None`: neither was given.
-fn read_expiry(expires_at: Option<i64>, never_expires: bool) -> Option<Expiry> {
-    let date = || expires_at.map(|date| Expiry::At(Timestamp::from_seconds(date)));
-    if never_expires { Some(Expiry::Never) } else { date() }
+/// `None`: as the settings say, or as before.
+fn read_expiry(value: &Bound<'_, PyAny>) -> PyResult<Option<Expiry>> {
+    arguments::given(value).map(arguments::expiry).transpose()
 }

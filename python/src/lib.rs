@@ -12,14 +12,18 @@ use simple_security_server::settings::{Adapter, Setting};
 use simple_security_server::{Program, run};
 
 mod admin;
+mod arguments;
 mod credential;
+mod details;
 mod engine;
 mod errors;
 mod fork;
 mod keys;
+mod legacy;
 mod log_throttle;
 mod logging;
 mod opened;
+mod presented;
 mod settings;
 mod verdict;
 
@@ -28,11 +32,15 @@ mod _core {
     #[pymodule_export]
     use super::admin::{AdminRequest, AdminResponse, openapi};
     #[pymodule_export]
+    use super::details::{IssuedKey, KeyDetails, KeyUsage};
+    #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
     #[pymodule_export]
-    use super::keys::{Change, KeyDetails, Keys};
+    use super::keys::{Change, KeyPage, KeyQuery, Keys};
+    #[pymodule_export]
+    use super::legacy::{LegacyChange, LegacyKey, LegacyKeys};
     #[pymodule_export]
     use super::log_throttle::LogThrottle;
     #[pymodule_export]

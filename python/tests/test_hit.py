@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from fastapi_simple_security import ApiKey, SimpleSecurity, _core
+from fastapi_simple_security import ApiKey, SimpleSecurity
 
 
 def written_by_this_process() -> int:
@@ -21,7 +21,7 @@ def test_a_hit_awaits_nothing_writes_nothing_and_starts_no_thread(tmp_path: Path
     security = SimpleSecurity(secret="a secret of a test", db_location=tmp_path / "keys.db")
     security.open()
     # The counts of this test are written once, at the end: the flusher has an interval of 1 s.
-    key = _core.Keys(security._engine).issue("", never_expires=True).plain_key
+    key = str(security.keys.issue(expires_at=None).key)
     scope = {"type": "http", "headers": [(b"api-key", key.encode())], "query_string": b""}
 
     def verify() -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fastapi_simple_security import ConfigurationError, SimpleSecurity, _core
+from fastapi_simple_security import ConfigurationError, SimpleSecurity
 
 SECRET = "a secret of this test"
 
@@ -32,7 +32,7 @@ def test_a_relative_path_means_what_it_meant_first(
     monkeypatch.chdir(tmp_path)
     security = SimpleSecurity(secret=SECRET, db_location="keys.db")
     security.open()
-    key = _core.Keys(security._engine).issue("", never_expires=True).plain_key
+    key = str(security.keys.issue(expires_at=None).key)
     security.close()
     monkeypatch.chdir(tmp_path / "elsewhere")
     security.open()

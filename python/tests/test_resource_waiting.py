@@ -14,15 +14,15 @@ from fastapi_simple_security._core import AdminRequest
 from fastapi_simple_security._legacy import router as legacy_router
 
 LEFT = 1.5
-CHANGES = {"issue", "edit", "revoke", "renew", "delete", "revoke_named", "renew_named"}
-Keys = _core.Keys
+CHANGES = {"issue", "revoke", "renew"}
+LegacyKeys = _core.LegacyKeys
 
 
 class FarKeys:
     """The keys of an engine; others know of a change after `LEFT` seconds more."""
 
     def __init__(self, engine: _core.Engine) -> None:
-        self._keys = Keys(engine)
+        self._keys = LegacyKeys(engine)
 
     def __getattr__(self, name: str) -> Any:
         verb = getattr(self._keys, name)
@@ -65,7 +65,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         times.append(seconds)
 
     monkeypatch.setattr(anyio, "sleep", sleep)
-    monkeypatch.setattr(legacy_router, "Keys", FarKeys)
+    monkeypatch.setattr(legacy_router, "LegacyKeys", FarKeys)
     monkeypatch.setattr(pass_through, "AdminRequest", FarRequest)
     return times
 

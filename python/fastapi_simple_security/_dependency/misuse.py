@@ -101,6 +101,6 @@ class _Method:
     def __globals__(self) -> NoReturn:
         """What FastAPI reads of every dependency, as it does of a class."""
         raise TypeError(
-            f"the method {self.__name__} is not a dependency and checks no key: "
+            f"the method {self.__name__} is not a dependency and checks no key of a request: "
             "write `Depends(security)`, with the instance"
         )

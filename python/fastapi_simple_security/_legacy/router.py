@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from starlette.exceptions import HTTPException
 
 from fastapi_simple_security import _answers, _changes
-from fastapi_simple_security._core import Engine, KeyDetails, Keys
+from fastapi_simple_security._core import Engine, LegacyKey, LegacyKeys
 from fastapi_simple_security._errors import InvalidInput, KeyNotFound, SecurityError
 from fastapi_simple_security._legacy import dates
 from fastapi_simple_security._legacy.secret import LegacySecret
@@ -63,7 +63,7 @@ def drop_in_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) ->
         lifespan: what opens the engine at the start of an app and closes it at its end.
         include_in_schema: whether the documentation shows the routes.
     """
-    keys = Keys(engine)
+    keys = LegacyKeys(engine)
     secret = LegacySecret(engine)
     router = APIRouter(
         lifespan=lifespan,
@@ -91,7 +91,7 @@ def drop_in_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) ->
     ) -> str:
         """Makes a key and returns it. It is shown this once, and cannot be read back."""
         issued = await _changes.make(
-            "issued", lambda: _ask(lambda: keys.issue(name or "", never_expires=never_expires))
+            "issued", lambda: _ask(lambda: keys.issue(name or "", never_expires))
         )
         return str(issued.plain_key)
 
@@ -102,7 +102,7 @@ def drop_in_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) ->
         ],
     ) -> None:
         """Revokes a key. No request that begins after the answer is let in with it."""
-        await _changes.make("revoked", lambda: _ask(lambda: keys.revoke_named(api_key)))
+        await _changes.make("revoked", lambda: _ask(lambda: keys.revoke(api_key)))
 
     @router.get("/renew", responses=unknown)
     async def renew_api_key(
@@ -122,11 +122,11 @@ def drop_in_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) ->
         """Gives a key a new expiration date, and takes it back into use if it was revoked."""
         expires_at = dates.parse_expiration_date(expiration_date) if expiration_date else None
         renewed = await _changes.make(
-            "renewed", lambda: _ask(lambda: keys.renew_named(api_key, expires_at))
+            "renewed", lambda: _ask(lambda: keys.renew(api_key, expires_at))
         )
         reactivated = "This API key was revoked and has been reactivated. "
         reactivated = reactivated if renewed.was_revoked else ""
-        date = dates.show(renewed.expiration_date or 0)
+        date = dates.show(renewed.expiration_date)
         return f"{reactivated}The new expiration date for the API key is {date}"
 
     @router.get("/logs")
@@ -169,12 +169,12 @@ def _check_date(text: str | None) -> str | None:
     return text
 
 
-def _usage_log(key: KeyDetails) -> UsageLog:
+def _usage_log(key: LegacyKey) -> UsageLog:
     return UsageLog(
         api_key=key.id,
         name=key.name or None,
-        is_active=key.revoked_at is None,
-        never_expire=key.expires_at is None,
+        is_active=not key.is_revoked,
+        never_expire=key.never_expires,
         expiration_date=dates.show(key.expiration_date),
         latest_query_date=None if key.last_used_at is None else dates.show(key.last_used_at),
         total_queries=key.total,
