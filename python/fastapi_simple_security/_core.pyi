@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Collection, MutableMapping
 from datetime import datetime
-from types import EllipsisType
-from typing import Any, Generic, Literal, NoReturn, TypeVar, final
+from types import EllipsisType, GenericAlias
+from typing import Any, Generic, Literal, NoReturn, final
 
-from typing_extensions import Self, disjoint_base
+from typing_extensions import Self, TypeVar, disjoint_base
 
 from fastapi_simple_security._api_key import ApiKey
 
@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 _Key = TypeVar("_Key")
+_Plain = TypeVar("_Plain", str, None, default=str)
 
 __version__: str
 
@@ -133,7 +134,7 @@ class Keys:
         owner: str,
         expires_at: datetime | EllipsisType | None,
         key: str | None,
-    ) -> Change[IssuedKey]: ...
+    ) -> Change[IssuedKey[Any]]: ...
     def get(self, id: str) -> KeyDetails: ...
     def query(self, state: str | None, name: str | None, owner: str | None) -> KeyQuery: ...
     def edit(
@@ -150,6 +151,8 @@ class Keys:
 #: A change that is committed.
 @final
 class Change(Generic[_Key]):
+    @classmethod
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     @property
     def id(self) -> str: ...
     #: The key as it is now.
@@ -203,11 +206,14 @@ class KeyDetails:
     def __deepcopy__(self, _memo: object) -> Self: ...
 
 #: A key that was just issued. It is the only object that has the plain key.
+#: `IssuedKey[None]` was imported.
 @final
-class IssuedKey(KeyDetails):
+class IssuedKey(KeyDetails, Generic[_Plain]):
+    @classmethod
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     #: The key in plain text, which is kept nowhere else; `None` if it was imported.
     @property
-    def key(self) -> str | None: ...
+    def key(self) -> _Plain: ...
     def __reduce__(self) -> NoReturn: ...
 
 #: How often a key was accepted, and when last.

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from types import EllipsisType
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 import anyio
 
@@ -44,6 +44,26 @@ class Keys(metaclass=NotADependency):
         self._engine = engine
         self._verbs = Verbs(engine)
 
+    @overload
+    def issue(
+        self,
+        name: str = "",
+        *,
+        owner: str = "",
+        expires_at: datetime | EllipsisType | None = ...,
+        key: None = None,
+    ) -> IssuedKey: ...
+
+    @overload
+    def issue(
+        self,
+        name: str = "",
+        *,
+        owner: str = "",
+        expires_at: datetime | EllipsisType | None = ...,
+        key: str,
+    ) -> IssuedKey[None]: ...
+
     @not_a_dependency
     def issue(
         self,
@@ -52,7 +72,7 @@ class Keys(metaclass=NotADependency):
         owner: str = "",
         expires_at: datetime | EllipsisType | None = ...,
         key: str | None = None,
-    ) -> IssuedKey:
+    ) -> IssuedKey[Any]:
         """Issues a key. `.key` of the result is the plain key, which cannot be read back later.
 
         Args:
@@ -69,6 +89,26 @@ class Keys(metaclass=NotADependency):
         """
         return self._now("issue", self._issue(name, owner, expires_at, key))
 
+    @overload
+    async def issue_async(
+        self,
+        name: str = "",
+        *,
+        owner: str = "",
+        expires_at: datetime | EllipsisType | None = ...,
+        key: None = None,
+    ) -> IssuedKey: ...
+
+    @overload
+    async def issue_async(
+        self,
+        name: str = "",
+        *,
+        owner: str = "",
+        expires_at: datetime | EllipsisType | None = ...,
+        key: str,
+    ) -> IssuedKey[None]: ...
+
     @not_a_dependency
     async def issue_async(
         self,
@@ -77,7 +117,7 @@ class Keys(metaclass=NotADependency):
         owner: str = "",
         expires_at: datetime | EllipsisType | None = ...,
         key: str | None = None,
-    ) -> IssuedKey:
+    ) -> IssuedKey[Any]:
         """Issues a key, as `issue` does."""
         return await self._later(self._issue(name, owner, expires_at, key))
 
@@ -211,7 +251,7 @@ class Keys(metaclass=NotADependency):
         owner: str,
         expires_at: datetime | EllipsisType | None,
         key: str | None,
-    ) -> "Callable[[], Change[IssuedKey]]":
+    ) -> Callable[[], Change[IssuedKey[Any]]]:
         verb = "issued" if key is None else "imported"
         return lambda: _logged(verb, self._verbs.issue(name, owner, expires_at, key))
 
@@ -221,28 +261,28 @@ class Keys(metaclass=NotADependency):
         name: str | EllipsisType,
         owner: str | EllipsisType,
         expires_at: datetime | EllipsisType | None,
-    ) -> "Callable[[], Change[KeyDetails]]":
+    ) -> Callable[[], Change[KeyDetails]]:
         return lambda: _logged("edited", self._verbs.edit(id, name, owner, expires_at))
 
     def _renew(
         self, id: str, expires_at: datetime | EllipsisType | None
-    ) -> "Callable[[], Change[KeyDetails]]":
+    ) -> Callable[[], Change[KeyDetails]]:
         return lambda: _logged("renewed", self._verbs.renew(id, expires_at))
 
-    def _revoke(self, id: str) -> "Callable[[], Change[KeyDetails]]":
+    def _revoke(self, id: str) -> Callable[[], Change[KeyDetails]]:
         return lambda: _logged("revoked", self._verbs.revoke(id))
 
-    def _delete(self, id: str) -> "Callable[[], Change[None]]":
+    def _delete(self, id: str) -> Callable[[], Change[None]]:
         return lambda: _logged("deleted", self._verbs.delete(id))
 
-    def _now(self, verb: str, make: "Callable[[], Change[Key]]") -> Key:
+    def _now(self, verb: str, make: Callable[[], Change[Key]]) -> Key:
         self._refuse_to_block(verb)
         change = make()
         if change.remaining > 0:
             time.sleep(change.remaining)
         return change.key
 
-    async def _later(self, make: "Callable[[], Change[Key]]") -> Key:
+    async def _later(self, make: Callable[[], Change[Key]]) -> Key:
         change = await administer(make)
         if change.remaining > 0:
             # It can take seconds, and holds no thread.
@@ -279,7 +319,7 @@ class Keys(metaclass=NotADependency):
         )
 
 
-def _logged(verb: str, change: "Change[Key]") -> "Change[Key]":
+def _logged(verb: str, change: Change[Key]) -> Change[Key]:
     """Logs a change, on the thread that made it: it is logged even if its caller is cancelled."""
     # Without the name: a person may paste anything into it, even a key.
     _logger.info("%s key %s", verb, change.id)

@@ -14,8 +14,9 @@ pub struct KeyDetails(simple_security::KeyDetails);
 
 /// A key that was just issued. It is the only object that has the plain key.
 ///
-/// It is equal to the details of the same key: the id decides which plain key belongs to it.
-#[pyclass(frozen, extends = KeyDetails, module = "fastapi_simple_security")]
+/// It is equal to the details of the same key: the id decides which plain key belongs to it. In annotations
+/// `IssuedKey` has the plain key, and `IssuedKey[None]` was imported.
+#[pyclass(frozen, generic, extends = KeyDetails, module = "fastapi_simple_security")]
 pub struct IssuedKey {
     /// `None` if the caller imported a key of its own.
     key: Option<PlainKey>,

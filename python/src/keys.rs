@@ -20,7 +20,7 @@ pub struct Keys {
 }
 
 /// A change that is committed.
-#[pyclass(frozen, get_all, module = "fastapi_simple_security._core")]
+#[pyclass(frozen, generic, get_all, module = "fastapi_simple_security._core")]
 pub struct Change {
     /// The id of the key.
     id: String,

@@ -4,9 +4,11 @@ import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from guarded_app import ADMIN_SECRET
 
 import fastapi_simple_security
 
@@ -53,3 +55,28 @@ def test_there_is_one_version() -> None:
     assert f'\nversion = "{declared[1]}"\n' in project
     assert fastapi_simple_security.__version__ == declared[1]
     assert f"## {declared[1]}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_guide_to_keys_from_python_code_runs(
+    run_script: Callable[..., subprocess.CompletedProcess[str]], database: Path
+) -> None:
+    page = (ROOT / "docs/python.md").read_text()
+    blocks = "".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    call_all = """
+import asyncio
+
+security.keys.issue("bob", expires_at=None)
+key = asyncio.run(rotate(issued.id))
+assert accept(key) == ""
+asyncio.run(show())
+assert accept(issued.key) is None
+"""
+    warn = "import warnings; warnings.simplefilter('error')\n"
+    blocks = blocks.replace('"keys.db"', repr(str(database)))
+    done = run_script(warn + blocks + call_all, FASTAPI_SIMPLE_SECURITY_SECRET=ADMIN_SECRET)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [re.sub(r"\b\w{11}\b", "ID", line) for line in done.stdout.splitlines()[1:]]
+    assert sorted(lines[:2]) == ["ID alice 1", "ID bob 0"]
+    assert lines[2:] == [
+        "rejected: key ID is revoked (the reason is for logs: do not send it to a client)"
+    ]

@@ -4,11 +4,13 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import servers
+from guarded_app import ADMIN_SECRET
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -72,11 +74,22 @@ def test_the_python_client_prints_what_it_shows(database: Path) -> None:
     assert answer.stdout == printed
 
 
+def test_the_script_prints_what_it_shows(run_script: Callable[..., Any], tmp_path: Path) -> None:
+    """Without an app."""
+    [script] = [block for block in blocks("python") if "security.keys" in block]
+    [printed] = [block for block in blocks("text") if "('alice', 1)" in block]
+    script = f"import warnings; warnings.simplefilter('error')\n{script}"
+    done = run_script(script, FASTAPI_SIMPLE_SECURITY_SECRET=ADMIN_SECRET)
+    assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
+    # The search for leaked keys does not reach this directory.
+    assert b"fss_" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+
 def test_the_apps_are_apps(monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for block in blocks("python"):
-        if "import requests" not in block:
+        if "import requests" not in block and "security.keys" not in block:
             exec(block, names)
     paths = names["app"].openapi()["paths"]
     assert paths.keys() >= {"/secure", "/whoami", "/partners", "/auth/new", "/partners/auth/new"}

@@ -25,7 +25,8 @@ def use(security: SimpleSecurity) -> IssuedKey:
     month = datetime.now(timezone.utc) + timedelta(days=30)
     issued = assert_type(keys.issue("alice", owner="acme", expires_at=month), IssuedKey)
     details: KeyDetails = issued
-    assert_type(issued.key, str | None)
+    assert_type(issued.key, str)
+    assert_type(security.verify(issued.key), ApiKey)
     assert_type(details.id, str)
     assert_type(details.name, str)
     assert_type(details.owner, str)
@@ -36,15 +37,15 @@ def use(security: SimpleSecurity) -> IssuedKey:
     usage = assert_type(details.usage, KeyUsage)
     assert_type(usage.total, int)
     assert_type(usage.last_used_at, datetime | None)
-    keys.issue(key=OWN_KEY, expires_at=None)
+    imported = keys.issue(key=OWN_KEY, expires_at=None)
+    assert_type(imported, IssuedKey[None])
+    assert_type(imported.key, None)
     assert_type(keys.get(issued.id), KeyDetails)
     assert_type(keys.list(state="active", name="al", owner=""), Iterator[KeyDetails])
     assert_type(keys.edit(issued.id, name="bob", owner="", expires_at=None), KeyDetails)
     assert_type(keys.renew(issued.id, expires_at=month), KeyDetails)
     assert_type(keys.revoke(issued.id), KeyDetails)
     keys.renew(issued.id)
-    assert issued.key is not None
-    assert_type(security.verify(issued.key), ApiKey)
     security.flush()
     try:
         security.verify("not a key")
@@ -53,7 +54,7 @@ def use(security: SimpleSecurity) -> IssuedKey:
         assert_type(error.key_id, str | None)
     try:
         # What mypy rejects is rejected at run time too.
-        keys.issue(5)  # type: ignore[arg-type]
+        keys.issue(5)  # type: ignore[call-overload]
     except InvalidInput as error:
         assert_type(error.parameter, str)
         assert_type(error.message, str)
@@ -75,7 +76,6 @@ async def use_async(security: SimpleSecurity) -> IssuedKey:
         assert_type(key, KeyDetails)
     assert_type(await keys.edit_async(issued.id, name="bob"), KeyDetails)
     assert_type(await keys.renew_async(issued.id, expires_at=None), KeyDetails)
-    assert issued.key is not None
     assert_type(await security.verify_async(issued.key), ApiKey)
     assert_type(await keys.revoke_async(issued.id), KeyDetails)
     await keys.delete_async(issued.id)
