@@ -677,10 +677,12 @@ def test_changes_and_requests_have_threads_of_their_own(backend: str) -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(threads):
                 tasks.start_soon(mine, release.wait)
-            await anyio.sleep(0.1)
-            with anyio.fail_after(5):
-                answers = [await other(lambda: 7) for other in others]
-            release.set()
+            try:
+                await anyio.sleep(0.1)
+                with anyio.fail_after(5):
+                    answers = [await other(lambda: 7) for other in others]
+            finally:
+                release.set()
         return answers
 
     async def both() -> None:
@@ -697,6 +699,7 @@ def test_a_cancelled_change_is_made_all_the_same(
 ) -> None:
     issued = issue("alice")
     caplog.set_level(logging.INFO, "fastapi_simple_security")
+    caplog.clear()
 
     async def revoke() -> None:
         with anyio.move_on_after(0.001):
