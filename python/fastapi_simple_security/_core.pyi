@@ -10,7 +10,6 @@ from typing_extensions import Self, TypeVar, disjoint_base
 from fastapi_simple_security._api_key import ApiKey
 
 __all__ = [
-    "CURSOR_PATTERN",
     "AdminRequest",
     "AdminResponse",
     "Change",
@@ -36,7 +35,6 @@ __all__ = [
     "main",
     "openapi",
     "parameters",
-    "parse_timestamp",
     "settings",
 ]
 
@@ -44,9 +42,6 @@ _Key = TypeVar("_Key")
 _Plain = TypeVar("_Plain", str, None, default=str)
 
 __version__: str
-
-#: The regular expression of a cursor, as JSON Schema has it.
-CURSOR_PATTERN: str
 
 #: One request to the resource API. `path` is decoded, without the prefix of the app.
 @final
@@ -305,7 +300,6 @@ class LogThrottle:
 def hide_docs() -> bool: ...
 def main(arguments: list[str]) -> int: ...
 def parameters() -> list[tuple[str, str, str]]: ...
-def parse_timestamp(text: str) -> int: ...
 def settings() -> list[tuple[str | None, str | None, str | None, str, str, str]]: ...
 def before_fork() -> None: ...
 def after_fork_in_parent() -> None: ...

@@ -4,9 +4,7 @@
 
 use std::ffi::OsString;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use simple_security::Timestamp;
 use simple_security::store::{PARAMETERS, Parameter};
 use simple_security_server::settings::{Adapter, Setting};
 use simple_security_server::{Program, run};
@@ -46,14 +44,13 @@ mod _core {
     #[pymodule_export]
     use super::verdict::{Question, Refusal, VerifiedKey};
     #[pymodule_export]
-    use super::{hide_docs, main, parameters, parse_timestamp, setting_rows};
+    use super::{hide_docs, main, parameters, setting_rows};
 
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::logging::install();
-        module.add("CURSOR_PATTERN", simple_security::Cursor::PATTERN)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }
@@ -84,13 +81,6 @@ type SettingRow = (
     &'static str,
     &'static str,
 );
-
-/// Reads a date and time in RFC 3339; in Unix seconds.
-#[pyfunction]
-fn parse_timestamp(text: &str) -> PyResult<i64> {
-    let read = text.parse::<Timestamp>();
-    read.map(Timestamp::seconds).map_err(|error| PyValueError::new_err(error.to_string()))
-}
 
 /// All settings.
 #[pyfunction]
