@@ -27,6 +27,12 @@ _ADMIN_THREADS = 8
 
 _admin_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.admin_threads")
 
+# How many threads of an event loop answer requests to the resource API. More than its router lets
+# be in progress, so that it can reject the next one.
+_RESOURCE_THREADS = 40
+
+_resource_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.resource_threads")
+
 
 async def wait_for_store(ask: Callable[[], Answer]) -> Answer:
     """What the store says.
@@ -56,6 +62,16 @@ async def administer(ask: Callable[[], Answer]) -> Answer:
         SecurityError: what `ask` raises.
     """
     return await to_thread.run_sync(ask, limiter=_limiter(_admin_threads, _ADMIN_THREADS))
+
+
+async def answer(step: Callable[[], Answer]) -> Answer:
+    """Runs a step of a request to the resource API on a thread.
+
+    Args:
+        step: holds its thread until the store has answered, or was given up. Cancelling the caller
+            does not stop it.
+    """
+    return await to_thread.run_sync(step, limiter=_limiter(_resource_threads, _RESOURCE_THREADS))
 
 
 def refuse_to_block(engine: Engine, call: str, instead: str) -> None:

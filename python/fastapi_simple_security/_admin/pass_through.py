@@ -3,8 +3,6 @@
 from typing import Any
 
 import anyio
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,12 +10,7 @@ from fastapi_simple_security import _answers
 from fastapi_simple_security._core import AdminRequest, AdminResponse, Engine
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._logs.mask import mask_keys
-
-# More than the router lets be in progress, so that it can reject the next one. They are not the
-# threads that verify keys: a store that hangs during a revocation delays no protected route.
-_THREADS = 40
-
-_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.admin_threads")
+from fastapi_simple_security._waiting import answer
 
 
 async def respond(engine: Engine, request: Request, path: str) -> Response:
@@ -30,7 +23,7 @@ async def respond(engine: Engine, request: Request, path: str) -> Response:
     """
     passed = _passed(engine, request.scope, path)
     try:
-        while (response := await _in_thread(passed)) is None:
+        while (response := await answer(passed.run)) is None:
             message = await request.receive()
             if message["type"] == "http.request":
                 passed.feed(message.get("body", b""), message.get("more_body", False))
@@ -62,15 +55,6 @@ def _passed(engine: Engine, scope: Any, path: str) -> AdminRequest:
         # A proxy may report any text as the address.
         mask_keys(host if str(host).isprintable() else repr(host)),
     )
-
-
-async def _in_thread(passed: AdminRequest) -> AdminResponse | None:
-    try:
-        threads = _threads.get()
-    except LookupError:
-        threads = CapacityLimiter(_THREADS)
-        _threads.set(threads)
-    return await to_thread.run_sync(passed.run, limiter=threads)
 
 
 def _as_response(passed: AdminResponse) -> Response:
