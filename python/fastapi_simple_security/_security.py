@@ -34,6 +34,7 @@ from fastapi_simple_security._dependency.openapi import KeyScheme
 from fastapi_simple_security._dependency.route_check import check_routes
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._made_once import made_once
+from fastapi_simple_security._routing import PrefilteredRouter
 from fastapi_simple_security._waiting import administer, refuse_to_block, wait_for_store
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class SimpleSecurity(KeyScheme, NeedsDepends, metaclass=NotADependency):
     @made_once
     def router(self) -> APIRouter:
         """All routes for the administrator: those of the old package, and the resource API."""
-        router = APIRouter()
+        router = PrefilteredRouter()
         router.include_router(self.drop_in_router)
         router.include_router(self.resource_router)
         return router

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi_simple_security._admin.pass_through import reject, respond
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import Engine, Refusal, openapi
+from fastapi_simple_security._routing import PrefilteredRouter
 
 # Those of HTTP (RFC 9110, section 9; RFC 5789) that name a resource.
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
@@ -26,7 +27,7 @@ def admin_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> A
         lifespan: what opens the engine at the start of an app and closes it at its end.
         include_in_schema: whether the documentation shows the routes.
     """
-    router = APIRouter(
+    router = PrefilteredRouter(
         lifespan=lifespan,
         include_in_schema=include_in_schema,
         dependencies=[Depends(RouterSecret(engine))],

@@ -13,6 +13,7 @@ from fastapi_simple_security._core import Engine, LegacyKey, LegacyKeys
 from fastapi_simple_security._errors import InvalidInput, KeyNotFound, SecurityError
 from fastapi_simple_security._legacy import dates
 from fastapi_simple_security._legacy.secret import LegacySecret
+from fastapi_simple_security._routing import PrefilteredRouter
 
 Answer = TypeVar("Answer")
 
@@ -65,7 +66,7 @@ def drop_in_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) ->
     """
     keys = LegacyKeys(engine)
     secret = LegacySecret(engine)
-    router = APIRouter(
+    router = PrefilteredRouter(
         lifespan=lifespan,
         include_in_schema=include_in_schema,
         dependencies=[Depends(secret), Depends(_refuse_repeated)],
