@@ -8,7 +8,8 @@
 //!   hands a value on. What they cost, any layer does that hands on who has asked.
 //! - `/used`: how often the key was counted, outside of all that.
 //!
-//! A second port has the same app, and the layer around the whole of it.
+//! A second and a third port have an app with the admin routes in it: `/open` and `/ours` are declared
+//! before them, or after them. A fourth has the first app, and the layer around the whole of it.
 //!
 //! It prints its ports and the key, and ends when its standard input does.
 
@@ -26,7 +27,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use simple_security::store::SqliteStore;
 use simple_security::{ApiKeys, Expiry, NewKey};
-use simple_security_axum::RequireApiKeyLayer;
+use simple_security_axum::{RequireApiKeyLayer, admin_router};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::Layer;
@@ -78,6 +79,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(usage) => Ok(usage.total.to_string()),
             Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
         };
+        let declared = Router::new().route("/open", get(handler)).merge(ours.clone());
+        let admin = Router::new().nest("/auth", admin_router(Arc::clone(&keys)));
+        let before = declared.clone().merge(admin.clone());
+        let after = admin.merge(declared);
         let app = Router::new()
             .route("/open", get(handler))
             .merge(ours)
@@ -87,16 +92,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             .route("/used", get(used));
         let whole = layer.layer(app.clone());
 
-        let [of_app, of_whole] =
-            [TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?];
-        let ports = [of_app.local_addr()?.port(), of_whole.local_addr()?.port()];
-        println!("{} {} {}", ports[0], ports[1], issued.key.expose());
-        let servers = [
-            runtime.spawn(async move { axum::serve(of_app, app).await }),
-            runtime.spawn(async move {
-                axum::serve(of_whole, ServiceExt::<Request>::into_make_service(whole)).await
-            }),
-        ];
+        let mut ports = Vec::new();
+        let mut servers = Vec::new();
+        for app in [app, before, after] {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            ports.push(listener.local_addr()?.port().to_string());
+            servers.push(runtime.spawn(async move { axum::serve(listener, app).await }));
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        ports.push(listener.local_addr()?.port().to_string());
+        servers.push(runtime.spawn(async move {
+            axum::serve(listener, ServiceExt::<Request>::into_make_service(whole)).await
+        }));
+        println!("{} {}", ports.join(" "), issued.key.expose());
         tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
         servers.iter().for_each(JoinHandle::abort);
         keys.close();
