@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::routing::any;
 use simple_security::ApiKeys;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -69,5 +70,6 @@ fn only_these_methods(
     allowed.sort_unstable();
     let allowed: Arc<str> = allowed.join(", ").into();
     let reject = async move || Rejection::NoSuchMethod(allowed);
-    (schemas, paths, methods.head(reject.clone()).fallback(reject))
+    // `any` has no `Allow` of axum's own, which would be in responses to requests without the secret too.
+    (schemas, paths, any(reject.clone()).merge(methods.head(reject)))
 }
