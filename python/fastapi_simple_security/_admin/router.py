@@ -85,9 +85,12 @@ def _add(
 
 
 def _endpoint(engine: Engine, path: str) -> Callable[[Request], Awaitable[Response]]:
-    # The parameters of the prefix are in `path_params` too.
     async def pass_on(request: Request) -> Response:
-        return await respond(engine, request, path.format_map(request.path_params))
+        # The parameters of the prefix are in `path_params` too.
+        sent = path.format_map(request.path_params)
+        # Starlette's pattern of a path also matches the path with a newline after it: another path.
+        newline = "\n" if request.scope["path"].endswith("\n") else ""
+        return await respond(engine, request, sent + newline)
 
     return pass_on
 
