@@ -6,6 +6,7 @@ pub mod commits;
 mod engine;
 mod faulty_store;
 mod log;
+pub mod openapi;
 pub mod records;
 mod rounds;
 pub mod servers;

@@ -32,11 +32,6 @@ mod queries;
 mod revoking;
 mod vectors;
 
-/// What `docs/openapi.json` says, at the root of the project.
-fn kept_by_hand() -> Value {
-    read_json("docs/openapi.json")
-}
-
 fn read_json(path: &str) -> Value {
     let path = format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).expect(&path);

@@ -1,6 +1,7 @@
 //! The documentation in the browser: all of it from the server itself.
 
 use serde_json::Value;
+use test_support::openapi::{file, operations};
 
 use crate::Desk;
 
@@ -37,29 +38,18 @@ fn the_page_has_all_that_it_needs() {
 }
 
 #[test]
-fn the_description_is_that_of_every_face() {
+fn the_description_is_that_of_every_adapter() {
     let desk = Desk::new();
     let server = desk.serve(&[]);
     let answer = server.get("/openapi.json", &[]);
     let served: Value = serde_json::from_str(&answer.body).expect("JSON");
-    let shared: Value =
-        serde_json::from_str(include_str!("../../../../docs/openapi.json")).expect("JSON");
-    // How each is described, the tests of the routes compare.
-    let routes = |description: &Value, prefix: &str| -> Vec<String> {
-        let paths = description["paths"].as_object().expect("an object").iter();
-        let mut routes: Vec<String> = paths
-            .flat_map(|(path, methods)| {
-                let members = methods.as_object().expect("an object").keys();
-                let methods = members.filter(|member| *member != "parameters");
-                methods.map(move |method| format!("{method} {prefix}{path}"))
-            })
-            .collect();
-        routes.sort();
-        routes
-    };
-    assert_eq!(routes(&served, ""), routes(&shared, "/auth"));
-    let schemes = |description: &Value| description["components"]["securitySchemes"].clone();
-    assert_eq!(schemes(&served), schemes(&shared));
+    let (found, expected) = (operations(&served, "/auth"), operations(&file(), ""));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, operation) in &expected {
+        assert_eq!(&found[name], operation, "{name}");
+    }
+    let schemes = |document: &Value| document["components"]["securitySchemes"].clone();
+    assert_eq!(schemes(&served), schemes(&file()));
     server.stop();
 }
 

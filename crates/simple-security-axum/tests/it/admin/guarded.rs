@@ -14,16 +14,15 @@ use http::{HeaderValue, Method};
 use http_body::Frame;
 use simple_security::store::MemoryStore;
 use simple_security_axum::admin_router_with_setting;
+use test_support::openapi::file;
 use test_support::{FaultyStore, engine_without_secret, fake_clock};
 
-use super::{
-    SECRET, app, get, header, issue, kept_by_hand, read_json, request, request_with, send,
-};
+use super::{SECRET, app, get, header, issue, read_json, request, request_with, send};
 use crate::Engine;
 
 /// All paths of the description, and some that are none of it.
 fn paths(id: &str) -> Vec<String> {
-    let described = kept_by_hand();
+    let described = file();
     let known = described["paths"].as_object().expect("paths").keys();
     let known: Vec<_> = known.map(|path| path.replace("{id}", id)).collect();
     assert_eq!(known.len(), 4);
@@ -69,7 +68,7 @@ async fn all_that_is_no_route_is_refused_with_the_secret_too() {
     let engine = Engine::new();
     let app = app(&engine.keys);
     let (id, _) = issue(&app).await;
-    let described = kept_by_hand();
+    let described = file();
     for path in paths(&id) {
         let described = described["paths"].get(path.replace(&id, "{id}"));
         for method in methods() {
