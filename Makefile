@@ -181,6 +181,11 @@ docs: $(BUILT) $(BROWSER) ## Write the settings table, the OpenAPI document, a f
 	cargo run --locked --quiet -p simple-security-admin --example openapi > docs/openapi.json
 	cd python && $(PYTHON) tests/screenshots.py
 
+# The tests compare with it, on every adapter.
+.PHONY: vectors
+vectors: ## Write the exact responses of the resource API into tests/vectors
+	SIMPLE_SECURITY_WRITE_VECTORS=1 cargo test --locked --quiet -p simple-security-axum --all-features --test it -- admin::vectors::on_a_store_in_memory
+
 .PHONY: wheel
 wheel: $(WHEEL) ## Build the wheel into target/wheels
 

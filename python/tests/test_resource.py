@@ -1,35 +1,18 @@
-"""The resource API through HTTP: the steps that every face shares, and what is FastAPI's own.
+"""The resource API through HTTP: the steps that every adapter shares, and what is FastAPI's own."""
 
-The form of the steps: `tests/vectors/README.md`.
-"""
-
-import json
-import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from admin_vectors import check_problem, run
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.testclient import TestClient
-from guarded_app import ADMIN_SECRET, GuardedApp, request_raw
+from guarded_app import GuardedApp, request_raw
 from servers import wait_until
 
 from fastapi_simple_security import SimpleSecurity, api_key_admin_router, api_key_security
-
-VECTORS = json.loads(
-    (Path(__file__).parents[2] / "tests/vectors/admin.json").read_text(encoding="utf-8")
-)
-PROBLEMS = VECTORS["problems"]
-SECRETS = {
-    "good": [ADMIN_SECRET],
-    "wrong": ["a wrong secret"],
-    "empty": [""],
-    "none": [],
-    "twice": [ADMIN_SECRET] * 2,
-}
-MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 @pytest.fixture
@@ -42,88 +25,8 @@ def with_resource(guarded: GuardedApp) -> GuardedApp:
     return guarded
 
 
-def test_the_steps_that_every_face_shares(resource: GuardedApp) -> None:
-    saved = {"unknown": "00000000000", "secret": ADMIN_SECRET}
-    for step in VECTORS["steps"]:
-        make(step, resource, saved)
-
-
-def make(step: dict[str, Any], resource: GuardedApp, saved: dict[str, str]) -> None:
-    name = step["step"]
-    query = f"?{fill(step['query'], saved)}" if "query" in step else ""
-    answer = resource.client.request(
-        step["method"],
-        f"/auth{fill(step['path'], saved)}{query}",
-        headers=[("secret-key", secret) for secret in SECRETS[step.get("secret", "good")]]
-        + content_type(step),
-        content=content(step),
-    )
-    assert (name, answer.status_code) == (name, step["status"]), answer.text
-    assert answer.headers["cache-control"] == "no-store", name
-    if "code" in step and step["method"] != "HEAD":
-        compare_problem(name, step, answer)
-    if "answer" in step:
-        compare(name, answer.json(), json.loads(fill(json.dumps(step["answer"]), saved)))
-    has_moment = bool(re.fullmatch(MOMENT, str(told_in(answer).get("effective_by"))))
-    assert (name, has_moment) == (name, answer.is_success and step["method"] != "GET")
-    if step["status"] == 201:
-        told = answer.json()
-        assert answer.headers["location"] == f"keys/{told['id']}", name
-        resource.canaries.add(told["key"] or step["body"]["key"])
-    if "save" in step:
-        saved[step["save"]] = answer.json()["id"]
-
-
-def told_in(answer: Any) -> dict[str, Any]:
-    told: dict[str, Any] = answer.json() if answer.content else {}
-    return told
-
-
-def content(step: dict[str, Any]) -> bytes | None:
-    if "raw" in step:
-        return str(step["raw"]).encode()
-    if "padded" in step:
-        return b"{}".ljust(step["padded"])
-    return json.dumps(step["body"]).encode() if "body" in step else None
-
-
-def content_type(step: dict[str, Any]) -> list[tuple[str, str]]:
-    if content(step) is None:
-        return []
-    kind = step.get("content_type", "application/json")
-    return [] if kind is None else [("content-type", kind)]
-
-
-def fill(text: str, saved: dict[str, str]) -> str:
-    return re.sub(r"{(\w+)}", lambda found: saved[found[1]], text)
-
-
-def compare_problem(name: str, step: dict[str, Any], answer: Any) -> None:
-    problem, expected = answer.json(), PROBLEMS[step["code"]]
-    assert answer.headers.get("allow") == step.get("allow"), name
-    assert answer.headers["content-type"] == "application/problem+json", name
-    assert answer.headers.get("www-authenticate") == expected["challenge"], name
-    told = [problem[member] for member in ("type", "title", "status", "code")]
-    assert told == ["about:blank", expected["title"], expected["status"], step["code"]], name
-    assert problem["detail"] == step.get("detail", expected["detail"] or problem["detail"]), name
-    assert problem["detail"], name
-    if "errors" in step:
-        found = [[one["location"], one["name"]] for one in problem["errors"]]
-        assert (name, sorted(found, key=str)) == (name, sorted(step["errors"], key=str))
-    assert ("errors" in problem) == (step["code"] == "invalid"), name
-
-
-def compare(name: str, found: Any, expected: Any) -> None:
-    """What is expected is there; an object may have more."""
-    if isinstance(expected, dict):
-        for member, value in expected.items():
-            compare(f"{name}, {member}", found[member], value)
-    elif isinstance(expected, list):
-        assert len(found) == len(expected), f"{name}: {found}"
-        for one, value in zip(found, expected, strict=True):
-            compare(name, one, value)
-    else:
-        assert (name, found) == (name, expected)
+def test_the_steps_that_every_adapter_shares(resource: GuardedApp) -> None:
+    resource.canaries |= run(resource.client, "/auth")
 
 
 def test_an_issued_key_is_a_key(resource: GuardedApp) -> None:
@@ -225,7 +128,7 @@ def test_the_store_is_gone(resource: GuardedApp, database: Path) -> None:
         assert answer.status_code == 503, (method, path)
         assert answer.headers["retry-after"] == "1"
         assert answer.headers["cache-control"] == "no-store"
-        compare_problem(f"{method} {path}", {"code": "unavailable"}, answer)
+        check_problem(f"{method} {path}", {"code": "unavailable"}, answer)
         assert str(database) not in answer.text
 
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here depends on which stores the engine is built with: a store is opened by its location.
 
+pub mod admin_vectors;
 pub mod commits;
 mod engine;
 mod faulty_store;

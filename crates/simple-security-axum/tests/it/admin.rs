@@ -28,6 +28,7 @@ mod in_flight;
 mod nested;
 mod owners;
 mod pages;
+mod paths;
 mod queries;
 mod revoking;
 mod vectors;

@@ -1,71 +1,71 @@
-//! The routes of the administrator, by the steps that all faces share. What is in the answers, the
-//! tests of the routes themselves look at.
+//! The routes of the administrator, by the steps that every adapter shares.
 
-use std::collections::HashMap;
+use test_support::admin_vectors::{self, Request, Response};
 
-use serde_json::Value;
-
-use crate::{Desk, SECRET};
+use crate::{Desk, SECRET, raw, wait};
 
 #[test]
-fn each_step_is_answered_as_all_faces_do() {
+fn each_step_has_the_response_of_every_adapter() {
     let desk = Desk::new();
     let server = desk.serve(&[]);
-    let file: Value = serde_json::from_str(include_str!("../../../../tests/vectors/admin.json"))
-        .expect("the file");
-    let unknown = ("unknown".to_owned(), "00000000000".to_owned());
-    let mut saved = HashMap::from([unknown, ("secret".to_owned(), SECRET.replace(' ', "+"))]);
-    for step in file["steps"].as_array().expect("a list") {
-        let name = text(&step["step"]);
-        let query = step.get("query").map(|query| format!("?{}", fill(&text(query), &saved)));
-        let path = fill(&text(&step["path"]), &saved) + &query.unwrap_or_default();
-        let mut headers =
-            match step.get("secret").map_or("good", |kind| kind.as_str().expect("a text")) {
-                "good" => vec![format!("secret-key: {SECRET}")],
-                "wrong" => vec![format!("secret-key: {SECRET}x")],
-                "empty" => vec!["secret-key:".to_owned()],
-                "none" => vec![],
-                "twice" => vec![format!("secret-key: {SECRET}"); 2],
-                other => panic!("{other}"),
-            };
-        let body = match (step.get("raw"), step.get("body")) {
-            (Some(raw), _) => Some(text(raw)),
-            (None, body) => body.map(Value::to_string),
-        };
-        let padded = |length| format!("{{}}{}", " ".repeat(length as usize - 2));
-        let body = body.or_else(|| step.get("padded").and_then(Value::as_u64).map(padded));
-        match step.get("content_type") {
-            Some(Value::Null) => {}
-            Some(kind) => headers.push(format!("content-type: {}", text(kind))),
-            None if body.is_some() => headers.push("content-type: application/json".to_owned()),
-            None => {}
-        }
-        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        let method = text(&step["method"]);
-        if method == "HEAD" {
-            continue;
-        }
-        let answer =
-            server.ask(&method, &format!("/auth{path}"), &headers, &body.unwrap_or_default());
-        assert_eq!(answer.status, step["status"], "{name}: {answer:?}");
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
-        let value: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        if let Some(code) = step.get("code") {
-            assert_eq!(&value["code"], code, "{name}");
-        }
-        if let Some(place) = step.get("save") {
-            saved.insert(text(place), text(&value["id"]));
-        }
-    }
+    let responses = wait(admin_vectors::run(SECRET, async |request| {
+        let answer = raw::exchange(server.address, &in_http1(&request));
+        Response { status: answer.status, headers: answer.headers, body: answer.body }
+    }));
+    responses.check();
     server.stop();
 }
 
-fn fill(text: &str, saved: &HashMap<String, String>) -> String {
-    saved
-        .iter()
-        .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+fn in_http1(request: &Request) -> Vec<u8> {
+    let mut head = format!("{} {} HTTP/1.1\r\nhost: test\r\n", request.method, request.target);
+    for (name, value) in &request.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    let body = match request.is_chunked() {
+        true => in_chunks(&request.body),
+        false => request.body.clone(),
+    };
+    [head.as_bytes(), b"\r\n", &body].concat()
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+/// RFC 9112, section 7.1.
+fn in_chunks(body: &[u8]) -> Vec<u8> {
+    let chunks = body
+        .chunks(1000)
+        .map(|chunk| [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat());
+    chunks.chain([b"0\r\n\r\n".to_vec()]).collect::<Vec<_>>().concat()
+}
+
+/// Paths that FastAPI routes differently: see `python/tests/test_resource_mounting.py`.
+#[test]
+fn a_path_is_routed_as_it_was_sent() {
+    let desk = Desk::new();
+    let (_, id) = desk.issue("kept");
+    let server = desk.serve(&[]);
+    let secret = format!("secret-key: {SECRET}");
+    for (method, path, status) in [
+        ("GET", "/auth//keys", 404),
+        ("GET", "//auth/keys", 404),
+        ("GET", "/auth/%6Beys", 404),
+        ("GET", "/auth/keys/a%2Fb", 404),
+        ("POST", &format!("/auth/keys/{id}%2Frevoke"), 405),
+        ("DELETE", &format!("/auth//keys/{id}"), 404),
+    ] {
+        assert_eq!(server.ask(method, path, &[&secret], "").status, status, "{method} {path}");
+    }
+    let shown = server.get(&format!("/auth/keys/{id}"), &[&secret]);
+    assert!(shown.body.contains(r#""state":"active""#), "{}", shown.body);
+    server.stop();
+}
+
+/// 16 KiB of headers are accepted, with the line of the request.
+#[test]
+fn a_query_of_60000_characters_is_too_long() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    let secret = format!("secret-key: {SECRET}");
+    let path = format!("/auth/keys?name={}", "x".repeat(60_000));
+    assert_eq!(server.get(&path, &[&secret]).status, 431);
+    assert_eq!(server.get("/auth/keys", &[&secret]).status, 200);
+    server.stop();
 }

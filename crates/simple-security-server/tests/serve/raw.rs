@@ -48,6 +48,15 @@ impl Connection {
 
     /// The next answer; `None` when the server has closed the connection.
     pub fn read(&mut self) -> Option<Answer> {
+        self.read_answer(true)
+    }
+
+    /// The same to HEAD, which has no body whatever its length says (RFC 9112, section 6.3).
+    pub fn read_head(&mut self) -> Option<Answer> {
+        self.read_answer(false)
+    }
+
+    fn read_answer(&mut self, has_body: bool) -> Option<Answer> {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -72,6 +81,7 @@ impl Connection {
             .map(|header| header.unwrap_or_else(|| panic!("no header in {first}")))
             .collect();
         let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.filter(|_| has_body);
         let length = length.map_or(0, |(_, length)| length.parse().expect("a number"));
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).expect("the body");
@@ -94,7 +104,11 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Answer {
     let mut connection = Connection::open(address);
     // The server may answer and close before it has read all.
     let _ = connection.send(bytes);
-    connection.read().unwrap_or_else(|| panic!("no answer to {}", String::from_utf8_lossy(bytes)))
+    let answer = match bytes.starts_with(b"HEAD ") {
+        true => connection.read_head(),
+        false => connection.read(),
+    };
+    answer.unwrap_or_else(|| panic!("no answer to {}", String::from_utf8_lossy(bytes)))
 }
 
 fn is_end(error: &io::Error) -> bool {
