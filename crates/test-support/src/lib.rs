@@ -2,6 +2,8 @@
 //!
 //! Nothing here depends on which stores the engine is built with: a store is opened by its location.
 
+#[cfg(feature = "axum")]
+pub mod admin_app;
 pub mod admin_vectors;
 pub mod commits;
 mod engine;
@@ -12,6 +14,7 @@ pub mod records;
 mod rounds;
 pub mod servers;
 pub mod stores;
+mod test_engine;
 pub mod vectors;
 mod wait;
 
@@ -22,4 +25,5 @@ pub use engine::{
 pub use faulty_store::{Fault, FaultyStore};
 pub use log::Log;
 pub use rounds::rounds;
+pub use test_engine::Engine;
 pub use wait::wait;

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use simple_security_axum::ApiKey;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::Engine;
+use crate::{Engine, Layered as _};
 
 fn request<B>(key: Option<&str>, body: B) -> Request<B> {
     let mut request = Request::new(body);

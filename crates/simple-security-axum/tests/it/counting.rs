@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Engine, ask, guarded};
+use crate::{Engine, Layered as _, ask, guarded};
 
 const TASKS: u64 = 64;
 const REQUESTS: u64 = 100;

@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use simple_security_axum::Refusal;
 use tower::ServiceExt;
 
-use crate::{Engine, ask, guarded, request};
+use crate::{Engine, Layered as _, ask, guarded, request};
 
 #[tokio::test]
 async fn the_answer_is_503_and_nothing_else() {

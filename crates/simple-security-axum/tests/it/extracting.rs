@@ -7,7 +7,7 @@ use simple_security::{Expiry, KeyName, NewKey, Timestamp};
 use simple_security_axum::ApiKey;
 use tower::ServiceExt;
 
-use crate::{Engine, answer, ask, request};
+use crate::{Engine, Layered as _, answer, ask, request};
 
 #[tokio::test]
 async fn a_handler_learns_the_key() {

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
-use crate::{Answer, Engine, answer, guarded};
+use crate::{Answer, Engine, Layered as _, answer, guarded};
 
 struct Target {
     runtime: Runtime,

@@ -12,7 +12,7 @@ use simple_security_axum::ApiKey;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
-use crate::{Engine, request};
+use crate::{Engine, Layered as _, request};
 
 /// Panics where it is called without having been found ready. A clone of it is not ready.
 #[derive(Default)]

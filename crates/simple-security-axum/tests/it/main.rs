@@ -7,15 +7,12 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use http::header::WWW_AUTHENTICATE;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request};
 use http_body_util::BodyExt;
-use serde_json::{Value, json};
-use simple_security::clock::FakeClock;
-use simple_security::store::{ChangeLog, KeyStore, MemoryStore};
-use simple_security::{ApiKeys, IssuedKey, KeyId, KeyName, NewKey};
+use serde_json::json;
 use simple_security_axum::{ApiKey, RequireApiKeyLayer};
-use test_support::{FaultyStore, fake_clock};
+use test_support::Engine;
+use test_support::admin_app::Answer;
 use tower::ServiceExt;
 
 #[cfg(feature = "admin")]
@@ -33,54 +30,14 @@ mod stripping;
 mod tonic;
 mod vectors;
 
-/// An engine on a store that a test can break, and a clock that a test moves.
-struct Engine {
-    keys: Arc<ApiKeys>,
-    store: Arc<FaultyStore>,
-    clock: Arc<FakeClock>,
+/// The layer of an engine.
+trait Layered {
+    fn layer(&self) -> RequireApiKeyLayer;
 }
 
-impl Engine {
-    fn new() -> Self {
-        Self::on(Arc::new(MemoryStore::new().expect("random bytes")))
-    }
-
-    fn on(store: Arc<dyn KeyStore>) -> Self {
-        Self::behind(FaultyStore::new(store))
-    }
-
-    fn behind(store: Arc<FaultyStore>) -> Self {
-        Self::of(store, fake_clock())
-    }
-
-    fn of(store: Arc<FaultyStore>, clock: Arc<FakeClock>) -> Self {
-        let keys = test_support::engine(store.clone(), &clock);
-        Self { keys: Arc::new(keys), store, clock }
-    }
-
-    async fn issue(&self, name: &str) -> IssuedKey {
-        let name = KeyName::new(name).expect("a name");
-        self.keys.issue(NewKey::named(name)).await.expect("a key")
-    }
-
-    /// How often a key was counted.
-    async fn counted(&self, id: KeyId) -> u64 {
-        self.keys.usage(id).await.expect("usage").total
-    }
-
-    /// How often all keys were counted.
-    async fn all_counted(&self) -> HashMap<KeyId, u64> {
-        let rows = self.keys.list().await.expect("a list");
-        rows.into_iter().map(|(record, usage)| (record.id, usage.total)).collect()
-    }
-
+impl Layered for Engine {
     fn layer(&self) -> RequireApiKeyLayer {
         RequireApiKeyLayer::new(Arc::clone(&self.keys))
-    }
-
-    /// Nothing that was read is fresh any more.
-    fn let_the_lease_end(&self) {
-        self.clock.advance(self.store.lease());
     }
 }
 
@@ -101,24 +58,6 @@ fn echo() -> Router {
 
 fn guarded(layer: RequireApiKeyLayer) -> Router {
     echo().layer(layer)
-}
-
-/// A response, read.
-#[derive(Debug)]
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Value,
-}
-
-impl Answer {
-    fn challenge(&self) -> Option<&str> {
-        self.headers.get(WWW_AUTHENTICATE).map(|value| value.to_str().expect("ASCII"))
-    }
-
-    fn code(&self) -> Option<&str> {
-        self.body["code"].as_str()
-    }
 }
 
 /// A request for `uri` with these headers.

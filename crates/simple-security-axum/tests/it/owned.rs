@@ -5,7 +5,7 @@ use axum::routing::get;
 use simple_security::{NewKey, Owner};
 use simple_security_axum::ApiKey;
 
-use crate::{Engine, ask};
+use crate::{Engine, Layered as _, ask};
 
 #[tokio::test]
 async fn a_handler_learns_the_owner() {

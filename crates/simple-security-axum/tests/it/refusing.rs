@@ -8,7 +8,7 @@ use simple_security::{Renewal, VerifyError};
 use simple_security_axum::Refusal;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::{Engine, ask, guarded, request};
+use crate::{Engine, Layered as _, ask, guarded, request};
 
 const UNKNOWN: &str = "a key that was never issued, as of the old package";
 

@@ -6,7 +6,7 @@ use http::Request;
 use simple_security_axum::{ApiKey, RequireApiKeyLayer};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::{Engine, ask, echo, guarded, request};
+use crate::{Engine, Layered as _, ask, echo, guarded, request};
 
 #[tokio::test]
 async fn layers_of_one_engine_count_a_request_once() {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{Engine, answer, ask, guarded, request};
+use crate::{Engine, Layered as _, answer, ask, guarded, request};
 
 #[tokio::test]
 async fn the_header_that_carried_the_key_is_gone_and_no_other() {

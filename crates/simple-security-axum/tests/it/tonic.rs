@@ -18,7 +18,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::map_response_body::MapResponseBodyLayer;
 
-use crate::{Engine, request};
+use crate::{Engine, Layered as _, request};
 
 /// What a client sends with each call: names and values.
 type Metadata<'a> = &'a [(&'static str, &'a str)];

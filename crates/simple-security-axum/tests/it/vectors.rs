@@ -9,7 +9,7 @@ use http::{HeaderValue, Request, StatusCode};
 use simple_security::KeyId;
 use test_support::vectors::{Case, Requests};
 
-use crate::{Engine, answer, guarded};
+use crate::{Engine, Layered as _, answer, guarded};
 
 #[tokio::test]
 async fn each_request_is_answered_as_all_faces_do() {

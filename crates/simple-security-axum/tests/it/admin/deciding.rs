@@ -6,7 +6,7 @@ use serde_json::json;
 use simple_security::Timestamp;
 
 use super::{app, get, issue, post, request, send, text};
-use crate::{Engine, echo, request as request_for};
+use crate::{Engine, Layered as _, echo, request as request_for};
 
 /// An app with both: a route that asks for a key, and the routes of the administrator.
 fn whole(engine: &Engine) -> Router {

@@ -1,11 +1,14 @@
 //! Where an app may put the routes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::routing::get;
 use http::{Method, Request};
-use simple_security_axum::admin_router;
+use simple_security::store::MemoryStore;
+use simple_security_axum::{admin_router, admin_router_with_setting};
+use test_support::{FaultyStore, engine_without_secret, fake_clock};
 
 use super::{SECRET, issue, send};
 use crate::Engine;
@@ -60,4 +63,20 @@ async fn the_rest_of_the_app_stays_as_it_is() {
     assert_eq!(status(&app, Method::GET, "/authority", None).await, 404);
     assert_eq!(status(&app, Method::GET, "/auth/nowhere", None).await, 401);
     assert_eq!(send(&app, super::request(Method::GET, "/nowhere")).await.code(), Some("not_found"));
+}
+
+#[tokio::test]
+async fn what_to_set_for_a_secret_is_named() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new().expect("random bytes")));
+    store.is_shared.store(true, Ordering::SeqCst);
+    let (keys, _) = engine_without_secret(store, &fake_clock());
+    let keys = Arc::new(keys);
+    let named = admin_router_with_setting(Arc::clone(&keys), "ITS_SETTING");
+    for (router, ending) in [(named, "; set ITS_SETTING"), (admin_router(keys), "; set one")] {
+        let app = Router::new().nest("/auth", router);
+        let response = super::get(&app, "/keys").await;
+        let detail = response.body["detail"].as_str().expect("a text");
+        assert_eq!(response.status, 503);
+        assert!(detail.ends_with(ending), "{detail}");
+    }
 }
