@@ -22,7 +22,7 @@ fn the_page_works_under_its_policy() {
         .output()
         .expect("a browser");
     let (page, said) = (text(shown.stdout), text(shown.stderr));
-    for expected in ["Make a key", "Revoke a key", "Authorize"] {
+    for expected in ["Issue a key", "Revoke a key", "Authorize"] {
         assert!(page.contains(expected), "{expected}: {page}\n{said}");
     }
     // What pages say, and what they are kept from, is logged as that of the console.
