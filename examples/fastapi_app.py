@@ -2,13 +2,13 @@
 
 from fastapi import Depends, FastAPI
 
-from fastapi_simple_security import api_key_admin_router, api_key_router, api_key_security
+from fastapi_simple_security import api_key_router, api_key_security
 
 app = FastAPI(title="Simple security")
 
 app.include_router(api_key_router, prefix="/auth", tags=["auth"])
 # The resource API, for tools: /auth/keys.
-app.include_router(api_key_admin_router, prefix="/auth", tags=["keys"])
+app.include_router(api_key_security.admin_router, prefix="/auth", tags=["keys"])
 
 
 @app.get("/unsecured")

@@ -7,7 +7,7 @@ apps lie in memory in two ways, which is worth some percent.
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
-from fastapi_simple_security import ApiKeyMiddleware, api_key_admin_router, api_key_router
+from fastapi_simple_security import ApiKeyMiddleware, api_key_router, api_key_security
 
 
 class Ordered:
@@ -26,7 +26,7 @@ class Ordered:
 
         [declared] = self.app.routes[len(documentation) :]
         self.app.include_router(api_key_router, prefix="/auth")
-        self.app.include_router(api_key_admin_router, prefix="/auth")
+        self.app.include_router(api_key_security.admin_router, prefix="/auth")
         admin = self.app.routes[len(documentation) + 1 :]
         self.before = [*documentation, declared, *admin]
         self.after = [*documentation, *admin, declared]

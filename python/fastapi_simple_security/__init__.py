@@ -8,9 +8,9 @@
 ... async def secure() -> str:
 ...     return "only with a key"
 
-`api_key_security`, `api_key_router` and `api_key_admin_router` are of one instance of
-`SimpleSecurity`, set by environment variables that are read at first use. Make instances of your
-own for settings in code.
+`api_key_security` is an instance of `SimpleSecurity`, and `api_key_router` is its `legacy_router`,
+with the four routes of 1.x. Its settings are environment variables, read at first use. Make
+instances of your own for settings in code.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,6 @@ __all__ = [
     "StoreUnavailable",
     "SystemFailure",
     "__version__",
-    "api_key_admin_router",
     "api_key_router",
     "api_key_security",
     "mask_keys",
@@ -61,17 +60,14 @@ __all__ = [
 if TYPE_CHECKING:
     from fastapi_simple_security._keys import Keys
 
-    api_key_admin_router = api_key_security.resource_router
-    api_key_router = api_key_security.drop_in_router
+    api_key_router = api_key_security.legacy_router
 else:
 
     def __getattr__(name: str) -> Any:
         # Made at first access: for the first parameter of a route FastAPI imports much, which
         # takes far longer than all of this package.
-        if name == "api_key_admin_router":
-            return api_key_security.resource_router
         if name == "api_key_router":
-            return api_key_security.drop_in_router
+            return api_key_security.legacy_router
         if name == "Keys":
             from fastapi_simple_security._keys import Keys
 

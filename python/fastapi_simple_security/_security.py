@@ -34,7 +34,6 @@ from fastapi_simple_security._dependency.openapi import KeyScheme
 from fastapi_simple_security._dependency.route_check import check_routes
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._made_once import made_once
-from fastapi_simple_security._routing import PrefilteredRouter
 from fastapi_simple_security._waiting import administer, refuse_to_block, wait_for_store
 
 if TYPE_CHECKING:
@@ -61,7 +60,8 @@ class SimpleSecurity(KeyScheme, NeedsDepends, metaclass=NotADependency):
     """API keys for one app.
 
     It is a dependency: `Depends(security)` lets a request in that has a good key, and yields the
-    key as an `ApiKey`. Its `router` has the routes for the administrator.
+    key as an `ApiKey`. Its `admin_router` is the resource API,
+    its `legacy_router` has the four routes of 1.x, and its `keys` are for Python code.
 
     A key is read from the query parameter `api-key`, then from the header `api-key`. If both are
     sent, one good key is enough. Only if both are absent or empty, the header `X-API-Key` is read,
@@ -120,25 +120,17 @@ class SimpleSecurity(KeyScheme, NeedsDepends, metaclass=NotADependency):
         self._hide_docs = hide_docs_is_set() if hide_docs is None else hide_docs
 
     @made_once
-    def router(self) -> APIRouter:
-        """All routes for the administrator: those of the old package, and the resource API."""
-        router = PrefilteredRouter()
-        router.include_router(self.drop_in_router)
-        router.include_router(self.resource_router)
-        return router
+    def legacy_router(self) -> APIRouter:
+        """The four routes of 1.x: `/new`, `/revoke`, `/renew` and `/logs`."""
+        # Imported at first use, as below: its models cost some milliseconds.
+        from fastapi_simple_security._legacy.router import legacy_router
 
-    @made_once
-    def drop_in_router(self) -> APIRouter:
-        """The four routes of the old package: `/new`, `/revoke`, `/renew` and `/logs`."""
-        # Imported by who asks for it, as below: its models cost some milliseconds.
-        from fastapi_simple_security._legacy.router import drop_in_router
-
-        return drop_in_router(
+        return legacy_router(
             self._engine, lifespan=self._lifespan, include_in_schema=not self._hide_docs
         )
 
     @made_once
-    def resource_router(self) -> APIRouter:
+    def admin_router(self) -> APIRouter:
         """The resource API: `/keys`."""
         from fastapi_simple_security._admin.router import admin_router
 

@@ -33,7 +33,7 @@ ADMIN_PATHS = (
 def build_app(security: SimpleSecurity, router: APIRouter | None = None) -> FastAPI:
     """The app of the old package's README, with a `def` route beside the `async def` one."""
     app = FastAPI()
-    app.include_router(router or security.drop_in_router, prefix="/auth", tags=["_auth"])
+    app.include_router(router or security.legacy_router, prefix="/auth", tags=["_auth"])
 
     @app.get("/unsecured")
     async def unsecured() -> dict[str, str]:

@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 def build_app(security: SimpleSecurity, open_paths: Any = ("/health",), **options: Any) -> FastAPI:
     app = FastAPI(**options)
     app.add_middleware(ApiKeyMiddleware, security=security, open_paths=open_paths)
-    app.include_router(security.router, prefix="/auth")
+    app.include_router(security.legacy_router, prefix="/auth")
+    app.include_router(security.admin_router, prefix="/auth")
 
     @app.get("/health")
     async def health() -> dict[str, str]:

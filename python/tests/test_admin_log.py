@@ -42,7 +42,8 @@ def log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[str, str]]]
 def admin(environment: pytest.MonkeyPatch) -> Any:
     security = SimpleSecurity()
     app = FastAPI()
-    app.include_router(security.router, prefix="/auth")
+    app.include_router(security.legacy_router, prefix="/auth")
+    app.include_router(security.admin_router, prefix="/auth")
     yield TestClient(app, headers=HEADERS)
     security.close()
 
@@ -141,7 +142,7 @@ def rejected(send: Callable[[], Any], log: Any) -> tuple[str, int]:
 
 @pytest.mark.parametrize("behind_middleware", [False, True])
 def test_a_wrong_secret_is_logged(guarded: GuardedApp, log: Any, behind_middleware: bool) -> None:
-    guarded.app.include_router(guarded.security.resource_router, prefix="/auth")
+    guarded.app.include_router(guarded.security.admin_router, prefix="/auth")
     if behind_middleware:
         guarded.app.add_middleware(ApiKeyMiddleware, security=guarded.security)
     client = client_from(guarded.app, ("192.0.2.7", 5000))

@@ -17,7 +17,7 @@ SECRET = {"secret-key": ADMIN_SECRET}
 def test_the_two_names(default: GuardedApp) -> None:
     assert isinstance(api_key_security, SimpleSecurity)
     assert isinstance(api_key_router, APIRouter)
-    assert api_key_router is api_key_security.drop_in_router
+    assert api_key_router is api_key_security.legacy_router
 
     answer = default.client.get("/secure")
     assert (answer.status_code, answer.json()) == (403, {"detail": NOT_PRESENTED})
@@ -153,9 +153,11 @@ def test_beside_the_apps_own_lifespan(environment: pytest.MonkeyPatch) -> None:
         steps.append("end")
 
     app = FastAPI(lifespan=lifespan)
-    app.include_router(security.router, prefix="/auth")
+    app.include_router(security.legacy_router, prefix="/auth")
+    app.include_router(security.admin_router, prefix="/auth")
     # Included twice, it starts and stops twice.
-    app.include_router(security.router, prefix="/again")
+    app.include_router(security.legacy_router, prefix="/again")
+    app.include_router(security.admin_router, prefix="/again")
     with TestClient(app) as client:
         assert steps == ["start"]
         assert client.get("/auth/logs", headers=SECRET).json() == {"logs": []}

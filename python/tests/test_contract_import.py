@@ -32,7 +32,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 APIRoute.__init__ = make
 """
 
-ROUTERS = ("api_key_router", "api_key_admin_router")
+ROUTERS = ("api_key_router", "api_key_security.admin_router")
 
 
 def run(run_script: Run, source: str) -> str:
@@ -95,13 +95,11 @@ def test_all_names_come_by_every_way_of_import() -> None:
 
 
 def test_the_routers_are_those_of_the_default_instance_every_time() -> None:
-    from fastapi_simple_security import api_key_admin_router, api_key_router
+    from fastapi_simple_security import api_key_router
 
     assert api_key_router is fastapi_simple_security.api_key_router
-    assert api_key_router is api_key_security.drop_in_router
-    assert api_key_admin_router is fastapi_simple_security.api_key_admin_router
-    assert api_key_admin_router is api_key_security.resource_router
-    assert api_key_security.router is api_key_security.router
+    assert api_key_router is api_key_security.legacy_router
+    assert api_key_security.admin_router is api_key_security.admin_router
 
 
 def test_an_unknown_name_is_none_of_the_package() -> None:
@@ -124,7 +122,7 @@ def test_threads_that_ask_at_once_get_one_object() -> None:
 
 
 def test_the_routers_of_an_instance_are_made_once() -> None:
-    for name in ("router", "drop_in_router", "resource_router"):
+    for name in ("legacy_router", "admin_router", "keys"):
         assert isinstance(inspect.getattr_static(SimpleSecurity, name), made_once)
 
 

@@ -122,8 +122,10 @@ def test_answers(schema: dict[str, Any]) -> None:
 def test_two_instances_do_not_rename_the_models(guard: Callable[..., GuardedApp]) -> None:
     one, other = guard().security, guard().security
     app = FastAPI()
-    app.include_router(one.router, prefix="/one")
-    app.include_router(other.router, prefix="/other")
+    app.include_router(one.legacy_router, prefix="/one")
+    app.include_router(one.admin_router, prefix="/one")
+    app.include_router(other.legacy_router, prefix="/other")
+    app.include_router(other.admin_router, prefix="/other")
     assert {"UsageLog", "UsageLogs"} <= set(app.openapi()["components"]["schemas"])
 
 

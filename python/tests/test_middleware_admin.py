@@ -107,7 +107,8 @@ def test_a_route_before_it_with_the_same_path_is_the_one_chosen(guarded: Guarded
     async def other_method() -> str:
         return "full match"
 
-    app.include_router(guarded.security.router, prefix="/auth")
+    app.include_router(guarded.security.legacy_router, prefix="/auth")
+    app.include_router(guarded.security.admin_router, prefix="/auth")
     app.add_middleware(ApiKeyMiddleware, security=guarded.security)
     client = TestClient(app)
     assert refusal(client, "/auth/new", secret_key=guarded.secret) == NOT_PRESENTED
@@ -123,7 +124,8 @@ def reachable(app: Any, path: str, guarded: GuardedApp, **more: Any) -> bool:
 
 def nested(security: SimpleSecurity) -> tuple[Any, str]:
     inner = APIRouter(prefix="/inner")
-    inner.include_router(security.router, prefix="/keys")
+    inner.include_router(security.legacy_router, prefix="/keys")
+    inner.include_router(security.admin_router, prefix="/keys")
     outer = APIRouter()
 
     @outer.get("/outer/inner/keys/logs/more")
@@ -192,7 +194,8 @@ def test_where_the_routes_may_be(
 def test_under_a_root_path(guarded: GuardedApp) -> None:
     app = FastAPI()
     app.root_path = "/api"
-    app.include_router(guarded.security.router, prefix="/auth")
+    app.include_router(guarded.security.legacy_router, prefix="/auth")
+    app.include_router(guarded.security.admin_router, prefix="/auth")
     app.add_middleware(ApiKeyMiddleware, security=guarded.security)
     assert reachable(app, "/auth/logs", guarded)
     assert reachable(app, "/api/auth/logs", guarded)
@@ -201,7 +204,8 @@ def test_under_a_root_path(guarded: GuardedApp) -> None:
 def test_another_instances_routes_are_not_ours(guarded: GuardedApp, database: Path) -> None:
     other = SimpleSecurity(secret=guarded.secret, db_location=database.with_name("other.db"))
     app = FastAPI()
-    app.include_router(other.router, prefix="/other")
+    app.include_router(other.legacy_router, prefix="/other")
+    app.include_router(other.admin_router, prefix="/other")
     app.add_middleware(ApiKeyMiddleware, security=guarded.security)
     assert not reachable(app, "/other/logs", guarded)
     other.close()

@@ -36,7 +36,8 @@ def test_open_while_the_app_runs(environment: pytest.MonkeyPatch, with_router: b
     app = FastAPI()
     app.add_middleware(ApiKeyMiddleware, security=security)
     if with_router:
-        app.include_router(security.router)
+        app.include_router(security.legacy_router)
+        app.include_router(security.admin_router)
     for _ in range(2):
         app.middleware_stack = None
         assert asyncio.run(lifespan_of(app, lambda: security._engine.is_open)) == [

@@ -123,7 +123,7 @@ def test_a_revocation_that_hangs_delays_nobody_else(lasting: Lasting, guard: Gua
     for prefix, security in zip(
         prefixes, (guarded.security, guard(db_location=store.location).security), strict=True
     ):
-        guarded.app.include_router(security.resource_router, prefix=prefix)
+        guarded.app.include_router(security.admin_router, prefix=prefix)
     transport = httpx.ASGITransport(guarded.app)
 
     async def revoke(prefix: str = "/auth") -> int:

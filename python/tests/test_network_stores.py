@@ -46,7 +46,7 @@ def test_the_four_routes(guarded: GuardedApp) -> None:
 
 
 def test_the_resource_api_waits_if_it_is_asked_to(guarded: GuardedApp) -> None:
-    guarded.app.include_router(guarded.security.resource_router, prefix="/auth")
+    guarded.app.include_router(guarded.security.admin_router, prefix="/auth")
 
     def is_effective(method: str, path: str, **body: Any) -> bool:
         answer = guarded.client.request(

@@ -14,7 +14,7 @@ from fastapi_simple_security import ApiKey
 
 @pytest.fixture
 def owned(guarded: GuardedApp) -> GuardedApp:
-    guarded.app.include_router(guarded.security.resource_router, prefix="/auth")
+    guarded.app.include_router(guarded.security.admin_router, prefix="/auth")
 
     @guarded.app.get("/owner")
     async def owner(key: Annotated[ApiKey, Depends(guarded.security)]) -> str:

@@ -141,7 +141,7 @@ def test_the_dependency_yields_the_key_without_the_scheme(guarded: GuardedApp, n
 
 def test_a_jwt_is_not_looked_up(guarded: GuardedApp) -> None:
     """Not even one that is a key: where it is looked up, it is good."""
-    guarded.app.include_router(guarded.security.resource_router, prefix="/auth")
+    guarded.app.include_router(guarded.security.admin_router, prefix="/auth")
     imported = guarded.client.post(
         "/auth/keys",
         json={"name": "a JWT", "key": JWT},

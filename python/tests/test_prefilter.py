@@ -93,8 +93,8 @@ FOREIGN = ("/", "/items/42", "/items/a b")
 
 def both(security: SimpleSecurity, prefix: str) -> FastAPI:
     app = FastAPI()
-    app.include_router(security.drop_in_router, prefix=prefix)
-    app.include_router(security.resource_router, prefix=prefix)
+    app.include_router(security.legacy_router, prefix=prefix)
+    app.include_router(security.admin_router, prefix=prefix)
     return with_last_route(app)
 
 
@@ -113,7 +113,8 @@ def test_a_request_for_another_route_reaches_no_admin_route(
 @stands_apart
 def test_nor_where_both_are_in_one_router(guarded: GuardedApp, asked: Asked) -> None:
     app = FastAPI()
-    app.include_router(guarded.security.router, prefix="/auth")
+    app.include_router(guarded.security.legacy_router, prefix="/auth")
+    app.include_router(guarded.security.admin_router, prefix="/auth")
     with_last_route(app)
     ask(app, "/")
     assert asked.by(app, *FOREIGN, "/auth-of-mine") == (0, 0)
@@ -122,8 +123,8 @@ def test_nor_where_both_are_in_one_router(guarded: GuardedApp, asked: Asked) -> 
 @stands_apart
 def test_nor_where_they_are_in_a_router_of_the_app(guarded: GuardedApp, asked: Asked) -> None:
     router = APIRouter()
-    router.include_router(guarded.security.drop_in_router, prefix="/auth")
-    router.include_router(guarded.security.resource_router, prefix="/auth")
+    router.include_router(guarded.security.legacy_router, prefix="/auth")
+    router.include_router(guarded.security.admin_router, prefix="/auth")
     app = FastAPI()
     app.include_router(router, prefix="/v1")
     with_last_route(app)

@@ -92,5 +92,5 @@ def test_the_apps_are_apps(monkeypatch: Any, tmp_path: Path) -> None:
         if "import requests" not in block and "security.keys" not in block:
             exec(block, names)
     paths = names["app"].openapi()["paths"]
-    assert paths.keys() >= {"/secure", "/whoami", "/partners", "/auth/new", "/partners/auth/new"}
+    assert paths.keys() >= {"/secure", "/whoami", "/partners", "/auth/new", "/partners/auth/keys"}
     assert not list(tmp_path.iterdir()), "importing and describing an app opens nothing"

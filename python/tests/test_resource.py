@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from guarded_app import GuardedApp, request_raw
 from servers import wait_until
 
-from fastapi_simple_security import SimpleSecurity, api_key_admin_router, api_key_security
+from fastapi_simple_security import SimpleSecurity, api_key_security
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def resource(guarded: GuardedApp) -> GuardedApp:
 
 
 def with_resource(guarded: GuardedApp) -> GuardedApp:
-    guarded.app.include_router(guarded.security.resource_router, prefix="/auth")
+    guarded.app.include_router(guarded.security.admin_router, prefix="/auth")
     return guarded
 
 
@@ -84,18 +84,18 @@ def ask(guarded: GuardedApp, method: str, path: str, body: Any = None) -> Any:
 
 def test_the_routers_of_the_default_instance(default: GuardedApp) -> None:
     """An upgrade shadows no route of an app: `/keys` is on a router of its own."""
-    assert api_key_admin_router is api_key_security.resource_router
     app = FastAPI()
-    app.include_router(api_key_admin_router, prefix="/auth")
+    app.include_router(api_key_security.admin_router, prefix="/auth")
     assert default.client.get("/auth/keys").status_code == 404
     answer = TestClient(app).get("/auth/keys", headers={"secret-key": default.secret})
     assert answer.status_code == 200
     assert TestClient(app).get("/auth/logs").status_code == 404
 
 
-def test_an_instance_has_both_on_one_router(guarded: GuardedApp) -> None:
+def test_both_routers_on_one_prefix(guarded: GuardedApp) -> None:
     app = FastAPI()
-    app.include_router(guarded.security.router, prefix="/all")
+    app.include_router(guarded.security.legacy_router, prefix="/all")
+    app.include_router(guarded.security.admin_router, prefix="/all")
     client = TestClient(app)
     for path in ("/all/keys", "/all/logs"):
         assert client.get(path, headers={"secret-key": guarded.secret}).status_code == 200
@@ -137,7 +137,7 @@ def test_what_an_apps_own_dependency_raises_stays_as_it_is(guarded: GuardedApp) 
         raise HTTPException(418, "short and stout")
 
     app = FastAPI()
-    router = guarded.security.resource_router
+    router = guarded.security.admin_router
     app.include_router(router, prefix="/auth", dependencies=[Depends(refuse)])
     client = TestClient(app)
     # The app's own come first, as on any router; they see no body.
@@ -159,7 +159,7 @@ def test_a_route_that_lost_its_class_asks_for_the_secret_all_the_same(
 ) -> None:
     """The guard is a dependency too: whoever copies routes one by one copies it with them."""
     app = FastAPI()
-    for route in guarded.security.resource_router.routes:
+    for route in guarded.security.admin_router.routes:
         app.add_api_route(
             route.path,  # type: ignore[attr-defined]
             route.endpoint,  # type: ignore[attr-defined]

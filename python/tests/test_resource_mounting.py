@@ -20,19 +20,19 @@ Placed = tuple[Any, str, str]
 
 def at_the_root(security: SimpleSecurity) -> Placed:
     app = FastAPI()
-    app.include_router(security.resource_router)
+    app.include_router(security.admin_router)
     return app, "", ""
 
 
 def below_a_parameter(security: SimpleSecurity) -> Placed:
     app = FastAPI()
-    app.include_router(security.resource_router, prefix="/{tenant}/auth")
+    app.include_router(security.admin_router, prefix="/{tenant}/auth")
     return app, "/acme%20%C3%A9/auth", ""
 
 
 def in_nested_routers(security: SimpleSecurity) -> Placed:
     inner, outer = APIRouter(prefix="/{region}"), APIRouter(prefix="/v1/{tenant}")
-    inner.include_router(security.resource_router, prefix="/auth")
+    inner.include_router(security.admin_router, prefix="/auth")
     outer.include_router(inner)
     app = FastAPI()
     app.include_router(outer, prefix="/api")
@@ -41,7 +41,7 @@ def in_nested_routers(security: SimpleSecurity) -> Placed:
 
 def in_a_mounted_app(security: SimpleSecurity) -> Placed:
     mounted = FastAPI()
-    mounted.include_router(security.resource_router, prefix="/auth")
+    mounted.include_router(security.admin_router, prefix="/auth")
     app = FastAPI()
     app.mount("/mounted/{tenant}", mounted)
     return app, "/mounted/keys/auth", ""
@@ -50,20 +50,20 @@ def in_a_mounted_app(security: SimpleSecurity) -> Placed:
 def in_an_app_mounted_at_the_same_name(security: SimpleSecurity) -> Placed:
     """The prefix of the app is also the beginning of the paths in it."""
     mounted = FastAPI()
-    mounted.include_router(security.resource_router)
+    mounted.include_router(security.admin_router)
     return Starlette(routes=[Mount("/keys", mounted)]), "/keys", ""
 
 
 def below_a_root_path(security: SimpleSecurity) -> Placed:
     """As behind a proxy that keeps the path: the server passes all of it (ASGI, `root_path`)."""
     app = FastAPI()
-    app.include_router(security.resource_router, prefix="/auth")
+    app.include_router(security.admin_router, prefix="/auth")
     return app, "/proxied/auth", "/proxied"
 
 
 def below_a_root_path_that_a_proxy_strips(security: SimpleSecurity) -> Placed:
     app = FastAPI()
-    app.include_router(security.resource_router, prefix="/auth")
+    app.include_router(security.admin_router, prefix="/auth")
     return app, "/auth", "/proxied"
 
 
@@ -102,7 +102,7 @@ def ends_in_newline(path: str) -> bool:
 
 @pytest.fixture
 def resource(guarded: GuardedApp) -> TestClient:
-    guarded.app.include_router(guarded.security.resource_router, prefix="/auth")
+    guarded.app.include_router(guarded.security.admin_router, prefix="/auth")
     return guarded.client
 
 

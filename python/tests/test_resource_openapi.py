@@ -16,7 +16,7 @@ FILE = json.loads((Path(__file__).parents[2] / "docs/openapi.json").read_text(en
 def document_of(*prefixes: str) -> dict[str, Any]:
     app = FastAPI()
     for prefix in prefixes:
-        app.include_router(SimpleSecurity(secret="unused").resource_router, prefix=prefix)
+        app.include_router(SimpleSecurity(secret="unused").admin_router, prefix=prefix)
     with warnings.catch_warnings():
         # FastAPI warns of an operation id that is there twice.
         warnings.simplefilter("error")

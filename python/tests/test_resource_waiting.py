@@ -74,7 +74,7 @@ def test_the_resource_api_waits_as_long_as_the_router_says(
     waited: list[float], guarded: GuardedApp
 ) -> None:
     """When it does is tested with a store on a network, in `test_network_stores.py`."""
-    guarded.app.include_router(guarded.security.resource_router, prefix="/auth")
+    guarded.app.include_router(guarded.security.admin_router, prefix="/auth")
     headers = {"secret-key": guarded.secret}
     assert guarded.client.get("/auth/keys", headers=headers).status_code == 200
     assert waited == [LEFT]

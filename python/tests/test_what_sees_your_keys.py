@@ -68,7 +68,8 @@ def test_traces_of_fastapi_show_no_key(
     guarded: GuardedApp, canaries: set[str], spans: Any, middleware: bool
 ) -> None:
     app = FastAPI(telemetry={"tracer_provider": provider_to(spans)})
-    app.include_router(guarded.security.router, prefix="/auth")
+    app.include_router(guarded.security.legacy_router, prefix="/auth")
+    app.include_router(guarded.security.admin_router, prefix="/auth")
     if middleware:
         app.add_middleware(ApiKeyMiddleware, security=guarded.security)
 

@@ -56,7 +56,7 @@ class Problem(BaseModel):
     detail: str
 
 
-def drop_in_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
+def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
     """The router with the routes of the old package.
 
     Args:
