@@ -12,7 +12,7 @@ import anyio
 from fastapi_simple_security._core import Change, Engine, IssuedKey, KeyDetails, KeyQuery
 from fastapi_simple_security._core import Keys as Verbs
 from fastapi_simple_security._dependency.misuse import NotADependency, not_a_dependency
-from fastapi_simple_security._waiting import administer, refuse_to_block
+from fastapi_simple_security._waiting import refuse_to_block, run_for_code
 
 Key = TypeVar("Key")
 
@@ -134,7 +134,7 @@ class Keys(metaclass=NotADependency):
     @not_a_dependency
     async def get_async(self, id: str) -> KeyDetails:
         """Returns what is known of the key with this id, as `get` does."""
-        return await administer(lambda: self._verbs.get(id))
+        return await run_for_code(lambda: self._verbs.get(id))
 
     @not_a_dependency
     def list(
@@ -283,7 +283,7 @@ class Keys(metaclass=NotADependency):
         return change.key
 
     async def _later(self, make: Callable[[], Change[Key]]) -> Key:
-        change = await administer(make)
+        change = await run_for_code(make)
         if change.remaining > 0:
             # It can take seconds, and holds no thread.
             await anyio.sleep(change.remaining)
@@ -299,14 +299,14 @@ class Keys(metaclass=NotADependency):
             yield from page.keys
 
     async def _pages_async(self, query: KeyQuery) -> AsyncIterator[KeyDetails]:
-        page = await administer(lambda: query.page(None))
+        page = await run_for_code(lambda: query.page(None))
         while True:
             for key in page.keys:
                 yield key
             if page.is_last:
                 return
             last = page
-            page = await administer(lambda after=last: query.page(after))  # type: ignore[misc]
+            page = await run_for_code(lambda after=last: query.page(after))  # type: ignore[misc]
 
     def _refuse_to_block(self, verb: str) -> None:
         refuse_to_block(

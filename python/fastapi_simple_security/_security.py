@@ -34,7 +34,7 @@ from fastapi_simple_security._dependency.openapi import KeyScheme
 from fastapi_simple_security._dependency.route_check import check_routes
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._made_once import made_once
-from fastapi_simple_security._waiting import administer, refuse_to_block, wait_for_store
+from fastapi_simple_security._waiting import refuse_to_block, run_for_code, wait_for_store
 
 if TYPE_CHECKING:
     from fastapi_simple_security._keys import Keys
@@ -236,7 +236,7 @@ class SimpleSecurity(KeyScheme, NeedsDepends, metaclass=NotADependency):
     @not_a_dependency
     async def flush_async(self) -> None:
         """Writes the usage counted before the call, as `flush` does."""
-        await administer(self._engine.flush)
+        await run_for_code(self._engine.flush)
 
     @not_a_dependency
     def open(self) -> None:

@@ -23,15 +23,15 @@ _threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.threads")
 
 # How many threads of an event loop change and show keys for the app's own code. They are apart from
 # those above, so that a job that issues a thousand keys delays no request.
-_ADMIN_THREADS = 8
+_CODE_THREADS = 8
 
-_admin_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.admin_threads")
+_code_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.code_threads")
 
-# How many threads of an event loop answer requests to the resource API. More than its router lets
+# How many threads of an event loop answer requests to admin routes. More than its router lets
 # be in progress, so that it can reject the next one.
-_RESOURCE_THREADS = 40
+_ROUTE_THREADS = 40
 
-_resource_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.resource_threads")
+_route_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.route_threads")
 
 
 async def wait_for_store(ask: Callable[[], Answer]) -> Answer:
@@ -51,7 +51,7 @@ async def wait_for_store(ask: Callable[[], Answer]) -> Answer:
     raise StoreUnavailable(f"{_THREADS} requests wait for the store of the API keys already")
 
 
-async def administer(ask: Callable[[], Answer]) -> Answer:
+async def run_for_code(ask: Callable[[], Answer]) -> Answer:
     """Runs a call that changes or shows keys on a thread, and waits until one is free.
 
     Args:
@@ -61,17 +61,17 @@ async def administer(ask: Callable[[], Answer]) -> Answer:
     Raises:
         SecurityError: what `ask` raises.
     """
-    return await to_thread.run_sync(ask, limiter=_limiter(_admin_threads, _ADMIN_THREADS))
+    return await to_thread.run_sync(ask, limiter=_limiter(_code_threads, _CODE_THREADS))
 
 
-async def answer(step: Callable[[], Answer]) -> Answer:
-    """Runs a step of a request to the resource API on a thread.
+async def run_for_route(step: Callable[[], Answer]) -> Answer:
+    """Runs a step of a request to an admin route on a thread.
 
     Args:
         step: holds its thread until the store has answered, or was given up. Cancelling the caller
             does not stop it.
     """
-    return await to_thread.run_sync(step, limiter=_limiter(_resource_threads, _RESOURCE_THREADS))
+    return await to_thread.run_sync(step, limiter=_limiter(_route_threads, _ROUTE_THREADS))
 
 
 def refuse_to_block(engine: Engine, call: str, instead: str) -> None:

@@ -134,13 +134,16 @@ impl AdminRequest {
         Ok(Some(AdminResponse::new(py, response)))
     }
 
-    /// Hands over a part of the body, and whether it is not the last one.
-    fn feed(&self, part: &[u8], more: bool) {
-        let mut body = self.body.lock();
+    /// Hands over a part of the body.
+    fn feed(&self, part: &[u8]) {
         if !part.is_empty() {
-            body.parts.push_back(Bytes::copy_from_slice(part));
+            self.body.lock().parts.push_back(Bytes::copy_from_slice(part));
         }
-        body.end = if more { None } else { Some(Ok(())) };
+    }
+
+    /// The body is complete.
+    fn end(&self) {
+        self.body.lock().end = Some(Ok(()));
     }
 
     /// The client has disconnected before the end of the body.

@@ -686,7 +686,7 @@ def test_changes_and_requests_have_threads_of_their_own(backend: str) -> None:
         return answers
 
     async def both() -> None:
-        change, verify = _waiting.administer, _waiting.wait_for_store
+        change, verify = _waiting.run_for_code, _waiting.wait_for_store
         of_the_app = anyio.to_thread.run_sync
         assert await use_up(change, _waiting._ADMIN_THREADS + 5, verify, of_the_app) == [7, 7]
         assert await use_up(verify, _waiting._THREADS, change, of_the_app) == [7, 7]

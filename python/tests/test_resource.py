@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from admin_vectors import check_problem, run
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 from guarded_app import GuardedApp, request_raw
 from servers import wait_until
@@ -145,6 +145,20 @@ def test_what_an_apps_own_dependency_raises_stays_as_it_is(guarded: GuardedApp) 
         for method, path in (("GET", "/keys"), ("PUT", "/keys"), ("GET", "/keys/x/y")):
             answer = client.request(method, f"/auth{path}", headers=headers)
             assert (answer.status_code, answer.json()) == (418, {"detail": "short and stout"})
+
+
+def test_a_body_that_was_read_before(guarded: GuardedApp) -> None:
+    """By a dependency of the app, or by a tracer as that of Sentry."""
+
+    async def read(request: Request) -> None:
+        await request.body()
+
+    app = FastAPI()
+    app.include_router(guarded.security.admin_router, dependencies=[Depends(read)])
+    headers = {"secret-key": guarded.secret}
+    answer = TestClient(app).post("/keys", json={"name": "shop"}, headers=headers)
+    assert (answer.status_code, answer.json()["name"]) == (201, "shop")
+    guarded.canaries.add(answer.json()["key"])
 
 
 def test_half_a_surrogate_pair_in_a_path(resource: GuardedApp) -> None:

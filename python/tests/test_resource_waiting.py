@@ -8,9 +8,10 @@ import anyio
 import pytest
 from guarded_app import GuardedApp
 
-from fastapi_simple_security import _changes, _core
+from fastapi_simple_security import _core
 from fastapi_simple_security._admin import pass_through
 from fastapi_simple_security._core import AdminRequest
+from fastapi_simple_security._legacy import changes
 from fastapi_simple_security._legacy import router as legacy_router
 
 LEFT = 1.5
@@ -98,6 +99,6 @@ def test_it_waits_on_every_event_loop(backend: str) -> None:
     change: Any = SimpleNamespace(id="id", remaining=0.01)
 
     async def make() -> Any:
-        return await _changes.make("issued", lambda: change)
+        return await changes.make("issued", lambda: change)
 
     assert anyio.run(make, backend=backend) is change

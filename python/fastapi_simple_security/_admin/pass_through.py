@@ -3,14 +3,14 @@
 from typing import Any
 
 import anyio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from fastapi_simple_security import _answers
 from fastapi_simple_security._core import AdminRequest, AdminResponse, Engine
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._logs.mask import mask_keys
-from fastapi_simple_security._waiting import answer
+from fastapi_simple_security._waiting import run_for_route
 
 
 async def respond(engine: Engine, request: Request, path: str) -> Response:
@@ -22,12 +22,15 @@ async def respond(engine: Engine, request: Request, path: str) -> Response:
         path: of the request, decoded, as the router has it: without the prefix of the app.
     """
     passed = _passed(engine, request.scope, path)
+    # Not `receive`: a dependency of the app, or a tracer, may have read the body.
+    body = request.stream()
     try:
-        while (response := await answer(passed.run)) is None:
-            message = await request.receive()
-            if message["type"] == "http.request":
-                passed.feed(message.get("body", b""), message.get("more_body", False))
-            else:
+        while (response := await run_for_route(passed.run)) is None:
+            try:
+                passed.feed(await anext(body))
+            except StopAsyncIteration:
+                passed.end()
+            except ClientDisconnect:
                 passed.disconnect()
     except SecurityError as error:
         response = AdminResponse.unavailable(_answers.log_unavailable(error))

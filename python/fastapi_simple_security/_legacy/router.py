@@ -8,12 +8,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from starlette.exceptions import HTTPException
 
-from fastapi_simple_security import _answers, _changes
+from fastapi_simple_security import _answers
 from fastapi_simple_security._core import Engine, LegacyKey, LegacyKeys
 from fastapi_simple_security._errors import InvalidInput, KeyNotFound, SecurityError
-from fastapi_simple_security._legacy import dates
+from fastapi_simple_security._legacy import changes, dates
 from fastapi_simple_security._legacy.secret import LegacySecret
 from fastapi_simple_security._routing import PrefilteredRouter
+from fastapi_simple_security._waiting import run_for_route
 
 Answer = TypeVar("Answer")
 
@@ -91,7 +92,7 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
         ] = False,
     ) -> str:
         """Makes a key and returns it. It is shown this once, and cannot be read back."""
-        issued = await _changes.make(
+        issued = await changes.make(
             "issued", lambda: _ask(lambda: keys.issue(name or "", never_expires))
         )
         return str(issued.plain_key)
@@ -103,7 +104,7 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
         ],
     ) -> None:
         """Revokes a key. No request that begins after the answer is let in with it."""
-        await _changes.make("revoked", lambda: _ask(lambda: keys.revoke(api_key)))
+        await changes.make("revoked", lambda: _ask(lambda: keys.revoke(api_key)))
 
     @router.get("/renew", responses=unknown)
     async def renew_api_key(
@@ -122,7 +123,7 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
     ) -> str:
         """Gives a key a new expiration date, and takes it back into use if it was revoked."""
         expires_at = dates.parse_expiration_date(expiration_date) if expiration_date else None
-        renewed = await _changes.make(
+        renewed = await changes.make(
             "renewed", lambda: _ask(lambda: keys.renew(api_key, expires_at))
         )
         reactivated = "This API key was revoked and has been reactivated. "
@@ -131,9 +132,11 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
         return f"{reactivated}The new expiration date for the API key is {date}"
 
     @router.get("/logs")
-    def get_api_key_usage_logs() -> UsageLogs:
+    async def get_api_key_usage_logs() -> UsageLogs:
         """Returns all keys, by their ids, and how they were used."""
-        return UsageLogs(logs=[_usage_log(key) for key in _ask(keys.logs)])
+        return await run_for_route(
+            lambda: UsageLogs(logs=[_usage_log(key) for key in _ask(keys.logs)])
+        )
 
     return router
 

@@ -1,24 +1,22 @@
-"""Changes of keys, as the routes make them and the log shows them."""
+"""Changes of keys by the routes of 1.x."""
 
 import logging
 from collections.abc import Callable
 
 import anyio
-from starlette.concurrency import run_in_threadpool
 
 from fastapi_simple_security._core import LegacyChange
+from fastapi_simple_security._waiting import run_for_route
 
 _logger = logging.getLogger("fastapi_simple_security")
 
 
-async def make(verb: str, change: Callable[[], LegacyChange], *, wait: bool = True) -> LegacyChange:
-    """Makes a change on a thread, because it may take long.
+async def make(verb: str, change: Callable[[], LegacyChange]) -> LegacyChange:
+    """Makes a change on a thread, and waits until every process honours it.
 
     Args:
         verb: what is done to the key, in the past tense, for the log.
-        change: calls the engine.
-        wait: until the change holds everywhere. That can take seconds, and holds no thread: the
-            pool of an app has few.
+        change: calls the engine, which may take long.
     """
 
     def make_and_log() -> LegacyChange:
@@ -28,7 +26,8 @@ async def make(verb: str, change: Callable[[], LegacyChange], *, wait: bool = Tr
         _logger.info("%s key %s", verb, changed.id)
         return changed
 
-    changed = await run_in_threadpool(make_and_log)
-    if wait and changed.remaining > 0:
+    changed = await run_for_route(make_and_log)
+    if changed.remaining > 0:
+        # It can take seconds, and holds no thread.
         await anyio.sleep(changed.remaining)
     return changed
