@@ -686,10 +686,19 @@ def test_changes_and_requests_have_threads_of_their_own(backend: str) -> None:
         return answers
 
     async def both() -> None:
-        change, verify = _waiting.run_for_code, _waiting.wait_for_store
+        code, route, verify = (
+            _waiting.run_for_code,
+            _waiting.run_for_route,
+            _waiting.wait_for_store,
+        )
         of_the_app = anyio.to_thread.run_sync
-        assert await use_up(change, _waiting._ADMIN_THREADS + 5, verify, of_the_app) == [7, 7]
-        assert await use_up(verify, _waiting._THREADS, change, of_the_app) == [7, 7]
+        for mine, threads, *others in (
+            (code, _waiting._CODE_THREADS, route, verify, of_the_app),
+            (route, _waiting._ROUTE_THREADS, code, verify, of_the_app),
+            (verify, _waiting._THREADS, code, route, of_the_app),
+        ):
+            more = 0 if mine is verify else 5
+            assert await use_up(mine, threads + more, *others) == [7, 7, 7]
 
     anyio.run(both, backend=backend)
 
