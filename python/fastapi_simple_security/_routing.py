@@ -42,8 +42,9 @@ class PrefilteredRoute(APIRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether a request is for this route."""
+        path = scope.get("path", self._literal)
         # Apps put another pattern in place of this one, to ignore case.
-        if self._literal in scope.get("path", "") or self.path_regex is not self._compiled:
+        if self._literal in path or self.path_regex is not self._compiled:
             return super().matches(scope)
         return _NO_MATCH
 
