@@ -102,7 +102,7 @@ test-proxies: $(BUILT) $(STATIC) $(PROXIES) ## Test the server behind nginx, Cad
 
 .PHONY: test-oldest
 test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest FastAPI
-	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_admin_log.py tests/test_api_key.py tests/test_bad_input.py tests/test_key_route.py tests/test_keys*.py tests/test_mask.py tests/test_misuse*.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_places.py tests/test_resource*.py $(addprefix tests/test_network_stores.py::test_,the_four_routes called_without_depends web_sockets the_middleware) tests/test_vectors.py tests/test_verify.py tests/test_websocket.py
+	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_admin_log.py tests/test_api_key.py tests/test_bad_input.py tests/test_key_route.py tests/test_keys*.py tests/test_mask.py tests/test_misuse*.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_places.py tests/test_prefilter.py tests/test_resource*.py $(addprefix tests/test_network_stores.py::test_,the_four_routes called_without_depends web_sockets the_middleware) tests/test_vectors.py tests/test_verify.py tests/test_websocket.py
 
 .PHONY: test-machines
 test-machines: servers ## The campaign on PostgreSQL and Redis: several processes, servers and networks that fail; prints figures

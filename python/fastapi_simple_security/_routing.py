@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
 Scope = MutableMapping[str, Any]
 Matches = Callable[[Scope], tuple[Match, Scope]]
 
-# Made once: two objects for each request are half of what a search costs. It cannot be changed.
+# Made once, because each request would make two objects for each router. It cannot be changed.
 _NO_MATCH = Match.NONE, cast("Scope", MappingProxyType({}))
 _PARAMETER = re.compile(r"\{.*?\}")
 
@@ -65,35 +65,37 @@ class PrefilteredRouter(APIRouter):
         for included in notes.values() if isinstance(notes, dict) else ():
             attributes = getattr(included, "__dict__", {})
             if attributes.get("original_router") is self and "matches" not in attributes:
-                # Whatever is not as expected in another FastAPI: without the search it is slower.
+                # Another FastAPI may be different. Without the search, which is not tried again, it
+                # is slower and right.
+                attributes["matches"] = included.matches
                 with suppress(Exception):
                     _prefilter(included, attributes)
         return super().matches(scope)
 
     def _mark_routes_changed(self) -> None:
-        """Called by FastAPI when a route was added: searches that came from the routes are old."""
+        """FastAPI calls this when a route was added; the searches are then made again."""
         global _changes
         _changes += 1
         super()._mark_routes_changed()
 
 
 def _prefilter(included: Any, attributes: dict[str, Any]) -> None:
-    """Puts a search before `matches` of what stands for a router in an app.
+    """Puts the search in front of `matches` of the object that stands for a router in an app.
 
-    It is before all that FastAPI does from there to the router itself, which takes longer.
+    From there to `PrefilteredRouter.matches` FastAPI takes longer than the search does.
     """
     if not hasattr(APIRouter, "_mark_routes_changed") or not _says_what_changes(included):
         return
     seen = _changes
     literals = {_first_literal(route) for route in with_included([included])}
-    # Alone enough, but where the router is included without a prefix.
+    # Enough alone, unless the router is included without a prefix.
     common = commonprefix(list(literals))  # noqa: RUF071 (letter by letter, as it is searched)
     search = re.compile("|".join(map(re.escape, sorted(literals)))).search
     matches: Matches = included.matches
 
     def prefiltered(scope: Scope) -> tuple[Match, Scope]:
         if seen != _changes:
-            # FastAPI's own, which leads to `PrefilteredRouter.matches` and a new search.
+            # FastAPI's own method comes to `PrefilteredRouter.matches`, which makes a new search.
             attributes.pop("matches", None)
             return matches(scope)
         try:
