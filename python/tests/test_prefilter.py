@@ -463,6 +463,15 @@ def test_in_another_fastapi_there_may_be_no_search(monkeypatch: pytest.MonkeyPat
         assert not has_search(app)
 
 
+@stands_apart
+def test_where_no_search_can_be_made_it_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Any] = []
+    monkeypatch.setattr(_routing, "_prefilter", lambda *which: tried.append(which))
+    app, _ = included(sample(PrefilteredRouter()), PrefilteredRouter)
+    assert [ask(app, path)[0] for path in ("/x", "/x", "/auth/new")] == [404, 404, 200]
+    assert len(tried) == 1
+
+
 def has_search(app: FastAPI) -> bool:
     return isinstance(vars(app.routes[-1]).get("matches"), FunctionType)
 
