@@ -10,6 +10,8 @@ from typing_extensions import Self, TypeVar, disjoint_base
 from fastapi_simple_security._api_key import ApiKey
 
 __all__ = [
+    "MAX_IN_FLIGHT",
+    "Admin",
     "AdminRequest",
     "AdminResponse",
     "Change",
@@ -42,6 +44,9 @@ _Key = TypeVar("_Key")
 _Plain = TypeVar("_Plain", str, None, default=str)
 
 __version__: str
+
+#: How many requests to the resource API of one engine may be in progress.
+MAX_IN_FLIGHT: int
 
 #: One request to the resource API. `path` is decoded, without the prefix of the app.
 @final
@@ -116,7 +121,7 @@ class Engine:
     def verify_key(self, text: str) -> ApiKey: ...
     def try_verify_key(self, text: str) -> ApiKey | None: ...
     def flush(self) -> None: ...
-    def check_admin(self, headers: list[tuple[bytes, bytes]]) -> Refusal | None: ...
+    def authenticate_admin(self, headers: list[tuple[bytes, bytes]]) -> Admin | Refusal: ...
 
 #: A verb opens the store if it is not open. It raises InvalidInput, KeyNotFound, KeyExists and the
 #: errors of opening. After StoreUnavailable it is not known whether the change was made; after any
@@ -226,10 +231,14 @@ class KeyUsage:
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, _memo: object) -> Self: ...
 
+#: The proof that a request has the admin secret.
+@final
+class Admin: ...
+
 #: The same for the routes of 1.x. It raises UnicodeError for half a surrogate pair.
 @final
 class LegacyKeys:
-    def __new__(cls, engine: Engine) -> LegacyKeys: ...
+    def __new__(cls, engine: Engine, admin: Admin) -> LegacyKeys: ...
     def issue(self, name: str, never_expires: bool) -> LegacyChange: ...
     def revoke(self, key: str) -> LegacyChange: ...
     def renew(self, key: str, expires_at: int | None) -> LegacyChange: ...

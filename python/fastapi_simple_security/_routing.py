@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
 
 Scope = MutableMapping[str, Any]
-Matches = Callable[[Scope], tuple[Match, Scope]]
+Matches = Callable[..., tuple[Match, Scope]]
 
 # Made once, because each request would make two objects for each router. It cannot be changed.
 _NO_MATCH = Match.NONE, cast("Scope", MappingProxyType({}))
@@ -93,17 +93,17 @@ def _prefilter(included: Any, attributes: dict[str, Any]) -> None:
     search = re.compile("|".join(map(re.escape, sorted(literals)))).search
     matches: Matches = included.matches
 
-    def prefiltered(scope: Scope) -> tuple[Match, Scope]:
-        if seen != _changes:
+    def prefiltered(scope: Scope, *more: Any) -> tuple[Match, Scope]:
+        if more or seen != _changes:
             # FastAPI's own method comes to `PrefilteredRouter.matches`, which makes a new search.
             attributes.pop("matches", None)
-            return matches(scope)
+            return matches(scope, *more)
         try:
             path = scope["path"]
         except KeyError:
-            return matches(scope)
+            return matches(scope, *more)
         if common in path and search(path):
-            return matches(scope)
+            return matches(scope, *more)
         return _NO_MATCH
 
     attributes["matches"] = prefiltered

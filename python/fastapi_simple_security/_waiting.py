@@ -8,7 +8,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, move_on_after, to_thread
 from anyio.lowlevel import RunVar
 
-from fastapi_simple_security._core import Engine
+from fastapi_simple_security._core import MAX_IN_FLIGHT, Engine
 from fastapi_simple_security._errors import StoreUnavailable
 
 Answer = TypeVar("Answer")
@@ -29,7 +29,7 @@ _code_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.code_th
 
 # How many threads of an event loop answer requests to admin routes. More than its router lets
 # be in progress, so that it can reject the next one.
-_ROUTE_THREADS = 40
+_ROUTE_THREADS = MAX_IN_FLIGHT + 8
 
 _route_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.route_threads")
 

@@ -127,7 +127,15 @@ impl AdminRequest {
             // Outside tokio the router waits for nothing but its body.
             running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         });
-        let Poll::Ready(response) = polled else { return Ok(None) };
+        let Poll::Ready(response) = polled else {
+            if self.body.lock().is_left_over() {
+                *progress = Progress::Done;
+                return Err(PyRuntimeError::new_err(
+                    "a route of the resource API waits for something other than its body",
+                ));
+            }
+            return Ok(None);
+        };
         if let Progress::Running(running) = std::mem::replace(&mut *progress, Progress::Done) {
             drop(running.take());
         }
@@ -143,7 +151,7 @@ impl AdminRequest {
 
     /// The body is complete.
     fn end(&self) {
-        self.body.lock().end = Some(Ok(()));
+        self.body.lock().end.get_or_insert(Ok(()));
     }
 
     /// The client has disconnected before the end of the body.
@@ -194,6 +202,13 @@ struct Parted {
     parts: VecDeque<Bytes>,
     /// Whether it came to its end, or the client disconnected before.
     end: Option<Result<(), ()>>,
+}
+
+impl Parted {
+    /// Whether there is something that the router has not read.
+    fn is_left_over(&self) -> bool {
+        !self.parts.is_empty() || self.end.is_some()
+    }
 }
 
 impl Received {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pyo3::exceptions::PyKeyError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
+use pyo3::{IntoPyObjectExt, intern};
 use secrecy::{ExposeSecret, SecretString};
 use simple_security::store::{self, Location};
 use simple_security::{AdminError, ApiKeys, KeyError, VerifyError};
@@ -17,6 +17,7 @@ use simple_security_server::settings::{Adapter, Arguments, ConfigurationError, S
 use crate::credential::{self, Headers, KeyHeaders, Repeated, Sent};
 use crate::errors::{self, Failure, no_admin_secret};
 use crate::fork::{self, Owned};
+use crate::legacy::Admin;
 use crate::opened::{Opened, forked_meanwhile};
 use crate::presented::Presented;
 use crate::settings;
@@ -226,26 +227,27 @@ impl Engine {
         flushed.map_err(|error| errors::of_key(py, &KeyError::Store(error)))
     }
 
-    /// Why a request may not change keys; `None` when it may.
-    fn check_admin<'py>(
+    /// The proof that a request has the admin secret, an `Admin`; or a `Refusal`.
+    fn authenticate_admin<'py>(
         &self,
         py: Python<'py>,
         headers: &Bound<'py, PyList>,
-    ) -> PyResult<Option<Refusal>> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let opened = self.opened(py)?;
         let opened = opened.get().ok_or_else(forked_meanwhile)?;
-        Ok(match Headers::read(headers, KeyHeaders::NONE)?.secret_key {
-            Sent::Nothing => Some(Refusal::NotPresented),
-            Sent::Repeated => Some(Refusal::Repeated),
+        let refusal = match Headers::read(headers, KeyHeaders::NONE)?.secret_key {
+            Sent::Nothing => Refusal::NotPresented,
+            Sent::Repeated => Refusal::Repeated,
             Sent::Once(secret) => match opened.keys.authenticate_admin(secret.as_bytes()) {
                 Err(error @ AdminError::NoSecret) => {
                     return Err(no_admin_secret(py, &opened.settings.secret_setting, error));
                 }
-                _ if secret.as_bytes().is_empty() => Some(Refusal::NotPresented),
-                Ok(_) => None,
-                Err(_) => Some(Refusal::Denied),
+                _ if secret.as_bytes().is_empty() => Refusal::NotPresented,
+                Ok(admin) => return Admin(admin).into_bound_py_any(py),
+                Err(_) => Refusal::Denied,
             },
-        })
+        };
+        refusal.into_bound_py_any(py)
     }
 }
 

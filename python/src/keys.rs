@@ -125,7 +125,7 @@ impl Keys {
         self.change_details(py, |keys| {
             pollster::block_on(async {
                 let edited = keys.edit(read_id(id)?, edit).committed().await?;
-                Ok(details(keys, edited).await)
+                Ok(edited.with_details(keys).await)
             })
         })
     }
@@ -136,7 +136,7 @@ impl Keys {
         self.change_details(py, |keys| {
             pollster::block_on(async {
                 let revoked = keys.revoke(read_id(id)?).committed().await?;
-                Ok(details(keys, revoked).await)
+                Ok(revoked.with_details(keys).await)
             })
         })
     }
@@ -153,7 +153,7 @@ impl Keys {
         self.change_details(py, |keys| {
             pollster::block_on(async {
                 let renewed = keys.renew(read_id(id)?, renewal).committed().await?;
-                Ok(details(keys, renewed.map(|renewed| renewed.record)).await)
+                Ok(renewed.map(|renewed| renewed.record).with_details(keys).await)
             })
         })
     }
@@ -215,15 +215,6 @@ impl Keys {
         let key = Py::new(py, KeyDetails::from(committed.outcome))?;
         Ok(Change { id, key: Some(key), remaining })
     }
-}
-
-/// The key as it is after a change.
-async fn details(
-    keys: &ApiKeys,
-    changed: Committed<KeyRecord>,
-) -> Committed<simple_security::KeyDetails> {
-    let details = keys.details_after(changed.outcome.clone()).await;
-    changed.map(|_| details)
 }
 
 /// A text that has not the form of an id is the id of no key.

@@ -3,20 +3,24 @@
 
 use pyo3::prelude::*;
 use simple_security::{
-    Actor, ApiKeys, Committed, Expiry, KeyError, KeyName, KeyRecord, NewKey, Renewal, Timestamp,
-    Usage,
+    ApiKeys, Committed, Expiry, KeyError, KeyName, KeyRecord, NewKey, Renewal, Timestamp, Usage,
 };
 
 use crate::engine::Engine;
 use crate::errors::invalid_input;
 
-/// The keys of one engine. Every verb may take long: the GIL is released meanwhile.
+/// The keys of one engine, for a request with the admin secret. Every verb may take long: the GIL is released meanwhile.
 ///
 /// A verb that changes keys returns when the change is committed; the caller waits for `remaining`.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
 pub struct LegacyKeys {
     engine: Py<Engine>,
+    admin: simple_security::Admin,
 }
+
+/// The proof that a request has the admin secret. Only the check of a request makes one.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct Admin(pub(crate) simple_security::Admin);
 
 /// A change that is committed.
 #[pyclass(frozen, get_all, module = "fastapi_simple_security._core")]
@@ -55,8 +59,8 @@ struct Changed {
 #[pymethods]
 impl LegacyKeys {
     #[new]
-    fn new(engine: Py<Engine>) -> Self {
-        Self { engine }
+    fn new(engine: Py<Engine>, admin: &Admin) -> Self {
+        Self { engine, admin: admin.0.clone() }
     }
 
     /// Issues a key.
@@ -65,7 +69,7 @@ impl LegacyKeys {
         let new = NewKey::named(name).with_expiry(never_expires.then_some(Expiry::Never));
         self.change(py, |keys| {
             pollster::block_on(async {
-                let issued = keys.issue(new).by(Actor::Secret).committed().await?;
+                let issued = keys.issue(new).by(&self.admin).committed().await?;
                 Ok(issued.map(|issued| Changed {
                     plain_key: Some(issued.key.expose().to_owned()),
                     ..Changed::of(issued.record)
@@ -79,7 +83,7 @@ impl LegacyKeys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
-                Ok(keys.revoke(id).by(Actor::Secret).committed().await?.map(Changed::of))
+                Ok(keys.revoke(id).by(&self.admin).committed().await?.map(Changed::of))
             })
         })
     }
@@ -92,7 +96,7 @@ impl LegacyKeys {
         self.change(py, |keys| {
             pollster::block_on(async {
                 let id = keys.identify(key).await?;
-                let renewed = keys.renew(id, renewal).by(Actor::Secret).committed().await?;
+                let renewed = keys.renew(id, renewal).by(&self.admin).committed().await?;
                 Ok(renewed.map(|renewed| Changed {
                     was_revoked: renewed.was_revoked,
                     ..Changed::of(renewed.record)

@@ -38,7 +38,7 @@ mod _core {
     #[pymodule_export]
     use super::keys::{Change, KeyPage, KeyQuery, Keys};
     #[pymodule_export]
-    use super::legacy::{LegacyChange, LegacyKey, LegacyKeys};
+    use super::legacy::{Admin, LegacyChange, LegacyKey, LegacyKeys};
     #[pymodule_export]
     use super::log_throttle::LogThrottle;
     #[pymodule_export]
@@ -51,6 +51,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::logging::install();
+        module.add("MAX_IN_FLIGHT", simple_security_admin::MAX_IN_FLIGHT)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

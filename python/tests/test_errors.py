@@ -29,7 +29,9 @@ Call = Callable[[_core.LegacyKeys], object]
 @pytest.fixture
 def keys(tmp_path: Path) -> Iterator[_core.LegacyKeys]:
     security = SimpleSecurity(secret="a secret of a test", db_location=tmp_path / "keys.db")
-    yield _core.LegacyKeys(security._engine)
+    admin = security._engine.authenticate_admin([(b"secret-key", b"a secret of a test")])
+    assert isinstance(admin, _core.Admin)
+    yield _core.LegacyKeys(security._engine, admin)
     security.close()
 
 

@@ -15,6 +15,7 @@ use crate::rejection::Rejection;
 /// How long until every process honours the change that a response reports; in the response's extensions.
 /// The adapter waits that long before it sends the response, if the client asked for it with `?wait=true`.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct EffectiveIn {
     /// From when the response was made.
     pub remaining: Duration,

@@ -16,7 +16,7 @@ use crate::rejection::Rejection;
 
 /// The maximum number of requests in progress. A request is in progress until its response is
 /// sent completely, except for a small response.
-const MAX_IN_FLIGHT: usize = 32;
+pub const MAX_IN_FLIGHT: usize = 32;
 
 /// How long one more request waits before it is rejected; outside tokio it does not wait.
 const WAIT: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@ use http::header::LOCATION;
 use http::{StatusCode, Uri};
 use secrecy::ExposeSecret;
 use simple_security as engine;
-use simple_security::{Admin, ApiKeys, Committed, KeyId, KeyRecord};
+use simple_security::{Admin, ApiKeys, KeyId};
 use utoipa::{IntoParams, IntoResponses};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
@@ -29,8 +29,8 @@ mod responses;
 
 use query::PageQuery;
 use requests::{KeyEdit, KeyRenewal, NewKey};
-use responses::{ChangedKey, DeletedKey, Issued, KeyPage};
-pub use responses::{IssuedKey, KeyDetails};
+use responses::{ChangedKey, DeletedKey, IssuedKey, KeyPage};
+pub use responses::{KeyDetails, NewKeyDetails};
 
 /// The routes of this resource, one item a path.
 pub(crate) fn routes() -> Vec<UtoipaMethodRouter<Arc<ApiKeys>>> {
@@ -83,7 +83,7 @@ enum Exists {
     params(Wait),
     request_body = Option<NewKey>,
     responses(
-        (status = 201, description = "The key was issued", body = Issued,
+        (status = 201, description = "The key was issued", body = IssuedKey,
             headers(("Location" = String, description = "Where the key is, relative to `.../keys`."))),
         Rejections,
         TooLarge,
@@ -104,16 +104,16 @@ async fn issue_key(
             Some(key) => {
                 let imported = keys.import(key.expose_secret(), new).by(&admin).committed().await?;
                 log("imported", imported.outcome.id);
-                Ok(imported.map(|record| IssuedKey::new(record, None)))
+                Ok(imported.map(|record| NewKeyDetails::new(record, None)))
             }
             None => {
                 let issued = keys.issue(new).by(&admin).committed().await?;
                 log("issued", issued.outcome.record.id);
-                Ok(issued.map(|issued| IssuedKey::new(issued.record, Some(issued.key))))
+                Ok(issued.map(|issued| NewKeyDetails::new(issued.record, Some(issued.key))))
             }
         })
         .await?;
-    let response = Issued::new(issued.outcome, issued.effective_by);
+    let response = IssuedKey::new(issued.outcome, issued.effective_by);
     let location = [(LOCATION, response.location())];
     Ok((StatusCode::CREATED, issued.effective_in, location, Json(response)))
 }
@@ -180,7 +180,7 @@ async fn edit_key(
         .make(keys, async move |keys| {
             let edited = keys.edit(id, edit).by(&admin).committed().await?;
             log("edited", id);
-            Ok(with_usage(keys, edited).await)
+            Ok(edited.with_details(keys).await)
         })
         .await?;
     Ok(changed(edited))
@@ -240,7 +240,7 @@ async fn revoke_key(
         .make(keys, async move |keys| {
             let revoked = keys.revoke(id).by(&admin).committed().await?;
             log("revoked", id);
-            Ok(with_usage(keys, revoked).await)
+            Ok(revoked.with_details(keys).await)
         })
         .await?;
     Ok(changed(revoked))
@@ -275,19 +275,10 @@ async fn renew_key(
         .make(keys, async move |keys| {
             let renewed = keys.renew(id, expires_at.into()).by(&admin).committed().await?;
             log("renewed", id);
-            Ok(with_usage(keys, renewed.map(|renewed| renewed.record)).await)
+            Ok(renewed.map(|renewed| renewed.record).with_details(keys).await)
         })
         .await?;
     Ok(changed(renewed))
-}
-
-/// The key as it is after a change, with its usage.
-async fn with_usage(
-    keys: &ApiKeys,
-    changed: Committed<KeyRecord>,
-) -> Committed<engine::KeyDetails> {
-    let details = keys.details_after(changed.outcome.clone()).await;
-    changed.map(|_| details)
 }
 
 fn changed(change: Changed<engine::KeyDetails>) -> impl IntoResponse {

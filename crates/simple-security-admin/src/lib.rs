@@ -28,6 +28,8 @@ pub use authenticate::ClientAddress;
 #[cfg(feature = "router")]
 pub use change::EffectiveIn;
 #[cfg(feature = "router")]
+pub use in_flight::MAX_IN_FLIGHT;
+#[cfg(feature = "router")]
 pub use openapi::openapi;
 pub use problem::Problem;
 #[cfg(feature = "router")]

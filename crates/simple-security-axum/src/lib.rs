@@ -21,4 +21,4 @@ pub use layer::RequireApiKeyLayer;
 pub use refusal::{InvalidRealm, Refusal};
 pub use service::RequireApiKey;
 #[cfg(feature = "admin")]
-pub use simple_security_admin::{openapi, utoipa};
+pub use simple_security_admin::{ClientAddress, openapi, utoipa};

@@ -35,7 +35,8 @@ def admin_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> A
     )
     document = json.loads(openapi())
     for path, item in document["paths"].items():
-        for method, operation in item.items():
+        for method in item.keys() & {each.lower() for each in _METHODS}:
+            operation = item[method]
             _add(router, engine, path, method.upper(), _resolved(operation, document))
     for resource in sorted({path.split("/")[1] for path in document["paths"]}):
         for path in (f"/{resource}", f"/{resource}/{{rest:path}}"):
@@ -69,16 +70,17 @@ class _Rejected(Exception):  # noqa: N818 (it is a response)
 def _add(
     router: APIRouter, engine: Engine, path: str, method: str, operation: dict[str, Any]
 ) -> None:
-    [success] = [status for status in operation["responses"] if status < "300"]
+    # FastAPI describes one more response, of the status that it is told.
+    first = min(operation["responses"])
     router.add_api_route(
         path,
         _endpoint(engine, path),
         methods=[method],
         # FastAPI makes the id of the operation from it and the path.
         name=operation.pop("operationId"),
-        summary=operation.pop("summary"),
+        summary=operation.pop("summary", None),
         description=operation.pop("description", ""),
-        status_code=int(success),
+        status_code=int(first),
         # From the dependency.
         openapi_extra={name: part for name, part in operation.items() if name != "security"},
     )

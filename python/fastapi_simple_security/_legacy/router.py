@@ -65,7 +65,6 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
         lifespan: what opens the engine at the start of an app and closes it at its end.
         include_in_schema: whether the documentation shows the routes.
     """
-    keys = LegacyKeys(engine)
     secret = LegacySecret(engine)
     router = PrefilteredRouter(
         lifespan=lifespan,
@@ -82,6 +81,7 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
 
     @router.get("/new")
     async def get_new_api_key(
+        keys: Annotated[LegacyKeys, Depends(secret)],
         name: Annotated[
             str | None,
             Query(description="set API key name", max_length=200, pattern=VISIBLE),
@@ -99,6 +99,7 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
 
     @router.get("/revoke", responses=unknown)
     async def revoke_api_key(
+        keys: Annotated[LegacyKeys, Depends(secret)],
         api_key: Annotated[
             str, Query(alias="api-key", description="the key to revoke: its id, or all of it")
         ],
@@ -108,6 +109,7 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
 
     @router.get("/renew", responses=unknown)
     async def renew_api_key(
+        keys: Annotated[LegacyKeys, Depends(secret)],
         api_key: Annotated[
             str, Query(alias="api-key", description="the key to renew: its id, or all of it")
         ],
@@ -132,7 +134,9 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
         return f"{reactivated}The new expiration date for the API key is {date}"
 
     @router.get("/logs")
-    async def get_api_key_usage_logs() -> UsageLogs:
+    async def get_api_key_usage_logs(
+        keys: Annotated[LegacyKeys, Depends(secret)],
+    ) -> UsageLogs:
         """Returns all keys, by their ids, and how they were used."""
         return await run_for_route(
             lambda: UsageLogs(logs=[_usage_log(key) for key in _ask(keys.logs)])

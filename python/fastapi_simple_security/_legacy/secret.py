@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from fastapi_simple_security import _answers
 from fastapi_simple_security._admin_secret import AdminSecret
-from fastapi_simple_security._core import LogThrottle, Refusal
+from fastapi_simple_security._core import LegacyKeys, LogThrottle, Refusal
 from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._logs.mask import mask_keys
 from fastapi_simple_security._waiting import wait_for_store
@@ -20,17 +20,18 @@ _rejections = LogThrottle()
 class LegacySecret(AdminSecret):
     """Rejects a request without the admin secret: 403."""
 
-    async def __call__(self, request: Request, response: Response) -> None:
-        """Passes, or raises: 403, or 503 when the secret cannot be checked."""
+    async def __call__(self, request: Request, response: Response) -> LegacyKeys:
+        """The keys; or raises: 403, or 503 when the secret cannot be checked."""
         response.headers.update(_answers.NO_STORE)
         try:
             if not self.engine.is_open:
                 await wait_for_store(self.engine.open)
-            refusal = self.engine.check_admin(request.scope["headers"])
+            admin = self.engine.authenticate_admin(request.scope["headers"])
         except SecurityError as error:
             raise _answers.unavailable("http", error) from error
-        if refusal is not None:
-            raise self.rejection(request.scope, refusal)
+        if isinstance(admin, Refusal):
+            raise self.rejection(request.scope, admin)
+        return LegacyKeys(self.engine, admin)
 
     def rejection(self, scope: MutableMapping[str, Any], refusal: Refusal) -> Exception:
         """Logs at most once a second: a client may guess thousands of secrets in one."""

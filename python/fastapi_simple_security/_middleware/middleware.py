@@ -142,8 +142,8 @@ class ApiKeyMiddleware(metaclass=NotADependency):
         # key is no use of it.
         secret = admin_secret_of(scope, self._engine)
         if secret is not None:
-            refused = self._engine.check_admin(scope["headers"])
-            return None if refused is None else secret.rejection(scope, refused)
+            admin = self._engine.authenticate_admin(scope["headers"])
+            return secret.rejection(scope, admin) if isinstance(admin, Refusal) else None
         if found is None:
             found = await self._admit_beside_secret(scope)
         if isinstance(found, ApiKey):

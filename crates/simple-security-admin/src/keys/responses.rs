@@ -60,7 +60,7 @@ pub(super) struct ChangedKey {
 /// A key that was issued or imported, as it was then.
 #[derive(Serialize, ToSchema)]
 #[schema(as = NewKeyDetails)]
-pub struct IssuedKey {
+pub struct NewKeyDetails {
     #[serde(flatten)]
     details: KeyDetails,
     /// The key, shown this once. `null` for an imported one.
@@ -76,9 +76,9 @@ pub struct IssuedKey {
 /// A key that was issued or imported.
 #[derive(Serialize, ToSchema)]
 #[schema(as = IssuedKey)]
-pub(super) struct Issued {
+pub(super) struct IssuedKey {
     #[serde(flatten)]
-    key: IssuedKey,
+    key: NewKeyDetails,
     /// Every process accepts the key from then on.
     #[schema(format = DateTime, examples("2026-11-24T12:00:00.250Z"))]
     effective_by: String,
@@ -109,15 +109,15 @@ impl ChangedKey {
     }
 }
 
-impl IssuedKey {
+impl NewKeyDetails {
     /// The plain key is `None` for an imported key.
     pub fn new(record: KeyRecord, key: Option<PlainKey>) -> Self {
         Self { details: engine::KeyDetails::of_new(record).into(), key }
     }
 }
 
-impl Issued {
-    pub(super) fn new(key: IssuedKey, effective_by: Moment) -> Self {
+impl IssuedKey {
+    pub(super) fn new(key: NewKeyDetails, effective_by: Moment) -> Self {
         Self { key, effective_by: effective_by.to_string() }
     }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::Args;
 use simple_security::{Actor, ApiKeys, Expiry as KeyExpiry, KeyName, NewKey, Owner};
-use simple_security_admin::keys::IssuedKey;
+use simple_security_admin::keys::NewKeyDetails;
 
 use super::json::line;
 use super::{Absent, wait};
@@ -82,7 +82,7 @@ impl Issue {
         let id = issued.record.id;
         let for_people = format!("{}. It is not shown again.\n", described(&issued.record));
         let text = match self.json {
-            true => line(&IssuedKey::new(issued.record, Some(issued.key))),
+            true => line(&NewKeyDetails::new(issued.record, Some(issued.key))),
             false => format!("{}\n", issued.key.expose()),
         };
         let mut output = standard_output();

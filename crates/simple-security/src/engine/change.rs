@@ -9,7 +9,8 @@ use super::api_keys::ApiKeys;
 use super::error::KeyError;
 use crate::admin::Actor;
 use crate::clock::{Clock, Uptime};
-use crate::record::Moment;
+use crate::page::KeyDetails;
+use crate::record::{KeyRecord, Moment};
 
 /// A change, which is made when it is awaited.
 ///
@@ -102,6 +103,14 @@ impl<T> Committed<T> {
     pub fn map<U>(self, outcome: impl FnOnce(T) -> U) -> Committed<U> {
         let Self { outcome: before, effective_by, settled, clock } = self;
         Committed { outcome: outcome(before), effective_by, settled, clock }
+    }
+}
+
+impl Committed<KeyRecord> {
+    /// The same change, with the key as [`ApiKeys::details_after`] has it.
+    pub async fn with_details(self, keys: &ApiKeys) -> Committed<KeyDetails> {
+        let details = keys.details_after(self.outcome.clone()).await;
+        self.map(|_| details)
     }
 }
 
