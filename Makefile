@@ -93,7 +93,7 @@ test-python-n-z: TESTS := tests --ignore-glob='tests/test_[a-m]*.py' $(addprefix
 .PHONY: ready-for-python
 ready-for-python: servers $(BUILT) $(WHEEL) $(BROWSER) $(STATIC) $(PROXIES)
 	command -v systemd-analyze >/dev/null || (apt-get update -qq && apt-get install -y -qq systemd) || echo "the systemd unit is not checked: install systemd" >&2
-	# Built already by `make test-rust`: the same command makes the same features.
+	# `make test-rust` has built them already: the same command selects the same features.
 	cargo test --locked $(CRATES) --all-features --no-run
 
 .PHONY: test-proxies

@@ -29,22 +29,26 @@ of `SecurityError` and are imported from `fastapi_simple_security`:
 KEY_HEADERS = """
 ## Where a key is read
 
-On FastAPI a key is read in two steps:
+FastAPI reads a key in two steps:
 
 1. The query parameter `api-key`, then the header `api-key`. If both are sent, one good key is
    enough.
 2. Only if both are absent or empty: the header `X-API-Key`, then `Authorization: Bearer <key>`. The
-   first of these that carries something decides alone.
+   first that is not empty decides alone.
 
-What is read must not be sent twice. What is not reached is not read: beside a key in `api-key`, a
-request may have any `Authorization`. Schemes other than `Bearer` count as not sent, and so does a
-JWT, so that an app may have its own tokens there. Any other token is taken for a key.
+A parameter or header that is read must not be sent twice: the request is rejected, whatever the
+values are. The search stops at the one that decides: with a key in `api-key`, a request may send
+anything in `X-API-Key` and `Authorization`.
 
-`SimpleSecurity(key_headers=("api-key", "x-api-key", "authorization"))` is the default. Name fewer
-of them to leave the others to your app: `("api-key",)` is what 1.x reads, `()` is the query
-parameter alone. There is no variable for it.
+An app may use `Authorization` for its own tokens: schemes other than `Bearer` count as not sent,
+and so do JWTs. Any other `Bearer` token is verified as a key, so remove `authorization` from
+`key_headers` if the tokens of your app are not JWTs.
 
-The tower layer and the server read the same headers, and accept one credential at most:
+`SimpleSecurity(key_headers=("api-key", "x-api-key", "authorization"))` is the default. List fewer
+headers to leave the others to your app: `("api-key",)` reads what 1.x reads, `()` only the query
+parameter. There is no environment variable for it.
+
+The tower layer and the server read the same headers, but a request may send only one of them:
 [the server](server.md#what-decides).
 """
 

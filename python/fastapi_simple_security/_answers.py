@@ -52,7 +52,7 @@ def secret_refused(refusal: Refusal) -> Exception:
 
 
 def unavailable(scope_type: str, error: SecurityError) -> Exception:
-    """The answer when it cannot be told: 503, or 1013 (RFC 6455 registry: try again later)."""
+    """The response if the store or a setting is at fault: 503, or 1013 (RFC 6455: try again)."""
     detail = log_unavailable(error)
     if scope_type == "websocket":
         return WebSocketException(1013, detail)
@@ -60,9 +60,9 @@ def unavailable(scope_type: str, error: SecurityError) -> Exception:
 
 
 def log_unavailable(error: SecurityError) -> str:
-    """Logs why a request cannot be answered, and returns what the client is told.
+    """Logs why a request fails, and returns the detail for the client.
 
-    The cause is for the log alone. That the store is unavailable goes there at most once a second.
+    The cause is only for the log. An unavailable store is logged at most once a second.
     """
     if isinstance(error, ConfigurationError):
         _logger.error("%s", error)

@@ -60,7 +60,7 @@ class AdminRequest:
         headers: list[tuple[bytes, bytes]],
         client: str,
     ) -> AdminRequest: ...
-    #: `None`: more of the body is needed. It may take long, and is for a thread of its own.
+    #: `None`: more of the body is needed. May block: call it on a thread that may.
     def run(self) -> AdminResponse | None: ...
     def feed(self, part: bytes) -> None: ...
     def end(self) -> None: ...
@@ -123,9 +123,9 @@ class Engine:
     def flush(self) -> None: ...
     def authenticate_admin(self, headers: list[tuple[bytes, bytes]]) -> Admin | Refusal: ...
 
-#: A verb opens the store if it is not open. It raises InvalidInput, KeyNotFound, KeyExists and the
-#: errors of opening. After StoreUnavailable it is not known whether the change was made; after any
-#: other error, nothing was changed. `...` means: as the settings say, or as before.
+#: Each method opens the store if it is not open. It raises InvalidInput, KeyNotFound, KeyExists and
+#: the errors of opening. After StoreUnavailable the change may have been made; after any other
+#: error, nothing was changed. `...` means: as the settings say, or as before.
 @final
 class Keys:
     def __new__(cls, engine: Engine) -> Keys: ...
@@ -175,16 +175,16 @@ class KeyPage:
     @property
     def is_last(self) -> bool: ...
 
-#: What is known of a key, as it was when the store was read.
+#: A key and its usage, as the store had them.
 @disjoint_base
 class KeyDetails:
     #: The public handle of the key: 11 letters and digits, safe to log.
     @property
     def id(self) -> str: ...
-    #: What people call the key; empty where it has no name.
+    #: What people call the key; empty if it has no name.
     @property
     def name(self) -> str: ...
-    #: Whose key it is; empty where it has no owner.
+    #: Whose key it is; empty if it has no owner.
     @property
     def owner(self) -> str: ...
     @property
@@ -192,7 +192,7 @@ class KeyDetails:
     #: When the key was issued, in UTC.
     @property
     def created_at(self) -> datetime: ...
-    #: From when on the key is rejected, in UTC; `None` if it never expires.
+    #: When the key expires, in UTC; `None` if it never expires.
     @property
     def expires_at(self) -> datetime | None: ...
     #: When the key was revoked, in UTC; `None` if it is not revoked.
@@ -212,7 +212,7 @@ class KeyDetails:
 class IssuedKey(KeyDetails, Generic[_Plain]):
     @classmethod
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
-    #: The key in plain text, which is kept nowhere else; `None` if it was imported.
+    #: The plain key, which is stored nowhere else; `None` if it was imported.
     @property
     def key(self) -> _Plain: ...
     def __reduce__(self) -> NoReturn: ...

@@ -55,11 +55,11 @@ class KeyNotFound(SecurityError):
 
 
 class KeyExists(SecurityError):
-    """The key that was to be imported exists already, active or not. Nothing was changed."""
+    """The key to import already exists, active or not. Nothing was changed."""
 
 
 class KeyRejected(SecurityError):
-    """A key was verified and is not accepted. The reason is for logs: do not send it to a client.
+    """`verify` rejected the key. The reason is for logs: do not send it to a client.
 
     Attributes:
         reason: `malformed`, `unknown`, `revoked` or `expired`.

@@ -25,8 +25,8 @@ class Keys(metaclass=NotADependency):
     A method that changes a key returns when every process honours the change. On SQLite that takes
     some milliseconds. On PostgreSQL and Redis it takes as long as the store's `max_staleness`.
 
-    Each method has a twin for `async` code, such as `revoke_async`, which runs on a thread of its
-    own. On PostgreSQL and Redis the blocking method raises `RuntimeError` under a running event
+    Each method has a twin for `async` code, such as `revoke_async`, which runs on another
+    thread. On PostgreSQL and Redis the blocking method raises `RuntimeError` under a running event
     loop. Cancelling an `async` method does not undo the change.
 
     `expires_at` is a `datetime` with a time zone, or `None`: the key never expires.
@@ -76,16 +76,17 @@ class Keys(metaclass=NotADependency):
         """Issues a key. `.key` of the result is the plain key, which cannot be read back later.
 
         Args:
-            name: what people call the key: at most 200 characters, none of them invisible.
+            name: what people call the key: at most 200 characters, no control characters or
+                direction marks.
             owner: whose key it is, such as the id of a customer; the same rule as for the name.
-            expires_at: from when on the key is rejected; `None`: never; `...`: after the days that
-                the setting `automatic_expiration` says.
-            key: imports this key instead of making one: 32 to 255 visible ASCII characters that do
-                not start as the keys of this service do. It must be random: a key that can be
-                guessed can be found from a stolen database. `.key` of the result is `None`.
+            expires_at: when the key expires; `None`: never; `...`: after the days of the setting
+                `automatic_expiration`.
+            key: imports this key instead of issuing one: 32 to 255 printable ASCII characters that
+                do not start with the prefix of this service. It must be random: anyone with a copy
+                of the database can find a guessable key. `.key` of the result is `None`.
 
         Raises:
-            KeyExists: the key to import exists already, active or not.
+            KeyExists: the key to import already exists, active or not.
         """
         return self._now("issue", self._issue(name, owner, expires_at, key))
 
@@ -123,7 +124,7 @@ class Keys(metaclass=NotADependency):
 
     @not_a_dependency
     def get(self, id: str) -> KeyDetails:
-        """Returns what is known of the key with this id.
+        """Returns the key with this id, and its usage.
 
         Raises:
             KeyNotFound: there is no such key.
@@ -133,7 +134,7 @@ class Keys(metaclass=NotADependency):
 
     @not_a_dependency
     async def get_async(self, id: str) -> KeyDetails:
-        """Returns what is known of the key with this id, as `get` does."""
+        """Returns the key with this id, and its usage, as `get` does."""
         return await run_for_code(lambda: self._verbs.get(id))
 
     @not_a_dependency
@@ -146,13 +147,13 @@ class Keys(metaclass=NotADependency):
     ) -> Iterator[KeyDetails]:
         """Iterates over keys, the newest first. It reads them from the store in pages of 100.
 
-        The iteration visits every key that exists throughout, exactly once, regardless of keys that
-        are issued, changed and deleted meanwhile.
+        The iteration visits every key that exists throughout, exactly once, regardless of
+        concurrent inserts and deletes.
 
         Args:
             state: only keys in this state.
-            name: only keys with this text in their name, letter for letter.
-            owner: only keys of this owner, letter for letter; empty: keys without an owner.
+            name: only keys with this text in their name, case-sensitive.
+            owner: only keys of exactly this owner, case-sensitive; empty: keys without an owner.
         """
         self._refuse_to_block_list()
         return self._pages(self._verbs.query(state, name, owner))
@@ -177,7 +178,7 @@ class Keys(metaclass=NotADependency):
         owner: str | EllipsisType = ...,
         expires_at: datetime | EllipsisType | None = ...,
     ) -> KeyDetails:
-        """Changes what is given of a key, and leaves the rest. A revoked key stays revoked.
+        """Changes the given fields of a key. A revoked key stays revoked.
 
         Raises:
             KeyNotFound: there is no such key.
@@ -193,17 +194,17 @@ class Keys(metaclass=NotADependency):
         owner: str | EllipsisType = ...,
         expires_at: datetime | EllipsisType | None = ...,
     ) -> KeyDetails:
-        """Changes what is given of a key, as `edit` does."""
+        """Changes the given fields of a key, as `edit` does."""
         return await self._later(self._edit(id, name, owner, expires_at))
 
     @not_a_dependency
     def renew(self, id: str, *, expires_at: datetime | EllipsisType | None = ...) -> KeyDetails:
-        """Gives a key a new expiry, and takes back its revocation.
+        """Sets a new expiry, and reactivates the key if it was revoked.
 
         Args:
             id: the id of the key.
-            expires_at: from when on the key is rejected; `None`: never; `...`: after the days that
-                the setting `automatic_expiration` says, and a key that never expires stays so.
+            expires_at: when the key expires; `None`: never; `...`: after the days of the setting
+                `automatic_expiration`; a key that never expires stays so.
 
         Raises:
             KeyNotFound: there is no such key.
@@ -214,12 +215,12 @@ class Keys(metaclass=NotADependency):
     async def renew_async(
         self, id: str, *, expires_at: datetime | EllipsisType | None = ...
     ) -> KeyDetails:
-        """Gives a key a new expiry, as `renew` does."""
+        """Sets a new expiry, as `renew` does."""
         return await self._later(self._renew(id, expires_at))
 
     @not_a_dependency
     def revoke(self, id: str) -> KeyDetails:
-        """Revokes a key. No process accepts it in a request that begins after the return.
+        """Revokes a key. No process accepts it in a request that begins after this method returns.
 
         Raises:
             KeyNotFound: there is no such key.
@@ -233,7 +234,7 @@ class Keys(metaclass=NotADependency):
 
     @not_a_dependency
     def delete(self, id: str) -> None:
-        """Permanently removes a key and its usage. To keep them, revoke it.
+        """Permanently deletes a key and its usage. To keep the usage, revoke the key.
 
         Raises:
             KeyNotFound: there is no such key.
@@ -242,7 +243,7 @@ class Keys(metaclass=NotADependency):
 
     @not_a_dependency
     async def delete_async(self, id: str) -> None:
-        """Permanently removes a key and its usage, as `delete` does."""
+        """Permanently deletes a key and its usage, as `delete` does."""
         await self._later(self._delete(id))
 
     def _issue(
@@ -285,7 +286,7 @@ class Keys(metaclass=NotADependency):
     async def _later(self, make: Callable[[], Change[Key]]) -> Key:
         change = await run_for_code(make)
         if change.remaining > 0:
-            # It can take seconds, and holds no thread.
+            # The wait can take seconds; it holds no thread.
             await anyio.sleep(change.remaining)
         return change.key
 
@@ -293,7 +294,7 @@ class Keys(metaclass=NotADependency):
         page = query.page(None)
         yield from page.keys
         while not page.is_last:
-            # An event loop may have begun between two pages.
+            # An event loop may have started between two pages.
             self._refuse_to_block_list()
             page = query.page(page)
             yield from page.keys

@@ -59,14 +59,14 @@ def _close_all() -> None:
 class SimpleSecurity(KeyScheme, NeedsDepends, metaclass=NotADependency):
     """API keys for one app.
 
-    It is a dependency: `Depends(security)` lets a request in that has a good key, and yields the
-    key as an `ApiKey`. Its `admin_router` is the resource API,
-    its `legacy_router` has the four routes of 1.x, and its `keys` are for Python code.
+    It is a dependency: `Depends(security)` accepts a request with a good key, and yields the key as
+    an `ApiKey`. `admin_router` has the resource API, `legacy_router` the four routes of 1.x. `keys`
+    manages keys from Python code.
 
     A key is read from the query parameter `api-key`, then from the header `api-key`. If both are
     sent, one good key is enough. Only if both are absent or empty, the header `X-API-Key` is read,
-    then `Authorization: Bearer`; the first of these that carries something decides alone. A JWT
-    after `Bearer` counts as not sent. What is read must not be sent twice.
+    then `Authorization: Bearer`; the first that is not empty decides alone. A JWT after `Bearer`
+    counts as not sent. A parameter or header that is read must not be sent twice.
 
     FastAPI reads the whole body of a request before it calls a dependency, so a client without a
     key can make it hold a large one in memory. `ApiKeyMiddleware` and the routes of `route_class`
@@ -185,7 +185,7 @@ class SimpleSecurity(KeyScheme, NeedsDepends, metaclass=NotADependency):
 
     @made_once
     def keys(self) -> "Keys":
-        """The keys, for Python code: issue, list, edit, renew, revoke and delete them.
+        """Manages keys from Python code: issue, list, edit, renew, revoke and delete them.
 
         >>> issued = security.keys.issue("alice")
         >>> security.keys.revoke(issued.id)
@@ -203,7 +203,7 @@ class SimpleSecurity(KeyScheme, NeedsDepends, metaclass=NotADependency):
         `verify_async` there.
 
         Raises:
-            KeyRejected: the key is not accepted; its `reason` is for logs.
+            KeyRejected: the key is rejected; `reason` is for logs.
             StoreUnavailable: the store is unavailable; the key may be valid.
             ConfigurationError: a setting is wrong.
             SystemFailure: the operating system gave no random bytes or no thread.

@@ -21,14 +21,14 @@ _PATIENCE = 1.0
 
 _threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.threads")
 
-# How many threads of an event loop change and show keys for the app's own code. They are apart from
-# those above, so that a job that issues a thousand keys delays no request.
+# How many threads of an event loop the app's own code may use to change and read keys. They are
+# separate from those above, so that a job that issues a thousand keys delays no request.
 _CODE_THREADS = 8
 
 _code_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.code_threads")
 
-# How many threads of an event loop answer requests to admin routes. More than its router lets
-# be in progress, so that it can reject the next one.
+# How many threads of an event loop serve admin routes. More than the requests that their router
+# allows in progress, so that the router can reject the next one.
 _ROUTE_THREADS = MAX_IN_FLIGHT + 8
 
 _route_threads: RunVar[CapacityLimiter] = RunVar("fastapi_simple_security.route_threads")
@@ -52,11 +52,11 @@ async def wait_for_store(ask: Callable[[], Answer]) -> Answer:
 
 
 async def run_for_code(ask: Callable[[], Answer]) -> Answer:
-    """Runs a call that changes or shows keys on a thread, and waits until one is free.
+    """Runs a call that changes or reads keys on a thread, and waits until one is free.
 
     Args:
-        ask: holds its thread until the store has answered, or was given up. Cancelling the caller
-            does not stop it.
+        ask: holds its thread until the store responds or times out. Cancelling the caller does not
+            stop it.
 
     Raises:
         SecurityError: what `ask` raises.
@@ -68,17 +68,17 @@ async def run_for_route(step: Callable[[], Answer]) -> Answer:
     """Runs a step of a request to an admin route on a thread.
 
     Args:
-        step: holds its thread until the store has answered, or was given up. Cancelling the caller
-            does not stop it.
+        step: holds its thread until the store responds or times out. Cancelling the caller does not
+            stop it.
     """
     return await to_thread.run_sync(step, limiter=_limiter(_route_threads, _ROUTE_THREADS))
 
 
 def refuse_to_block(engine: Engine, call: str, instead: str) -> None:
-    """Rejects a call that would block an event loop until a store on the network has answered.
+    """Rejects a call that would block an event loop until a store on the network responds.
 
     Args:
-        engine: whose store is asked.
+        engine: the call would use its store.
         call: the name of the method that was called.
         instead: what to write.
 
@@ -94,7 +94,7 @@ def refuse_to_block(engine: Engine, call: str, instead: str) -> None:
 def _event_loop_runs() -> bool:
     """Whether an event loop of asyncio or trio runs on this thread.
 
-    Each library is asked itself: anyio and sniffio raise different errors in different versions.
+    Queries each library directly: anyio and sniffio raise different errors in different versions.
     """
     try:
         asyncio.get_running_loop()

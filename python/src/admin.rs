@@ -1,7 +1,7 @@
 //! The resource API for an ASGI application: one request is one call of the Rust router, in process.
 //!
-//! The router is polled by a thread that may block, in steps. A step ends with the response, or where the
-//! router needs more of the body: then no thread is held until the event loop has received it.
+//! A thread that may block polls the router, in steps. A step ends with the response, or when the router
+//! needs more of the body: no thread is held while the event loop receives it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -81,7 +81,7 @@ impl AdminRequest {
             .map_err(invalid)?;
         let (mut parts, ()) = request.into_parts();
         for (name, value) in headers {
-            // What is not a header in HTTP is not one of those that the router reads.
+            // The router reads no header that is invalid in HTTP.
             if let Ok(name) = HeaderName::from_bytes(name.as_bytes())
                 && let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
             {
@@ -93,10 +93,10 @@ impl AdminRequest {
         Ok(Self { engine, body: Arc::default(), progress })
     }
 
-    /// Goes on until there is a response; `None`: more of the body is needed first. Holds its thread as
-    /// long as the store takes. Opens the store, if it is not open.
+    /// Runs until there is a response; `None`: more of the body is needed first. Blocks as long as the
+    /// store takes. Opens the store, if it is not open.
     fn run(&self, py: Python<'_>) -> PyResult<Option<AdminResponse>> {
-        // Never waits for it with the GIL, which the thread that has it will need.
+        // Do not wait for the lock with the GIL: the thread that holds the lock will need it.
         let mut progress = match self.progress.try_lock() {
             Ok(progress) => progress,
             Err(TryLockError::Poisoned(_)) => return Err(already_done()),

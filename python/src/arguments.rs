@@ -1,5 +1,5 @@
-//! Reads the arguments of the Python API. Whatever is wrong with one, its type or its value, the error is an
-//! `InvalidInput` that names it. It never shows the value, which may be a key.
+//! Reads the arguments of the Python API. A wrong type or value raises an `InvalidInput` that names the
+//! argument. It never shows the value, which may be a key.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -48,7 +48,7 @@ pub(crate) fn state(value: &Bound<'_, PyAny>) -> PyResult<Option<KeyState>> {
     state.map_err(|error| invalid_input(value.py(), "state", &error))
 }
 
-/// A `datetime` with a time zone, or `None`: never. What is less than a second is cut off.
+/// A `datetime` with a time zone, or `None`: never. Fractions of a second are dropped.
 pub(crate) fn expiry(value: &Bound<'_, PyAny>) -> PyResult<Expiry> {
     let invalid = |problem: &str| Err(invalid_argument(value.py(), "expires_at", problem));
     if value.is_none() {

@@ -6,12 +6,11 @@
 //! 1. The rule of 1.x: the query parameter `api-key`, then the header `api-key`. If both are sent,
 //!    one good key is enough.
 //! 2. Only if both are absent or empty: `X-API-Key: <key>`, then `Authorization: Bearer <key>` (RFC
-//!    6750, section 2.1). The first of these that carries something decides alone. What is not
-//!    reached is not read.
+//!    6750, section 2.1). The first that is not empty decides alone; the rest is not read.
 //!
-//! An empty value counts as absent. What is read and was sent twice is rejected, whatever is in it.
-//! Of `Authorization`, what is no `Bearer` token counts as absent, and so does a token that is a JWT:
-//! an app may have its own tokens beside the keys, which are no attempt to use a key.
+//! An empty value counts as absent. A header or parameter that is read and was sent twice is rejected,
+//! whatever it contains. An `Authorization` of another scheme counts as absent, and so does a JWT after
+//! `Bearer`: an app may use its own tokens beside keys, and they are not attempts to use a key.
 
 use std::borrow::Cow;
 
@@ -38,7 +37,7 @@ pub(crate) enum Sent<T> {
     Repeated,
 }
 
-/// Something that is read was sent more than once.
+/// A header or parameter that is read was sent more than once.
 pub(crate) struct Repeated;
 
 /// Which headers a key is read from. The others are left to the app.
@@ -161,7 +160,7 @@ impl<'py> Headers<'py> {
         }
     }
 
-    /// The key of a request that has none where 1.x reads it.
+    /// The key of a request without one in the places that 1.x reads.
     fn fallback(&self) -> Result<&[u8], Repeated> {
         let key = self.x_api_key.value(|key| key.as_bytes())?;
         if !key.is_empty() {
@@ -187,8 +186,8 @@ pub(crate) fn key_parameter(query_string: &[u8]) -> Sent<Cow<'_, str>> {
 }
 
 /// What follows the scheme `Bearer`, whose name is compared without case, and the spaces after it (RFC
-/// 9110, sections 11.1 and 11.4). A tab ends the scheme for some readers and is no space: it is left in
-/// the token, which is no good then. `simple-security-axum` reads the header in the same way.
+/// 9110, sections 11.1 and 11.4). A tab ends the scheme for some readers but is not a space: it stays
+/// in the token, which then is not a key. `simple-security-axum` reads the header in the same way.
 fn bearer_token(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
     if !scheme.eq_ignore_ascii_case(SCHEME) || !matches!(rest.first(), None | Some(b' ' | b'\t')) {
@@ -203,8 +202,7 @@ fn bearer_token(value: &[u8]) -> Option<&[u8]> {
 /// them. The header is a JSON object, so it begins with `{"`, which is `eyJ` in base64url before an
 /// ASCII letter. Only the signature may be empty: that of an unsecured JWT (RFC 7519, section 6).
 ///
-/// No key that is issued has a dot. A key that was imported may have this form; it is read in the
-/// other places.
+/// Issued keys have no dot. An imported key may have this form; it is read from the other places.
 fn is_jwt(token: &[u8]) -> bool {
     if !token.starts_with(b"eyJ") {
         return false;

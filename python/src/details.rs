@@ -1,4 +1,4 @@
-//! What Python code sees of a key: frozen classes, whose names are those of the resource API.
+//! Keys as Python code sees them: frozen classes with the names of the resource API.
 
 use std::hash::{Hash, Hasher};
 
@@ -7,18 +7,18 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyString, PyTzInfo};
 use simple_security::{KeyRecord, PlainKey, Timestamp, Usage};
 
-/// What is known of a key, as it was when the store was read.
+/// A key and its usage, as the store had them.
 #[pyclass(frozen, subclass, eq, hash, module = "fastapi_simple_security")]
 #[derive(PartialEq, Eq)]
 pub struct KeyDetails(simple_security::KeyDetails);
 
 /// A key that was just issued. It is the only object that has the plain key.
 ///
-/// It is equal to the details of the same key: the id decides which plain key belongs to it. In annotations
-/// `IssuedKey` has the plain key, and `IssuedKey[None]` was imported.
+/// Equality ignores the plain key: the id identifies it. In annotations, `IssuedKey` has a plain key, and
+/// `IssuedKey[None]` was imported.
 #[pyclass(frozen, generic, extends = KeyDetails, module = "fastapi_simple_security")]
 pub struct IssuedKey {
-    /// `None` if the caller imported a key of its own.
+    /// `None` if the key was imported.
     key: Option<PlainKey>,
 }
 
@@ -35,13 +35,13 @@ impl KeyDetails {
         self.record().id.to_string()
     }
 
-    /// What people call the key; empty where it has no name.
+    /// What people call the key; empty if it has no name.
     #[getter]
     fn name(&self) -> &str {
         self.record().name.as_str()
     }
 
-    /// Whose key it is; empty where it has no owner.
+    /// Whose key it is; empty if it has no owner.
     #[getter]
     fn owner(&self) -> &str {
         self.record().owner.as_str()
@@ -59,7 +59,7 @@ impl KeyDetails {
         date(py, self.record().created_at)
     }
 
-    /// From when on the key is rejected, in UTC; `None` if it never expires.
+    /// When the key expires, in UTC; `None` if it never expires.
     #[getter]
     fn expires_at<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDateTime>>> {
         optional_date(py, self.record().expiry().date())
@@ -119,7 +119,7 @@ impl Hash for KeyDetails {
 
 #[pymethods]
 impl IssuedKey {
-    /// The key in plain text, which is kept nowhere else; `None` if it was imported.
+    /// The plain key, which is stored nowhere else; `None` if it was imported.
     #[getter]
     fn key(&self) -> Option<&str> {
         self.key.as_ref().map(PlainKey::expose)

@@ -193,7 +193,7 @@ impl Engine {
     }
 
     /// Verifies this key and counts it, as `verify` does with the key of a request. Opens the store if it is
-    /// not open, and holds this thread until it has answered.
+    /// not open, and blocks until it responds.
     fn verify_key<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = text.py();
         let presented = Presented::read(text)?;
@@ -206,7 +206,7 @@ impl Engine {
         presented.accepted(self.kind.bind(py), verdict)
     }
 
-    /// The same without a wait for a network; `None` where that is not possible.
+    /// The same without waiting for a network; `None` if that is not possible.
     fn try_verify_key<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = text.py();
         let presented = Presented::read(text)?;
@@ -219,7 +219,7 @@ impl Engine {
         verdict.map(|verdict| presented.accepted(self.kind.bind(py), verdict)).transpose()
     }
 
-    /// Writes all counts. There are none while the store is not open.
+    /// Writes all counts. Does nothing while the store is not open.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         let Some(opened) = self.opened_here() else { return Ok(()) };
         let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;

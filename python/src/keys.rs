@@ -1,4 +1,4 @@
-//! The verbs that change and show keys, as a Python object: for `security.keys`.
+//! Changes and reads keys, for `security.keys`.
 
 use pyo3::prelude::*;
 use simple_security::{
@@ -10,10 +10,10 @@ use crate::arguments;
 use crate::details::{IssuedKey, KeyDetails};
 use crate::engine::Engine;
 
-/// The keys of one engine. Every verb may take long: the GIL is released meanwhile.
+/// The keys of one engine. Each method may block: it releases the GIL.
 ///
-/// A verb that changes keys returns when the change is committed. The caller waits for `remaining`, in the
-/// way that suits it: a thread of a pool is too dear for that.
+/// A method that changes keys returns when the change is committed. The caller then waits for `remaining`,
+/// without holding a thread of a pool.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
 pub struct Keys {
     engine: Py<Engine>,
@@ -30,7 +30,7 @@ pub struct Change {
     remaining: f64,
 }
 
-/// Which keys are to be listed.
+/// Which keys to list.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
 pub struct KeyQuery {
     engine: Py<Engine>,
@@ -217,7 +217,7 @@ impl Keys {
     }
 }
 
-/// A text that has not the form of an id is the id of no key.
+/// A malformed id is the id of no key.
 fn read_id(text: &str) -> Result<KeyId, KeyError> {
     text.parse().map_err(|_| KeyError::NotFound)
 }

@@ -1,5 +1,5 @@
-//! The keys as the four routes of 1.x change and show them: with a date of expiry for every key, also for
-//! one that never expires.
+//! Keys as the four routes of 1.x change and show them: every key has an expiry date, even one that never
+//! expires.
 
 use pyo3::prelude::*;
 use simple_security::{
@@ -9,9 +9,9 @@ use simple_security::{
 use crate::engine::Engine;
 use crate::errors::invalid_input;
 
-/// The keys of one engine, for a request with the admin secret. Every verb may take long: the GIL is released meanwhile.
+/// The keys of one engine, for a request with the admin secret. Each method may block: it releases the GIL.
 ///
-/// A verb that changes keys returns when the change is committed; the caller waits for `remaining`.
+/// A method that changes keys returns when the change is committed; the caller waits for `remaining`.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
 pub struct LegacyKeys {
     engine: Py<Engine>,
@@ -49,7 +49,7 @@ pub struct LegacyKey {
     total: u64,
 }
 
-/// What a verb returns of a key, before it becomes an object of Python.
+/// The result of a change, before it becomes a Python object.
 struct Changed {
     record: KeyRecord,
     plain_key: Option<String>,

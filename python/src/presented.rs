@@ -12,7 +12,7 @@ use crate::verdict::accepted;
 pub(crate) struct Presented<'a>(&'a str);
 
 impl<'a> Presented<'a> {
-    /// The text, which is a `str`. One that is not Unicode is rejected as a key that cannot be one.
+    /// Reads a `str`. Text that is not valid Unicode is rejected as malformed.
     pub(crate) fn read(text: &'a Bound<'_, PyAny>) -> PyResult<Self> {
         let py = text.py();
         let Ok(text) = text.cast::<PyString>() else {

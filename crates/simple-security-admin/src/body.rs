@@ -72,8 +72,8 @@ async fn collect(headers: &HeaderMap, mut body: Body) -> Result<Vec<u8>, Rejecti
     Ok(collected)
 }
 
-/// Reads on without keeping anything: a simple client sends all of its body before it reads the response,
-/// which is lost when the server closes the connection before.
+/// Reads and discards the rest: a simple client sends its whole body before it reads the response, and loses
+/// the response if the server closes the connection first.
 async fn discard(mut body: Body) {
     let mut discarded = 0;
     while discarded < MAX_DISCARDED
@@ -83,8 +83,8 @@ async fn discard(mut body: Body) {
     }
 }
 
-/// `application/json` and what is based on it, such as `application/merge-patch+json` (RFC 6839,
-/// section 3.1). It is required, because a form in a browser can send all else to another site.
+/// `application/json` and types based on it, such as `application/merge-patch+json` (RFC 6839, section
+/// 3.1). Required, because a form in a browser can send other types to another site.
 fn is_called_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };

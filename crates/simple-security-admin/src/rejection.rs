@@ -33,7 +33,7 @@ pub(crate) enum Rejection {
     NoSuchPath,
     /// There are only these methods at this path.
     NoSuchMethod(Arc<str>),
-    /// The key that was to be imported exists already.
+    /// The key to import already exists.
     Exists,
     /// The body is too long.
     TooLarge,

@@ -1,4 +1,4 @@
-"""Passes requests to the Rust router of the resource API, which decides everything about them."""
+"""Passes requests to the Rust router of the resource API, which decides everything."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ async def respond(engine: Engine, request: Request, path: str) -> Response:
 
     Args:
         engine: whose keys they are.
-        request: its body is read when the router asks for it, and no further.
-        path: of the request, decoded, as the router has it: without the prefix of the app.
+        request: its body is read only as far as the router needs it.
+        path: the decoded path of the request, without the prefix of the app.
     """
     passed = _passed(engine, request.scope, path)
     # Not `receive`: a dependency of the app, or a tracer, may have read the body.

@@ -11,16 +11,15 @@ from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import Engine, Refusal, openapi
 from fastapi_simple_security._routing import PrefilteredRouter
 
-# Those of HTTP (RFC 9110, section 9; RFC 5789) that name a resource.
+# The methods of HTTP (RFC 9110, section 9; RFC 5789) that a path can have.
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
 
 
 def admin_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
     """The router of the resource API.
 
-    Each operation is a route, so that the documentation shows it and telemetry knows its name. All
-    other paths and methods below the resources are one route more, because the Rust router rejects
-    them too.
+    Each operation is a route, so that the documentation and telemetry show it. One more route per
+    resource takes all other paths and methods, because the Rust router rejects them too.
 
     Args:
         engine: whose keys they are.

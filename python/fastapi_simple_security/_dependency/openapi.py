@@ -1,16 +1,16 @@
-"""Shows the places of a key in the documentation, at the price of one dependency.
+"""Shows in the documentation where a key is read, at the cost of one dependency.
 
 OpenAPI has the two schemes of 1.x: the header `api-key`, and the parameter of that name. Their
-description tells the other places.
+description lists the other headers.
 
 A dependency of FastAPI shows one security scheme. A second scheme needs a second dependency, and
 each costs every request more than verifying a key does (`make bench`). So the
-second scheme is added where FastAPI collects them for the OpenAPI document. That is inside of
-FastAPI, and may be another place in another version: it is tried out once, and where it does not
-work the second dependency is there after all.
+second scheme is added where FastAPI collects them for the OpenAPI document. That is internal to
+FastAPI and may change with its version: it is tried once, and if it fails, the second dependency is
+used.
 
-It is tried out when FastAPI first asks for the parameters of the dependency, and not at import,
-which is paid for by those too that never ask.
+The trial runs when FastAPI first reads the parameters of the dependency, not at import, so that
+programs without such a route do not pay for it.
 """
 
 from collections.abc import Callable, Collection
@@ -33,12 +33,12 @@ _HEADER = "API key header"
 _QUERY = "API key query"
 # The other headers, as people write them, in the order in which they are read.
 _FALLBACKS = {"x-api-key": "the header `X-API-Key`", "authorization": "`Authorization: Bearer`"}
-# The descriptions of our schemes: an app may have a scheme of its own by one of the names.
+# The descriptions of this package's schemes: an app may have its own scheme by one of the names.
 _described: set[str] = set()
 
 
 def schemes(key_headers: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The schemes by their names, for a key that is read from these headers."""
+    """Returns the schemes by name, for a key that is read from these headers."""
     description = _description(key_headers)
     shown = {_HEADER: "header", _QUERY: "query"} if "api-key" in key_headers else {_QUERY: "query"}
     return {name: _definition(place, description) for name, place in shown.items()}

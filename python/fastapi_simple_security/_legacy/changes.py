@@ -1,4 +1,4 @@
-"""Changes of keys by the routes of 1.x."""
+"""Changes of keys by the routes of 1.x, and their log lines."""
 
 import logging
 from collections.abc import Callable

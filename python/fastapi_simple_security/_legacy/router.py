@@ -58,7 +58,7 @@ class Problem(BaseModel):
 
 
 def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> APIRouter:
-    """The router with the routes of the old package.
+    """The router with the routes of 1.x.
 
     Args:
         engine: whose keys they are.
@@ -104,7 +104,7 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
             str, Query(alias="api-key", description="the key to revoke: its id, or all of it")
         ],
     ) -> None:
-        """Revokes a key. No request that begins after the answer is let in with it."""
+        """Revokes a key. No request that begins after the response is accepted with it."""
         await changes.make("revoked", lambda: _ask(lambda: keys.revoke(api_key)))
 
     @router.get("/renew", responses=unknown)
@@ -123,7 +123,7 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
             WithJsonSchema(_DATE),
         ] = None,
     ) -> str:
-        """Gives a key a new expiration date, and takes it back into use if it was revoked."""
+        """Sets a new expiration date, and reactivates the key if it was revoked."""
         expires_at = dates.parse_expiration_date(expiration_date) if expiration_date else None
         renewed = await changes.make(
             "renewed", lambda: _ask(lambda: keys.renew(api_key, expires_at))

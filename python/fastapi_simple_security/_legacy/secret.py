@@ -21,7 +21,7 @@ class LegacySecret(AdminSecret):
     """Rejects a request without the admin secret: 403."""
 
     async def __call__(self, request: Request, response: Response) -> LegacyKeys:
-        """The keys; or raises: 403, or 503 when the secret cannot be checked."""
+        """Returns the keys. Raises 403 without the admin secret, or 503 if it cannot be checked."""
         response.headers.update(_answers.NO_STORE)
         try:
             if not self.engine.is_open:

@@ -32,7 +32,7 @@ pub(super) struct PageQuery {
     owner: Option<String>,
 }
 
-/// The page that is asked for.
+/// The requested page.
 ///
 /// # Errors
 /// [`Rejection::Invalid`]: a parameter is unknown, sent twice, or has a value that it cannot have.

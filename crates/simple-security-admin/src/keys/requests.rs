@@ -12,7 +12,7 @@ use crate::parameters::Parameters;
 use crate::rejection::Rejection;
 
 /// A key that is to be made.
-// `serde` is for the schema alone, here and below: `read` refuses what is unknown, by its name.
+// `serde` is only for the schema, here and below: `read` rejects unknown members, and names them.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
@@ -59,7 +59,7 @@ pub(super) struct KeyRenewal {
 
 impl NewKey {
     /// # Errors
-    /// [`Rejection::Invalid`], as for all that follow.
+    /// [`Rejection::Invalid`], as for the other bodies.
     pub(super) fn read(body: Option<Parameters<Value>>) -> Result<Self, Rejection> {
         let Some(mut members) = body else {
             let (name, owner) = (KeyName::default(), Owner::default());
@@ -122,8 +122,8 @@ fn owner(value: Value) -> Result<Owner, Cow<'static, str>> {
     }
 }
 
-/// Looks at what can be told at once, so that it is named with all else that is wrong. The prefix
-/// is for the engine to look at, which knows it.
+/// Checks all but the prefix, so that the error is reported with the others. The engine knows the prefix
+/// and checks it.
 fn key(value: Value) -> Result<Option<SecretString>, Cow<'static, str>> {
     match value {
         Value::Null => Ok(None),

@@ -1,4 +1,4 @@
-//! What is read from the query, beyond the steps that every face shares.
+//! What is read from the query, beyond the steps that every adapter shares.
 
 use http::Method;
 use serde_json::json;
