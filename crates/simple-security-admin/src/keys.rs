@@ -68,14 +68,14 @@ enum Unknown {
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "it describes a row of the table of rejections")]
 enum Exists {
-    /// The key to be imported exists already
+    /// The key to import already exists
     #[response(status = 409, content_type = "application/problem+json")]
     Exists(Problem),
 }
 
 /// Issue a key
 ///
-/// The key is shown this once and cannot be read back. Every process accepts it from `effective_by`
+/// The key is shown only once and cannot be read back. Every process accepts it from `effective_by`
 /// on.
 #[utoipa::path(
     post,
@@ -152,7 +152,7 @@ async fn show_key(State(keys): Keys, path: Path, uri: Uri) -> Result<Json<KeyDet
 
 /// Change the name of a key, its owner, or when it expires
 ///
-/// What is left out stays as it is. A revoked key stays revoked.
+/// Omitted members keep their values. A revoked key stays revoked.
 #[utoipa::path(
     patch,
     path = "/keys/{id}",
@@ -188,7 +188,7 @@ async fn edit_key(
 
 /// Delete a key and its usage permanently
 ///
-/// To keep them, revoke it. No request that begins after `effective_by` is accepted with it.
+/// To keep the usage, revoke the key. No request that begins after `effective_by` is accepted with it.
 #[utoipa::path(
     delete,
     path = "/keys/{id}",
@@ -248,7 +248,7 @@ async fn revoke_key(
 
 /// Renew a key
 ///
-/// Gives it a new date of expiry, and reactivates it if it was revoked.
+/// Sets a new expiry, and reactivates the key if it was revoked.
 #[utoipa::path(
     post,
     path = "/keys/{id}/renew",

@@ -91,7 +91,7 @@ def legacy_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> 
             Query(description="if set, the created API key will never be considered expired"),
         ] = False,
     ) -> str:
-        """Makes a key and returns it. It is shown this once, and cannot be read back."""
+        """Issues a key and returns it. It is shown only once and cannot be read back."""
         issued = await changes.make(
             "issued", lambda: _ask(lambda: keys.issue(name or "", never_expires))
         )

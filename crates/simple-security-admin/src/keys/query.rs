@@ -14,17 +14,17 @@ use crate::rejection::Rejection;
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "it describes what `page` reads")]
 pub(super) struct PageQuery {
-    /// At most so many.
+    /// The maximum number of keys on the page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
-    /// The `next` of the page before; without it: the first.
+    /// The `next` of the previous page. If omitted: the first page.
     #[param(pattern = r"^-?[0-9]{1,12}\.[0-9A-Za-z]{11}$")]
     cursor: Option<String>,
-    /// Only those.
+    /// Only keys in this state.
     state: Option<KeyState>,
-    /// Only those with this text in their name, letter for letter.
+    /// Only keys with this text in their name, case-sensitive.
     name: Option<String>,
-    /// Only the keys of this owner, letter for letter; empty: those without an owner.
+    /// Only keys of exactly this owner, case-sensitive. Empty: keys without an owner.
     #[param(
         max_length = 200,
         pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"

@@ -11,48 +11,46 @@ use crate::body;
 use crate::parameters::Parameters;
 use crate::rejection::Rejection;
 
-/// A key that is to be made.
+/// The key to issue or import.
 // `serde` is only for the schema, here and below: `read` rejects unknown members, and names them.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
-    /// What people call it; none of it is invisible.
+    /// What people call it. No control characters or direction marks.
     #[schema(value_type = String, required = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("shop"))]
     pub(super) name: KeyName,
     /// Whose key it is: an id from your own tables, such as that of a customer. `null` or empty: no owner.
     #[schema(value_type = Option<String>, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("acme"))]
     pub(super) owner: Owner,
-    /// From when on it is refused. `null`: never. Without it: the days that the settings say, from
-    /// now.
+    /// When it expires. `null`: never. If omitted: the number of days in the settings, from now.
     #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
     pub(super) expires_at: Option<Expiry>,
-    /// A key of your own, to be taken in instead of making one: visible ASCII that does not start
-    /// as the keys of this service do. It must be random: a guessable one can be found from a
-    /// stolen database.
+    /// Imports this key instead of issuing one: printable ASCII that does not start with the prefix of
+    /// this service. It must be random: anyone with a copy of the database can find a guessable key.
     #[schema(value_type = Option<String>, min_length = 32, max_length = 255, pattern = r"^[\x21-\x7e]*$")]
     pub(super) key: Option<SecretString>,
 }
 
-/// What is to be changed of a key. What is left out stays as it is.
+/// The members to change. Omitted members keep their values.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyEdit {
     #[schema(value_type = String, required = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("shop"))]
     pub(super) name: Option<KeyName>,
-    /// Whose key it is. `null` or empty: no owner. Without it: as before.
+    /// Whose key it is. `null` or empty: no owner. If omitted: unchanged.
     #[schema(value_type = Option<String>, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$", examples("acme"))]
     pub(super) owner: Option<Owner>,
-    /// From when on it is refused. `null`: never. Without it: as before.
+    /// When it expires. `null`: never. If omitted: unchanged.
     #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
     pub(super) expires_at: Option<Expiry>,
 }
 
-/// Until when a key is to be good.
+/// The new expiry of a key.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyRenewal {
-    /// From when on it is refused. `null`: never. Without it: the days that the settings say, from
-    /// now; a key that never expires stays so.
+    /// When it expires. `null`: never. If omitted: the number of days in the settings, from now; a key
+    /// that never expires stays so.
     #[schema(value_type = Option<String>, format = DateTime, examples("2030-01-31T12:00:00Z"))]
     pub(super) expires_at: Option<Expiry>,
 }

@@ -5,25 +5,25 @@ use simple_security as engine;
 use simple_security::{KeyId, KeyRecord, Moment, PlainKey, Timestamp};
 use utoipa::ToSchema;
 
-/// All that is known of a key. The key itself is not.
+/// A key and its usage, without the plain key.
 #[derive(Serialize, ToSchema)]
 pub struct KeyDetails {
     /// Safe to show.
     #[schema(examples("Gh29RPWKBo4"))]
     id: String,
-    /// Empty where it has none.
+    /// Empty if it has no name.
     #[schema(examples("shop"))]
     name: String,
-    /// Empty where it has no owner.
+    /// Empty if it has no owner.
     #[schema(examples("acme"))]
     owner: String,
     state: KeyState,
     #[schema(format = DateTime, examples("2026-11-24T12:00:00Z"))]
     created_at: String,
-    /// `null`: never.
+    /// `null`: it never expires.
     #[schema(required = true, format = DateTime, examples("2026-12-09T12:00:00Z"))]
     expires_at: Option<String>,
-    /// `null`: it is not.
+    /// `null`: it is not revoked.
     #[schema(required = true, format = DateTime, examples(json!(null)))]
     revoked_at: Option<String>,
     usage: KeyUsage,
@@ -38,7 +38,7 @@ struct KeyUsage {
     last_used_at: Option<String>,
 }
 
-/// What a key is now.
+/// The state of a key.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum KeyState {
@@ -52,7 +52,7 @@ pub(super) enum KeyState {
 pub(super) struct ChangedKey {
     #[serde(flatten)]
     details: KeyDetails,
-    /// No request that begins after it is decided by what was before.
+    /// Every request that begins after this time is decided by the new state.
     #[schema(format = DateTime, examples("2026-11-24T12:00:00.250Z"))]
     effective_by: String,
 }
@@ -63,7 +63,7 @@ pub(super) struct ChangedKey {
 pub struct NewKeyDetails {
     #[serde(flatten)]
     details: KeyDetails,
-    /// The key, shown this once. `null` for an imported one.
+    /// The plain key, shown only once. `null` for an imported key.
     #[serde(serialize_with = "expose")]
     #[schema(
         value_type = Option<String>,
@@ -79,17 +79,17 @@ pub struct NewKeyDetails {
 pub(super) struct IssuedKey {
     #[serde(flatten)]
     key: NewKeyDetails,
-    /// Every process accepts the key from then on.
+    /// Every process accepts the key from this time on.
     #[schema(format = DateTime, examples("2026-11-24T12:00:00.250Z"))]
     effective_by: String,
 }
 
-/// A key that is gone.
+/// A deleted key.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeletedKey {
     #[schema(examples("Gh29RPWKBo4"))]
     id: String,
-    /// No request that begins after it is accepted with the key.
+    /// No request that begins after this time is accepted with the key.
     #[schema(format = DateTime, examples("2026-11-24T12:00:00.250Z"))]
     effective_by: String,
 }
