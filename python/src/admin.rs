@@ -11,15 +11,16 @@ use std::task::{Context, Poll, Waker};
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
-use simple_security_admin::{ClientAddress, EffectiveIn};
+use pyo3::types::{PyBytes, PyList};
+use simple_security_admin::{ClientAddress, EffectiveIn, Problem};
 use tower::ServiceExt as _;
 
 use crate::engine::Engine;
@@ -32,11 +33,17 @@ const NOT_IN_PATH: &AsciiSet =
 /// A query keeps its separators and what is encoded already.
 const NOT_IN_QUERY: &AsciiSet = &NOT_IN_PATH.remove(b'%').remove(b'&').remove(b'=').remove(b'+');
 
+/// What the router reads of the headers.
+static READ: [HeaderName; 4] =
+    [HeaderName::from_static("secret-key"), CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING];
+
 /// A request to the resource API.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
 pub struct AdminRequest {
     engine: Py<Engine>,
     body: Arc<Received>,
+    /// The path and the query do not fit into a URI.
+    too_long: bool,
     progress: Mutex<Progress>,
 }
 
@@ -69,28 +76,22 @@ impl AdminRequest {
         method: &str,
         path: &[u8],
         query: &[u8],
-        headers: Vec<(Bound<'_, PyBytes>, Bound<'_, PyBytes>)>,
+        headers: &Bound<'_, PyList>,
         client: String,
     ) -> PyResult<Self> {
         let path = percent_encode(path, NOT_IN_PATH);
         let query = percent_encode(query, NOT_IN_QUERY);
-        let request = Request::builder()
-            .method(Method::from_bytes(method.as_bytes()).map_err(invalid)?)
-            .uri(format!("{path}?{query}"))
-            .body(())
-            .map_err(invalid)?;
-        let (mut parts, ()) = request.into_parts();
-        for (name, value) in headers {
-            // The router reads no header that is invalid in HTTP.
-            if let Ok(name) = HeaderName::from_bytes(name.as_bytes())
-                && let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
-            {
-                parts.headers.append(name, value);
-            }
+        let (mut parts, ()) = Request::new(()).into_parts();
+        parts.method = Method::from_bytes(method.as_bytes()).map_err(invalid)?;
+        let uri = format!("{path}?{query}").parse();
+        let too_long = uri.is_err();
+        parts.uri = uri.unwrap_or_default();
+        for (name, value) in read_headers(headers)? {
+            parts.headers.append(name, value);
         }
         parts.extensions.insert(ClientAddress(client));
         let progress = Mutex::new(Progress::Head(Box::new(parts)));
-        Ok(Self { engine, body: Arc::default(), progress })
+        Ok(Self { engine, body: Arc::default(), too_long, progress })
     }
 
     /// Runs until there is a response; `None`: more of the body is needed first. Blocks as long as the
@@ -111,8 +112,15 @@ impl AdminRequest {
                 return Err(already_done());
             };
             let request = Request::from_parts(*parts, Body::new(RequestBody(self.body.clone())));
+            let too_long = self.too_long;
             let running: Running = Box::pin(async move {
                 let Ok(response) = router.oneshot(request).await;
+                // In place of "no such path", which is for a request that has the secret.
+                if too_long && response.status() == StatusCode::NOT_FOUND {
+                    let detail = "The path and the query are too long";
+                    return Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail)
+                        .respond();
+                }
                 let (parts, body) = response.into_parts();
                 // Every body of the router is complete, so that this neither waits nor fails.
                 let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
@@ -236,6 +244,27 @@ impl http_body::Body for RequestBody {
             (None, None) => Poll::Pending,
         }
     }
+}
+
+/// The headers that the router reads, and no others: a client may send thousands.
+fn read_headers(headers: &Bound<'_, PyList>) -> PyResult<Vec<(HeaderName, HeaderValue)>> {
+    let mut read = Vec::new();
+    for pair in headers.iter() {
+        // The specification of ASGI allows any pair, and some servers send lists.
+        let name = pair.get_item(0)?.cast_into::<PyBytes>()?;
+        let Some(name) =
+            READ.iter().find(|read| name.as_bytes().eq_ignore_ascii_case(read.as_str().as_bytes()))
+        else {
+            continue;
+        };
+        let value = pair.get_item(1)?.cast_into::<PyBytes>()?;
+        // What HTTP does not allow in a value is sent all the same by some clients, and passed on by
+        // some servers. Left out, it would not count as sent.
+        let value = HeaderValue::from_bytes(value.as_bytes())
+            .unwrap_or(HeaderValue::from_static("not a value in HTTP"));
+        read.push((name.clone(), value));
+    }
+    Ok(read)
 }
 
 fn invalid(error: impl std::error::Error) -> PyErr {

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDateTime, PyString, PyTzInfo};
+use pyo3::types::{PyDateTime, PyTzInfo};
 use simple_security::{KeyRecord, PlainKey, Timestamp, Usage};
 
 /// A key and its usage, as the store had them.
@@ -77,14 +77,10 @@ impl KeyDetails {
         KeyUsage(self.0.usage)
     }
 
-    /// The id, the name and the state, for logs. Never the plain key.
+    /// The id and the state, for logs. Not the name: a person may paste anything into it, even a key.
     fn __repr__(this: &Bound<'_, Self>) -> PyResult<String> {
-        let py = this.py();
-        let class = this.get_type().name()?;
-        let details = this.get();
-        // Quoted and escaped as Python does it.
-        let name = PyString::new(py, details.name()).repr()?;
-        Ok(format!("{class}(id='{}', name={name}, state='{}')", details.id(), details.state()))
+        let (class, details) = (this.get_type().name()?, this.get());
+        Ok(format!("{class}(id='{}', state='{}')", details.id(), details.state()))
     }
 
     /// Returns itself: it cannot be changed.

@@ -134,7 +134,8 @@ def request_raw(
     path: str,
     *,
     query: bytes = b"",
-    headers: Iterable[tuple[bytes, bytes]] = (),
+    headers: Iterable[Any] = (),
+    **scope: Any,
 ) -> RawAnswer:
     """One GET straight into the app, with bytes that no HTTP client agrees to send."""
     messages: list[dict[str, Any]] = []
@@ -145,7 +146,7 @@ def request_raw(
     async def send(message: Any) -> None:
         messages.append(message)
 
-    asyncio.run(app(raw_scope("http", path, query, headers), receive, send))
+    asyncio.run(app({**raw_scope("http", path, query, headers), **scope}, receive, send))
     start = next(message for message in messages if message["type"] == "http.response.start")
     return RawAnswer(
         status=start["status"],
@@ -154,9 +155,7 @@ def request_raw(
     )
 
 
-def raw_scope(
-    kind: str, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]]
-) -> dict[str, Any]:
+def raw_scope(kind: str, path: str, query: bytes, headers: Iterable[Any]) -> dict[str, Any]:
     return {
         "type": kind,
         "asgi": {"version": "3.0", "spec_version": "2.3"},

@@ -24,6 +24,7 @@ def in_a_mounted_app(dependency: Any) -> FastAPI:
 
 
 CLASS = "SimpleSecurity is a class and checks no key"
+METHOD = "a wrapper around the method "
 WRAPPER = "a wrapper around an instance of SimpleSecurity may check no key"
 
 
@@ -39,6 +40,8 @@ WRAPPER = "a wrapper around an instance of SimpleSecurity may check no key"
         (functools.partial(api_key_security), WRAPPER),
         (functools.lru_cache(api_key_security), WRAPPER),
         (functools.lru_cache(functools.partial(api_key_security)), WRAPPER),
+        (functools.partial(api_key_security.verify), METHOD),
+        (functools.partial(api_key_security.keys.revoke), METHOD),
     ],
 )
 @pytest.mark.usefixtures("environment")
@@ -69,6 +72,21 @@ def test_depends_must_be_used(annotation: Any, default: Any) -> None:
     error = error_at_start(lambda: as_parameter(annotation, default))
     assert error.startswith("FastAPI ignores `Depends(...)` at the parameter key of ")
     assert "write `key: Annotated[str, Depends(security)]`" in error
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        (Annotated[str, api_key_security.verify], None),
+        (Annotated[str, api_key_security.keys], None),
+        (Annotated[str | None, Query(), api_key_security.verify], None),
+    ],
+)
+@pytest.mark.usefixtures("environment")
+def test_a_method_without_depends_is_no_dependency(annotation: Any, default: Any) -> None:
+    error = error_at_start(lambda: as_parameter(annotation, default))
+    assert "so no key is checked" in error
+    assert "`Depends(security)`" in error
 
 
 def own_dependency(key: KEY) -> ApiKey:

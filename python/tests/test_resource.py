@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from admin_vectors import check_problem, run
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 from guarded_app import GuardedApp, request_raw
 from servers import wait_until
 
-from fastapi_simple_security import SimpleSecurity, api_key_security
+from fastapi_simple_security import ApiKeyMiddleware, SimpleSecurity, api_key_security
+
+NO_ADMIN_SECRET = "The header secret-key with the admin secret is missing"
 
 
 @pytest.fixture
@@ -145,6 +147,65 @@ def test_what_an_apps_own_dependency_raises_stays_as_it_is(guarded: GuardedApp) 
         for method, path in (("GET", "/keys"), ("PUT", "/keys"), ("GET", "/keys/x/y")):
             answer = client.request(method, f"/auth{path}", headers=headers)
             assert (answer.status_code, answer.json()) == (418, {"detail": "short and stout"})
+
+
+def test_a_route_that_an_app_adds_to_the_router_asks_for_the_secret(guarded: GuardedApp) -> None:
+    router = guarded.security.admin_router
+    inner = APIRouter()
+
+    async def report() -> str:
+        return "for administrators"
+
+    router.add_api_route("/added", report)
+    inner.add_api_route("/included", report)
+    router.include_router(inner)
+    app = FastAPI()
+    app.include_router(router, prefix="/auth")
+    router.add_api_route("/later", report)
+    client = TestClient(app)
+    paths = ["/auth/added", "/auth/included"]
+    if client.get("/auth/later").status_code != 404:
+        # Older FastAPI copies the routes of a router when it is included.
+        paths.append("/auth/later")
+    for path in paths:
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()) == (401, {"detail": NO_ADMIN_SECRET}), path
+        assert answer.headers["www-authenticate"] == 'APIKey realm="admin"'
+        assert answer.headers["cache-control"] == "no-store"
+        assert client.get(path, headers={"secret-key": "wrong"}).status_code == 401
+        assert (
+            client.get(path, headers={"secret-key": guarded.secret}).text == '"for administrators"'
+        )
+
+
+@pytest.mark.parametrize("is_guarded", [False, True])
+def test_what_is_too_long_or_no_http_is_rejected(resource: GuardedApp, is_guarded: bool) -> None:
+    if is_guarded:
+        resource.app.add_middleware(ApiKeyMiddleware, security=resource.security)
+    secret = (b"secret-key", resource.secret.encode())
+    many = [(f"x-{number}".encode(), b"") for number in range(33_000)]
+
+    def status(path: str, headers: Any, query: bytes = b"", **scope: Any) -> int:
+        return request_raw(
+            resource.app, f"/auth{path}", query=query, headers=headers, **scope
+        ).status
+
+    for path, query in (
+        ("/keys", b"!" * 30_000),
+        ("/keys", b"x" * 70_000),
+        ("/keys/" + "!" * 22_000, b""),
+    ):
+        assert status(path, [], query) == 401
+        assert status(path, [secret], query) == 414
+    assert status("/keys", many) == 401
+    assert status("/keys", [*many, secret]) == 200
+    for invalid in (b"a\x01b", b"a\x7fb", b"\n"):
+        assert status("/keys", [(b"secret-key", invalid)]) == 401
+        assert status("/keys", [secret, (b"secret-key", invalid)]) == 400
+    # As the adapters of some function services hand headers over; an address that is none.
+    assert status("/keys", [list(secret)]) == 200
+    for client in (None, (None, 0), ("", 0)):
+        assert status("/keys", [], client=client) == 401
 
 
 def test_a_body_that_was_read_before(guarded: GuardedApp) -> None:

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from fastapi_simple_security import _answers
 from fastapi_simple_security._core import AdminRequest, AdminResponse, Engine
 from fastapi_simple_security._errors import SecurityError
-from fastapi_simple_security._logs.mask import mask_keys
-from fastapi_simple_security._waiting import run_for_route
+from fastapi_simple_security._logs.mask import client_address
+from fastapi_simple_security._waiting import run_for_route, wait_for_store
 
 
 async def respond(engine: Engine, request: Request, path: str) -> Response:
@@ -25,6 +25,9 @@ async def respond(engine: Engine, request: Request, path: str) -> Response:
     # Not `receive`: a dependency of the app, or a tracer, may have read the body.
     body = request.stream()
     try:
+        # Before the secret is checked a request waits only as long as for any key.
+        if not engine.is_open:
+            await wait_for_store(engine.open)
         while (response := await run_for_route(passed.run)) is None:
             try:
                 passed.feed(await anext(body))
@@ -47,16 +50,14 @@ def reject(engine: Engine, scope: Any) -> Response:
 
 
 def _passed(engine: Engine, scope: Any, path: str) -> AdminRequest:
-    host, *_ = scope.get("client") or ("an unknown address",)
     return AdminRequest(
         engine,
         scope["method"],
         # Some servers let half a surrogate pair through, which UTF-8 does not have.
         path.encode(errors="replace"),
-        scope["query_string"],
+        scope.get("query_string", b""),
         scope["headers"],
-        # A proxy may report any text as the address.
-        mask_keys(host if str(host).isprintable() else repr(host)),
+        client_address(scope),
     )
 
 

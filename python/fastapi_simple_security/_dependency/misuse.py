@@ -80,6 +80,11 @@ def not_a_dependency(function: Function) -> Function:
     return cast("Function", _Method(function))
 
 
+def is_method(call: object) -> bool:
+    """Whether it is a method that would check no key, of an instance or of its class."""
+    return isinstance(getattr(call, "__func__", call), _Method)
+
+
 class _Method:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function

@@ -13,7 +13,7 @@ from fastapi import params
 from fastapi.dependencies import utils
 from starlette.routing import BaseRoute
 
-from fastapi_simple_security._dependency.misuse import NeedsDepends, NotADependency
+from fastapi_simple_security._dependency.misuse import NeedsDepends, NotADependency, is_method
 from fastapi_simple_security._routing import with_included
 
 _INSTEAD = "write `Depends(security)`, with the instance itself"
@@ -53,6 +53,9 @@ def _check_call(call: Any) -> None:
     wrapped = _unwrapped(call)
     if isinstance(wrapped, NotADependency):
         raise TypeError(wrapped.problem)
+    if is_method(wrapped):
+        # Itself it was stopped while the route was defined.
+        raise TypeError(f"a wrapper around the method {_name(wrapped)} checks no key: {_INSTEAD}")
     if isinstance(wrapped, NeedsDepends) and wrapped is not call:
         raise TypeError(f"a wrapper around {_name(wrapped)} may check no key: {_INSTEAD}")
 
@@ -60,6 +63,12 @@ def _check_call(call: Any) -> None:
 def _check_parameters(dependant: Any) -> None:
     used = {(each.name, id(each.call)) for each in dependant.dependencies}
     for name, parameter in _parameters_of(dependant.call).parameters.items():
+        given = [parameter.default, *_metadata(parameter.annotation)]
+        if any(is_method(each) or isinstance(type(each), NotADependency) for each in given):
+            raise TypeError(
+                f"the parameter {name} of {_name(dependant.call)} has no `Depends(...)`, so no key "
+                f"is checked: {_INSTEAD}"
+            )
         for each in _written_in(parameter.annotation):
             dependency = each.dependency
             if isinstance(dependency, NeedsDepends) and (name, id(dependency)) not in used:
@@ -79,14 +88,17 @@ def _unwrapped(call: Any) -> Any:
     return call if inner is None else _unwrapped(inner)
 
 
-def _written_in(annotation: Any) -> Iterator[params.Depends]:
-    """Each `Depends` in an annotation, within unions and type aliases too."""
+def _metadata(annotation: Any) -> Iterator[Any]:
+    """What is beside the type in an annotation, within unions and type aliases too."""
     annotation = getattr(annotation, "__value__", annotation)
-    for each in getattr(annotation, "__metadata__", ()):
-        if isinstance(each, params.Depends):
-            yield each
+    yield from getattr(annotation, "__metadata__", ())
     for each in get_args(annotation):
-        yield from _written_in(each)
+        yield from _metadata(each)
+
+
+def _written_in(annotation: Any) -> Iterator[params.Depends]:
+    """Each `Depends` in an annotation."""
+    return (each for each in _metadata(annotation) if isinstance(each, params.Depends))
 
 
 def _name(call: Any) -> str:

@@ -10,7 +10,7 @@ from fastapi_simple_security import _answers
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import LegacyKeys, LogThrottle, Refusal
 from fastapi_simple_security._errors import SecurityError
-from fastapi_simple_security._logs.mask import mask_keys
+from fastapi_simple_security._logs.mask import client_address
 from fastapi_simple_security._waiting import wait_for_store
 
 _logger = logging.getLogger("fastapi_simple_security")
@@ -37,12 +37,10 @@ class LegacySecret(AdminSecret):
         """Logs at most once a second: a client may guess thousands of secrets in one."""
         requests = _rejections.record()
         if requests is not None:
-            host, *_ = scope.get("client") or ("an unknown address",)
-            # A proxy may report any text as the address.
             _logger.warning(
                 "%s admin secret from %s (requests rejected since the last such line: %d)",
                 "missing" if refusal == Refusal.NotPresented else "wrong",
-                mask_keys(host if str(host).isprintable() else repr(host)),
+                client_address(scope),
                 requests,
             )
         return _answers.secret_refused(refusal)

@@ -1,6 +1,7 @@
 """Masks keys and admin secrets in what other software writes: log lines, URLs, traces, events."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -108,3 +109,12 @@ def _as_sent(char: str) -> str:
     kinds = "".join(sorted({char.lower(), char.upper()}))
     encoded = "|".join(f"{ord(kind):02x}|{ord(kind):02X}" for kind in kinds)
     return f"(?:[{re.escape(kinds)}]|%(?:25)*(?:{encoded}))"
+
+
+def client_address(scope: Mapping[str, Any]) -> str:
+    """The address of a client, for a log. A proxy may report any text as it, even a key."""
+    host, *_ = scope.get("client") or (None,)
+    if not host:
+        return "an unknown address"
+    text = str(host)
+    return mask_keys(text if text.isprintable() else repr(text))
