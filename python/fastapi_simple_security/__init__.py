@@ -13,6 +13,7 @@ with the four routes of 1.x. Its settings are environment variables, read at fir
 instances of your own for settings in code.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastapi_simple_security._api_key import ApiKey
@@ -31,7 +32,6 @@ from fastapi_simple_security._errors import (
 from fastapi_simple_security._logs.key_filter import KeyFilter, filter_server_logs
 from fastapi_simple_security._logs.mask import mask_keys
 from fastapi_simple_security._logs.traces import redact_keys_in_traces
-from fastapi_simple_security._middleware.middleware import ApiKeyMiddleware
 from fastapi_simple_security._security import SimpleSecurity
 
 __all__ = [
@@ -59,19 +59,22 @@ __all__ = [
 
 if TYPE_CHECKING:
     from fastapi_simple_security._keys import Keys
+    from fastapi_simple_security._middleware.middleware import ApiKeyMiddleware
 
     api_key_router = api_key_security.legacy_router
 else:
+    _AT_FIRST_ACCESS = {
+        "ApiKeyMiddleware": "fastapi_simple_security._middleware.middleware",
+        "Keys": "fastapi_simple_security._keys",
+    }
 
     def __getattr__(name: str) -> Any:
         # Made at first access: for the first parameter of a route FastAPI imports much, which
         # takes far longer than all of this package.
         if name == "api_key_router":
             return api_key_security.legacy_router
-        if name == "Keys":
-            from fastapi_simple_security._keys import Keys
-
-            return Keys
+        if name in _AT_FIRST_ACCESS:
+            return getattr(import_module(_AT_FIRST_ACCESS[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

@@ -14,8 +14,8 @@ from guarded_app import GuardedApp, raw_scope
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Match, Mount, Route
 
-from fastapi_simple_security import ApiKeyMiddleware, SimpleSecurity, _routing
-from fastapi_simple_security._routing import PrefilteredRoute, PrefilteredRouter
+from fastapi_simple_security import ApiKeyMiddleware, SimpleSecurity, _prefilter
+from fastapi_simple_security._prefilter import PrefilteredRoute, PrefilteredRouter
 
 # Before 0.137 each route is copied into the app.
 stands_apart = pytest.mark.skipif(
@@ -64,7 +64,7 @@ class Asked:
         monkeypatch.setattr(PrefilteredRoute, "matches", route_matches)
         monkeypatch.setattr(PrefilteredRouter, "matches", router_matches)
         monkeypatch.setattr(
-            _routing, "_MATCHED_BY_PATH", {*_routing._MATCHED_BY_PATH, route_matches}
+            _prefilter, "_MATCHED_BY_PATH", {*_prefilter._MATCHED_BY_PATH, route_matches}
         )
 
     def by(self, app: Any, *paths: str, **more: Any) -> tuple[int, int]:
@@ -453,7 +453,7 @@ def test_in_another_fastapi_there_may_be_no_search(monkeypatch: pytest.MonkeyPat
     expected = [ask(included(sample(plain()), plain)[0], path) for path in ("/auth/new", "/x")]
     for remove in (
         lambda patch: patch.delattr(APIRouter, "_mark_routes_changed"),
-        lambda patch: patch.setattr(_routing, "commonprefix", lambda _: 1 / 0),
+        lambda patch: patch.setattr(_prefilter, "commonprefix", lambda _: 1 / 0),
     ):
         app, _ = included(sample(PrefilteredRouter()), PrefilteredRouter)
         with monkeypatch.context() as patch:
@@ -466,7 +466,7 @@ def test_in_another_fastapi_there_may_be_no_search(monkeypatch: pytest.MonkeyPat
 @stands_apart
 def test_where_no_search_can_be_made_it_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Any] = []
-    monkeypatch.setattr(_routing, "_prefilter", lambda *which: tried.append(which))
+    monkeypatch.setattr(_prefilter, "_prefilter", lambda *which: tried.append(which))
     app, _ = included(sample(PrefilteredRouter()), PrefilteredRouter)
     assert [ask(app, path)[0] for path in ("/x", "/x", "/auth/new")] == [404, 404, 200]
     assert len(tried) == 1
@@ -481,7 +481,7 @@ def test_what_the_search_is_for() -> None:
 
     def literal(path: str) -> str:
         route = APIRoute(path, lambda: None)
-        return _routing._first_literal(Known(route))
+        return _prefilter._first_literal(Known(route))
 
     assert literal("/auth/keys/{id}/renew") == "/auth/keys/"
     assert literal("/{tenant}/auth/new") == "/auth/new"

@@ -23,7 +23,7 @@ pub struct Problem {
     #[cfg_attr(feature = "router", schema(value_type = String, examples("There is no such key")))]
     detail: Cow<'static, str>,
     /// For a program: `not_presented`, `denied`, `repeated`, `not_found`, `method_not_allowed`,
-    /// `exists`, `too_large`, `invalid` or `unavailable`.
+    /// `exists`, `too_large`, `uri_too_long`, `invalid` or `unavailable`.
     // An extension member (section 3.2).
     #[cfg_attr(feature = "router", schema(examples("not_found")))]
     code: &'static str,

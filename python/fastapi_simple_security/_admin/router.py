@@ -11,7 +11,7 @@ from fastapi_simple_security._admin.pass_through import reject, respond
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import Engine, Refusal, openapi
 from fastapi_simple_security._errors import SecurityError
-from fastapi_simple_security._routing import PrefilteredRouter
+from fastapi_simple_security._prefilter import PrefilteredRouter
 from fastapi_simple_security._waiting import wait_for_store
 
 # The methods of HTTP (RFC 9110, section 9; RFC 5789) that a path can have.

@@ -13,7 +13,7 @@ from fastapi_simple_security._core import Engine, LegacyKey, LegacyKeys
 from fastapi_simple_security._errors import InvalidInput, KeyNotFound, SecurityError
 from fastapi_simple_security._legacy import changes, dates
 from fastapi_simple_security._legacy.secret import LegacySecret
-from fastapi_simple_security._routing import PrefilteredRouter
+from fastapi_simple_security._prefilter import PrefilteredRouter
 from fastapi_simple_security._waiting import run_for_route
 
 Answer = TypeVar("Answer")
