@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi.openapi.models import APIKey
 from fastapi.security.base import SecurityBase
+from starlette.responses import Response
 
 from fastapi_simple_security._core import Engine, Refusal
 
@@ -21,6 +22,6 @@ class AdminSecret(SecurityBase):
         self.model = APIKey.model_validate({"in": "header", "name": "secret-key"})
         self.scheme_name = "Secret header"
 
-    def rejection(self, scope: MutableMapping[str, Any], refusal: Refusal) -> Exception:
+    def rejection(self, scope: MutableMapping[str, Any], refusal: Refusal) -> Exception | Response:
         """The response of these routes to a request without the admin secret, which it logs."""
         raise NotImplementedError

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Send
 from starlette.websockets import WebSocketClose
 
@@ -74,17 +74,15 @@ def log_unavailable(error: SecurityError) -> str:
 
 
 async def send_answer(
-    answer: Exception, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    answer: Exception | Response, scope: MutableMapping[str, Any], receive: Receive, send: Send
 ) -> None:
-    """Sends an answer of this table where no exception handler does, as FastAPI's would.
+    """Sends a response, or an exception of this table as an exception handler of FastAPI would.
 
     Raises:
         Exception: the answer itself, to what is neither a request nor a WebSocket.
     """
-    respond = getattr(answer, "response", None)
-    if respond is not None:
-        # A problem of the resource API, which has a form of its own.
-        await respond()(scope, receive, send)
+    if isinstance(answer, Response):
+        await answer(scope, receive, send)
     elif isinstance(answer, HTTPException) and scope["type"] == "http":
         body = {"detail": answer.detail}
         await JSONResponse(body, answer.status_code, answer.headers)(scope, receive, send)

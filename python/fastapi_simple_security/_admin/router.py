@@ -37,9 +37,9 @@ def admin_router(engine: Engine, *, lifespan: Any, include_in_schema: bool) -> A
     )
     document = json.loads(openapi())
     for path, item in document["paths"].items():
-        for method in item.keys() & {each.lower() for each in _METHODS}:
-            operation = item[method]
-            _add(router, secret, path, method.upper(), _resolved(operation, document))
+        for method, operation in item.items():
+            if method.upper() in _METHODS:
+                _add(router, secret, path, method.upper(), _resolved(operation, document))
     for resource in sorted({path.split("/")[1] for path in document["paths"]}):
         for path in (f"/{resource}", f"/{resource}/{{rest:path}}"):
             router.add_api_route(
@@ -83,15 +83,9 @@ class RouterSecret(AdminSecret):
             detail = json.loads(bytes(response.body))["detail"]
             raise HTTPException(response.status_code, detail, headers)
 
-    def rejection(self, scope: MutableMapping[str, Any], _refusal: Refusal) -> Exception:
+    def rejection(self, scope: MutableMapping[str, Any], _refusal: Refusal) -> Response:
         """The response of the Rust router, which logs it."""
-        return _Rejected(reject(self.engine, scope))
-
-
-class _Rejected(Exception):  # noqa: N818 (it is a response)
-    def __init__(self, response: Response) -> None:
-        super().__init__()
-        self.response = lambda: response
+        return reject(self.engine, scope)
 
 
 def _add(

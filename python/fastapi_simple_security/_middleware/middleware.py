@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 
 from fastapi_simple_security import _answers
@@ -110,6 +111,7 @@ class ApiKeyMiddleware(metaclass=NotADependency):
         if scope["type"] == "lifespan":
             await run_lifespan(self.app, self._open, self.security.close, scope, receive, send)
             return
+        refusal: Exception | Response | None
         try:
             refusal = await self._refusal(scope, found)
         except SecurityError as error:
@@ -119,7 +121,9 @@ class ApiKeyMiddleware(metaclass=NotADependency):
         else:
             await _answers.send_answer(refusal, scope, receive, send)
 
-    async def _refusal(self, scope: Scope, found: Found | SecurityError) -> Exception | None:
+    async def _refusal(
+        self, scope: Scope, found: Found | SecurityError
+    ) -> Exception | Response | None:
         """Why a request may not pass; `None` when it may."""
         self._check()
         if self._open_paths.lets_in(scope):
