@@ -17,11 +17,10 @@ use simple_security_server::settings::{Adapter, Arguments, ConfigurationError, S
 use crate::credential::{self, Headers, KeyHeaders, Repeated, Sent};
 use crate::errors::{self, Failure, no_admin_secret};
 use crate::fork::{self, Owned};
-use crate::legacy::Admin;
 use crate::opened::{Opened, forked_meanwhile};
 use crate::presented::Presented;
 use crate::settings;
-use crate::verdict::{Question, Refusal, Verdict, accepted};
+use crate::verdict::{Admin, Question, Refusal, Verdict, accepted};
 
 /// The keys of one `SimpleSecurity`. Making it opens nothing.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]

@@ -8,6 +8,7 @@ use simple_security::{
 
 use crate::engine::Engine;
 use crate::errors::invalid_input;
+use crate::verdict::Admin;
 
 /// The keys of one engine, for a request with the admin secret. Each method may block: it releases the GIL.
 ///
@@ -17,10 +18,6 @@ pub struct LegacyKeys {
     engine: Py<Engine>,
     admin: simple_security::Admin,
 }
-
-/// The proof that a request has the admin secret. Only the check of a request makes one.
-#[pyclass(frozen, module = "fastapi_simple_security._core")]
-pub struct Admin(pub(crate) simple_security::Admin);
 
 /// A change that is committed.
 #[pyclass(frozen, get_all, module = "fastapi_simple_security._core")]

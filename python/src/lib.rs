@@ -38,11 +38,11 @@ mod _core {
     #[pymodule_export]
     use super::keys::{Change, KeyPage, KeyQuery, Keys};
     #[pymodule_export]
-    use super::legacy::{Admin, LegacyChange, LegacyKey, LegacyKeys};
+    use super::legacy::{LegacyChange, LegacyKey, LegacyKeys};
     #[pymodule_export]
     use super::log_throttle::LogThrottle;
     #[pymodule_export]
-    use super::verdict::{Question, Refusal, VerifiedKey};
+    use super::verdict::{Admin, Question, Refusal, VerifiedKey};
     #[pymodule_export]
     use super::{hide_docs, main, parameters, setting_rows};
 

@@ -47,6 +47,10 @@ pub enum Refusal {
     Denied,
 }
 
+/// The proof that a request has the admin secret. Only the check of a request makes one.
+#[pyclass(frozen, module = "fastapi_simple_security._core")]
+pub struct Admin(pub(crate) simple_security::Admin);
+
 /// What only a store on the network can answer: that takes a wait, which is not for the event loop.
 #[pyclass(frozen, module = "fastapi_simple_security._core")]
 pub struct Question {
