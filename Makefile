@@ -20,6 +20,8 @@ WHEEL := target/wheels/built
 # The server without any library of the system: it runs in an image from nothing.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 STATIC := target/static/simple-security
+# The same for the tests, optimized less.
+TESTED := target/tested/static/simple-security
 # The proxies that deploy/ has configurations for, in an environment of their own.
 PROXIES := python/.venv-proxies/synced
 # FastAPI for our package and for each rival, in environments of their own.
@@ -91,18 +93,18 @@ test-python-a-m: TESTS := tests/test_[a-m]*.py tests/test_zz_leaks.py
 test-python-n-z: TESTS := tests --ignore-glob='tests/test_[a-m]*.py' $(addprefix --ignore=,$(APART))
 
 .PHONY: ready-for-python
-ready-for-python: servers $(BUILT) $(WHEEL) $(BROWSER) $(STATIC) $(PROXIES)
+ready-for-python: servers $(BUILT) $(WHEEL) $(BROWSER) $(TESTED) $(PROXIES)
 	command -v systemd-analyze >/dev/null || (apt-get update -qq && apt-get install -y -qq systemd) || echo "the systemd unit is not checked: install systemd" >&2
 	# `make test-rust` has built them already: the same command selects the same features.
 	cargo test --locked $(CRATES) --all-features --no-run
 
 .PHONY: test-proxies
-test-proxies: $(BUILT) $(STATIC) $(PROXIES) ## Test the server behind nginx, Caddy, HAProxy, Traefik and Envoy
+test-proxies: $(BUILT) $(TESTED) $(PROXIES) ## Test the server behind nginx, Caddy, HAProxy, Traefik and Envoy
 	$(PYTEST) tests/test_proxies*.py tests/test_hostile.py
 
 .PHONY: test-oldest
 test-oldest: $(BUILT) $(OLDEST_SYNCED) ## Test the contract with the oldest FastAPI
-	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_admin_log.py tests/test_api_key.py tests/test_bad_input.py tests/test_key_route.py tests/test_keys*.py tests/test_mask.py tests/test_misuse*.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_places.py tests/test_prefilter.py tests/test_resource*.py $(addprefix tests/test_network_stores.py::test_,the_four_routes called_without_depends web_sockets the_middleware) tests/test_vectors.py tests/test_verify.py tests/test_websocket.py
+	cd python && $(OLDEST) -m pytest tests/test_contract_*.py tests/test_admin_log.py tests/test_api_key.py tests/test_bad_input.py tests/test_key_route.py tests/test_mask.py tests/test_misuse*.py tests/test_openapi_schemes.py tests/test_middleware*.py tests/test_open_routes.py tests/test_places.py tests/test_prefilter.py tests/test_resource*.py $(addprefix tests/test_network_stores.py::test_,the_four_routes called_without_depends web_sockets the_middleware) tests/test_vectors.py tests/test_websocket.py
 
 .PHONY: test-machines
 test-machines: servers ## The campaign on PostgreSQL and Redis: several processes, servers and networks that fail; prints figures
@@ -225,11 +227,14 @@ $(WHEEL): $(SYNCED) $(RUST) $(PACKAGE)
 	cd python && .venv/bin/maturin build --locked --release --quiet --out ../target/wheels
 	touch $@
 
+$(STATIC): PROFILE := release
+$(TESTED): PROFILE := tested
+
 # Random bytes come from the system call: without the flag a static program would read /dev/urandom.
-$(STATIC): $(RUST)
-	RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' cargo build --locked --release --target $(TARGET) -p simple-security-server
+$(STATIC) $(TESTED): $(RUST)
+	RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' cargo build --locked --profile $(PROFILE) --target $(TARGET) -p simple-security-server
 	mkdir -p $(@D)
-	cp target/$(TARGET)/release/simple-security $@
+	cp target/$(TARGET)/$(PROFILE)/simple-security $@
 
 $(PROXIES): $(SYNCED) python/tests/proxies.txt
 	cd python && $(UV) venv --quiet --clear .venv-proxies

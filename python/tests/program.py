@@ -12,9 +12,8 @@ from typing import Any
 from clients import Connection, ResourceAdmin, key_id
 from servers import TESTS, wait_until
 
-PROGRAM = os.environ.get(
-    "SIMPLE_SECURITY_PROGRAM", str(TESTS.parents[1] / "target" / "static" / "simple-security")
-)
+BUILT = TESTS.parents[1] / "target" / "tested" / "static" / "simple-security"
+PROGRAM = os.environ.get("SIMPLE_SECURITY_PROGRAM", str(BUILT))
 LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 DEADLINE = 30.0
 

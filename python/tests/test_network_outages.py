@@ -115,6 +115,8 @@ def test_while_the_store_stalls_nobody_else_waits(lasting: Lasting, guard: Guard
     run(app, scenario)
 
 
+# The threads are the same for every store, and each takes ten seconds.
+@pytest.mark.parametrize("store_server", ["postgres"], indirect=True)
 def test_a_revocation_that_hangs_delays_nobody_else(lasting: Lasting, guard: Guard) -> None:
     """The resource API has its own threads: two instances hold more than an app's routes have."""
     store, [known, *_] = lasting

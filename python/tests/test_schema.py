@@ -110,7 +110,11 @@ def with_links(schema: dict[str, Any]) -> dict[str, Any]:
 def without_our_prefix(schema: dict[str, Any]) -> dict[str, Any]:
     """Says which keys of one's own are refused for how they start. The package cannot say it: the
     prefix is a setting, which is read later than the schema is made."""
-    key = schema["components"]["schemas"]["NewKey"]["properties"]["key"]
+    body = schema["paths"]["/auth/keys"]["post"]["requestBody"]
+    new_key = body["content"]["application/json"]["schema"]
+    if "$ref" in new_key:
+        new_key = schema["components"]["schemas"][new_key["$ref"].rpartition("/")[2]]
+    key = new_key["properties"]["key"]
     if "anyOf" not in key:
         alone = {**key, "type": "string"}
         key.clear()
