@@ -157,7 +157,7 @@ coverage: $(BUILT) ## Measure which lines of Rust and Python the tests run
 ##@ Measuring and showing it
 
 .PHONY: bench
-bench: benchable ## Measure what a verified request costs, in 4 minutes; fails where an aim is not reached
+bench: benchable ## Measure what a verified request costs, in 5 minutes; fails where an aim is not reached
 	$(PYTHON) bench/run.py
 
 .PHONY: bench-full
