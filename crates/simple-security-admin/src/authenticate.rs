@@ -68,7 +68,7 @@ fn authenticate(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Ad
     };
     authenticator.keys.authenticate_admin(sent).map_err(|error| match error {
         AdminError::NoSecret => {
-            Rejection::NoSecret(format!("{error}; set {}", authenticator.secret_setting))
+            Rejection::NotReady(format!("{error}; set {}", authenticator.secret_setting))
         }
         _ => Rejection::Denied,
     })

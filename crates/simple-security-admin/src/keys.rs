@@ -12,14 +12,14 @@ use http::header::LOCATION;
 use http::{StatusCode, Uri};
 use secrecy::ExposeSecret;
 use simple_security as engine;
-use simple_security::{Admin, ApiKeys, KeyId};
+use simple_security::{Admin, ApiKeys, Committed, KeyError, KeyId, KeyRecord};
 use utoipa::{IntoParams, IntoResponses};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use crate::blocking;
 use crate::body;
-use crate::change::{Changed, Wait};
+use crate::change::Wait;
 use crate::problem::Problem;
 use crate::rejection::{Rejection, Rejections, TooLarge};
 
@@ -176,14 +176,8 @@ async fn edit_key(
     let KeyEdit { name, owner, expires_at } = KeyEdit::read(body::read(request).await?)?;
     let id = id_in(path)?;
     let edit = engine::KeyEdit::default().with_name(name).with_owner(owner).with_expiry(expires_at);
-    let edited = wait
-        .make(keys, async move |keys| {
-            let edited = keys.edit(id, edit).by(&admin).committed().await?;
-            log("edited", id);
-            Ok(edited.with_details(keys).await)
-        })
-        .await?;
-    Ok(changed(edited))
+    let edit = async move |keys: &ApiKeys| keys.edit(id, edit).by(&admin).committed().await;
+    changed(wait, keys, "edited", edit).await
 }
 
 /// Delete a key and its usage permanently
@@ -236,14 +230,8 @@ async fn revoke_key(
 ) -> Result<impl IntoResponse, Rejection> {
     let wait = Wait::read(&uri)?;
     let id = id_in(path)?;
-    let revoked = wait
-        .make(keys, async move |keys| {
-            let revoked = keys.revoke(id).by(&admin).committed().await?;
-            log("revoked", id);
-            Ok(revoked.with_details(keys).await)
-        })
-        .await?;
-    Ok(changed(revoked))
+    let revoke = async move |keys: &ApiKeys| keys.revoke(id).by(&admin).committed().await;
+    changed(wait, keys, "revoked", revoke).await
 }
 
 /// Renew a key
@@ -271,19 +259,32 @@ async fn renew_key(
     let wait = Wait::read(request.uri())?;
     let KeyRenewal { expires_at } = KeyRenewal::read(body::read(request).await?)?;
     let id = id_in(path)?;
-    let renewed = wait
-        .make(keys, async move |keys| {
-            let renewed = keys.renew(id, expires_at.into()).by(&admin).committed().await?;
-            log("renewed", id);
-            Ok(renewed.map(|renewed| renewed.record).with_details(keys).await)
-        })
-        .await?;
-    Ok(changed(renewed))
+    let renew = async move |keys: &ApiKeys| {
+        let renewed = keys.renew(id, expires_at.into()).by(&admin).committed().await?;
+        Ok(renewed.map(|renewed| renewed.record))
+    };
+    changed(wait, keys, "renewed", renew).await
 }
 
-fn changed(change: Changed<engine::KeyDetails>) -> impl IntoResponse {
-    let body = ChangedKey::new(change.outcome, change.effective_by);
-    (change.effective_in, Json(body))
+/// Makes a change of one key, logs it, and responds with the key as it is then.
+async fn changed<F>(
+    wait: Wait,
+    keys: Arc<ApiKeys>,
+    verb: &'static str,
+    change: F,
+) -> Result<impl IntoResponse, Rejection>
+where
+    F: AsyncFnOnce(&ApiKeys) -> Result<Committed<KeyRecord>, KeyError> + Send + 'static,
+{
+    let changed = wait
+        .make(keys, async move |keys| {
+            let changed = change(keys).await?;
+            log(verb, changed.outcome.id);
+            Ok(changed.with_details(keys).await)
+        })
+        .await?;
+    let body = ChangedKey::new(changed.outcome, changed.effective_by);
+    Ok((changed.effective_in, Json(body)))
 }
 
 /// Logs a change when it is made, even if the client has disconnected. Omits the name: it may be any text,

@@ -72,6 +72,11 @@ impl Parameters<String> {
     }
 }
 
+/// What a parameter is told of an error of the engine: its text.
+pub(crate) fn detail(error: impl std::error::Error) -> Cow<'static, str> {
+    error.to_string().into()
+}
+
 /// The maximum number of unknown names in a response.
 const MAX_UNKNOWN: usize = 20;
 

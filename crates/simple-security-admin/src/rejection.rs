@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use simple_security::KeyError;
-
 use utoipa::IntoResponses;
 
 use crate::problem::{FieldError, FieldLocation, Problem};
@@ -43,8 +42,8 @@ pub(crate) enum Rejection {
     Unavailable,
     /// Too many requests are in progress. Nothing was changed.
     Busy,
-    /// No admin secret is set. The text says what to set.
-    NoSecret(String),
+    /// No admin secret is set, or the store cannot be opened. The text is for the client.
+    NotReady(String),
 }
 
 impl Rejection {
@@ -100,7 +99,7 @@ impl Rejection {
                 "Too many requests with the admin secret are in progress; nothing was changed"
                     .into(),
             ),
-            Self::NoSecret(why) => {
+            Self::NotReady(why) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", Cow::from(why.clone()))
             }
         };
@@ -119,9 +118,22 @@ impl Rejection {
             Self::NoSuchMethod(methods) => {
                 HeaderValue::from_str(methods).ok().map(|methods| (ALLOW, methods))
             }
-            Self::Unavailable | Self::Busy | Self::NoSecret(_) => Some((RETRY_AFTER, fixed("1"))),
+            Self::Unavailable | Self::Busy | Self::NotReady(_) => Some((RETRY_AFTER, fixed("1"))),
             _ => None,
         }
+    }
+
+    fn respond(self) -> http::Response<Bytes> {
+        let (problem, header) = (self.problem(), self.header());
+        let problem = match self {
+            Self::Invalid(errors) => problem.with_errors(errors),
+            _ => problem,
+        };
+        let mut response = problem.respond();
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 }
 
@@ -142,16 +154,7 @@ impl From<KeyError> for Rejection {
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let (problem, header) = (self.problem(), self.header());
-        let problem = match self {
-            Self::Invalid(errors) => problem.with_errors(errors),
-            _ => problem,
-        };
-        let mut response = problem.respond().map(Body::from);
-        if let Some((name, value)) = header {
-            response.headers_mut().insert(name, value);
-        }
-        response
+        self.respond().map(Body::from)
     }
 }
 
@@ -173,10 +176,7 @@ fn sentence(errors: &[FieldError]) -> String {
 /// The response if the keys cannot be reached, for an adapter that finds out before it calls the router.
 /// The detail is for the client.
 pub fn unavailable(detail: String) -> http::Response<Bytes> {
-    let mut response =
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).respond();
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
+    Rejection::NotReady(detail).respond()
 }
 
 /// The rejections of every route, for the OpenAPI document.

@@ -2,11 +2,10 @@
 
 use http::Uri;
 use simple_security::{KeyFilter, Owner, PageRequest};
-
 use utoipa::IntoParams;
 
 use super::responses::KeyState;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, detail};
 use crate::rejection::Rejection;
 
 /// The parameters of the route that lists keys.
@@ -42,10 +41,10 @@ pub(super) fn page(uri: &Uri) -> Result<PageRequest, Rejection> {
         let limit = text.parse().ok().filter(|limit| LIMITS.contains(limit));
         limit.ok_or("a limit is a number from 1 to 1000".into())
     });
-    let after = parameters.take("cursor", |text| text.parse().map_err(said));
-    let state = parameters.take("state", |text| text.parse().map_err(said));
+    let after = parameters.take("cursor", |text| text.parse().map_err(detail));
+    let state = parameters.take("state", |text| text.parse().map_err(detail));
     let name = parameters.take("name", Ok);
-    let owner = parameters.take("owner", |text| Owner::new(&text).map_err(said));
+    let owner = parameters.take("owner", |text| Owner::new(&text).map_err(detail));
     let request = PageRequest::default()
         .with_filter(KeyFilter::new(state, name).with_owner(owner))
         .after(after)
@@ -62,7 +61,3 @@ pub(super) fn none(uri: &Uri) -> Result<(), Rejection> {
 }
 
 const LIMITS: std::ops::RangeInclusive<u32> = 1..=PageRequest::MAX_LIMIT;
-
-fn said(error: impl std::error::Error) -> std::borrow::Cow<'static, str> {
-    error.to_string().into()
-}

@@ -8,7 +8,7 @@ use simple_security::{Expiry, InvalidImport, InvalidTimestamp, KeyFormat, KeyNam
 use utoipa::ToSchema;
 
 use crate::body;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, detail};
 use crate::rejection::Rejection;
 
 /// The key to issue or import.
@@ -93,21 +93,14 @@ impl KeyRenewal {
 fn expiry(members: &mut Parameters<Value>) -> Option<Expiry> {
     members.take("expires_at", |value| match value {
         Value::Null => Ok(Expiry::Never),
-        Value::String(text) => match text.parse() {
-            Ok(date) => Ok(Expiry::At(date)),
-            Err(error) => Err(wanted(error)),
-        },
-        _ => Err(wanted(InvalidTimestamp)),
+        Value::String(text) => text.parse().map(Expiry::At).map_err(detail),
+        _ => Err(detail(InvalidTimestamp)),
     })
-}
-
-fn wanted(error: InvalidTimestamp) -> Cow<'static, str> {
-    error.to_string().into()
 }
 
 fn name(value: Value) -> Result<KeyName, Cow<'static, str>> {
     match value {
-        Value::String(text) => KeyName::new(&text).map_err(|error| error.to_string().into()),
+        Value::String(text) => KeyName::new(&text).map_err(detail),
         _ => Err("a name is a text".into()),
     }
 }
@@ -115,7 +108,7 @@ fn name(value: Value) -> Result<KeyName, Cow<'static, str>> {
 fn owner(value: Value) -> Result<Owner, Cow<'static, str>> {
     match value {
         Value::Null => Ok(Owner::default()),
-        Value::String(text) => Owner::new(&text).map_err(|error| error.to_string().into()),
+        Value::String(text) => Owner::new(&text).map_err(detail),
         _ => Err("an owner is a text".into()),
     }
 }
@@ -127,7 +120,7 @@ fn key(value: Value) -> Result<Option<SecretString>, Cow<'static, str>> {
         Value::Null => Ok(None),
         Value::String(text) => match KeyFormat::default().import(&text) {
             Ok(_) | Err(InvalidImport::OurPrefix(_)) => Ok(Some(text.into())),
-            Err(error) => Err(error.to_string().into()),
+            Err(error) => Err(detail(error)),
         },
         _ => Err("a key is a text".into()),
     }
