@@ -1,11 +1,10 @@
 """From what the engine says to what a client gets: statuses, texts and headers."""
 
 import logging
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 from starlette.exceptions import HTTPException, WebSocketException
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Send
 from starlette.websockets import WebSocketClose
@@ -14,8 +13,6 @@ from fastapi_simple_security._core import LogThrottle, Refusal
 from fastapi_simple_security._errors import ConfigurationError, SecurityError
 
 NO_STORE = {"Cache-Control": "no-store"}
-# Half a surrogate pair, which some servers let through and the engine cannot take: a UnicodeError.
-NO_UNICODE = "it has a character that is none in Unicode"
 
 _logger = logging.getLogger("fastapi_simple_security")
 # Anyone may send invented keys, thousands in a second, and each is refused while the store is down.
@@ -26,15 +23,6 @@ _KEY_REFUSED = {
     Refusal.Repeated: "The API key was sent more than once",
     Refusal.Denied: "Wrong, revoked, or expired API key.",
 }
-_WRONG = (
-    "Wrong secret key. If not set through environment variable 'FASTAPI_SIMPLE_SECURITY_SECRET', "
-    "it was generated automatically at startup and appears in the server logs."
-)
-_SECRET_REFUSED = {
-    Refusal.NotPresented: "secret_key must be passed as a header field",
-    Refusal.Repeated: _WRONG,
-    Refusal.Denied: _WRONG,
-}
 
 
 def key_refused(scope_type: str, refusal: Refusal, status: int) -> Exception:
@@ -44,11 +32,6 @@ def key_refused(scope_type: str, refusal: Refusal, status: int) -> Exception:
         return WebSocketException(1008, detail)
     challenge = {"WWW-Authenticate": "APIKey"} if status == 401 else None
     return HTTPException(status, detail, challenge)
-
-
-def secret_refused(refusal: Refusal) -> Exception:
-    """The answer to a request for an admin route without the admin secret."""
-    return HTTPException(403, _SECRET_REFUSED[refusal], NO_STORE)
 
 
 def unavailable(scope_type: str, error: SecurityError) -> Exception:
@@ -90,12 +73,3 @@ async def send_answer(
         await WebSocketClose(answer.code, answer.reason)(scope, receive, send)
     else:
         raise answer
-
-
-def repeated(request: Request) -> Iterator[str]:
-    """The parameters of the query that were sent more than once."""
-    seen = set()
-    for name, _ in request.query_params.multi_items():
-        if name in seen:
-            yield name
-        seen.add(name)

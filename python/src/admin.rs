@@ -4,10 +4,10 @@
 //! needs more of the body: no thread is held while the event loop receives it.
 
 use std::collections::VecDeque;
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
+use std::{io, mem};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -49,8 +49,8 @@ pub struct AdminRequest {
 
 enum Progress {
     Head(Box<Parts>),
-    /// Its future is polled by one thread at a time. A forked child leaves it to the parent.
-    Running(Owned<Mutex<Running>>),
+    /// A forked child leaves it to the parent.
+    Running(Owned<Running>),
     Done,
 }
 
@@ -105,49 +105,27 @@ impl AdminRequest {
                 return Err(PyRuntimeError::new_err("another thread runs the request"));
             }
         };
-        if let Progress::Head(_) = &*progress {
-            let opened = self.engine.get().opened(py)?;
-            let router = opened.get().ok_or_else(forked_meanwhile)?.admin();
-            let Progress::Head(parts) = std::mem::replace(&mut *progress, Progress::Done) else {
-                return Err(already_done());
-            };
-            let request = Request::from_parts(*parts, Body::new(RequestBody(self.body.clone())));
-            let too_long = self.too_long;
-            let running: Running = Box::pin(async move {
-                let Ok(response) = router.oneshot(request).await;
-                // In place of "no such path", which is for a request that has the secret.
-                if too_long && response.status() == StatusCode::NOT_FOUND {
-                    let detail = "The path and the query are too long";
-                    return Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail)
-                        .respond();
-                }
-                let (parts, body) = response.into_parts();
-                // Every body of the router is complete, so that this neither waits nor fails.
-                let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-                Response::from_parts(parts, body)
-            });
-            *progress = Progress::Running(Owned::new(Mutex::new(running)));
-        }
-        let Progress::Running(running) = &*progress else { return Err(already_done()) };
-        let running = running.get().ok_or_else(forked_meanwhile)?;
-        let polled = py.detach(|| {
-            let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-            // Outside tokio the router waits for nothing but its body.
-            running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-        });
-        let Poll::Ready(response) = polled else {
-            if self.body.lock().is_left_over() {
-                *progress = Progress::Done;
-                return Err(PyRuntimeError::new_err(
-                    "a route of the resource API waits for something other than its body",
-                ));
-            }
-            return Ok(None);
+        let mut running = match mem::replace(&mut *progress, Progress::Done) {
+            Progress::Head(parts) => self.start(py, *parts)?,
+            Progress::Running(running) => running,
+            Progress::Done => return Err(already_done()),
         };
-        if let Progress::Running(running) = std::mem::replace(&mut *progress, Progress::Done) {
-            drop(running.take());
+        let future = running.get_mut().ok_or_else(forked_meanwhile)?;
+        // Outside tokio the router waits for nothing but its body.
+        let polled = py.detach(|| future.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        match polled {
+            Poll::Ready(response) => {
+                drop(running.take());
+                Ok(Some(AdminResponse::new(py, response)))
+            }
+            Poll::Pending if self.body.lock().is_left_over() => Err(PyRuntimeError::new_err(
+                "a route of the resource API waits for something other than its body",
+            )),
+            Poll::Pending => {
+                *progress = Progress::Running(running);
+                Ok(None)
+            }
         }
-        Ok(Some(AdminResponse::new(py, response)))
     }
 
     /// Hands over a part of the body.
@@ -165,6 +143,27 @@ impl AdminRequest {
     /// The client has disconnected before the end of the body.
     fn disconnect(&self) {
         self.body.lock().end = Some(Err(()));
+    }
+}
+
+impl AdminRequest {
+    fn start(&self, py: Python<'_>, parts: Parts) -> PyResult<Owned<Running>> {
+        let opened = self.engine.get().opened(py)?;
+        let router = opened.get().ok_or_else(forked_meanwhile)?.admin();
+        let request = Request::from_parts(parts, Body::new(RequestBody(self.body.clone())));
+        let too_long = self.too_long;
+        Ok(Owned::new(Box::pin(async move {
+            let Ok(response) = router.oneshot(request).await;
+            // In place of "no such path", which is for a request that has the secret.
+            if too_long && response.status() == StatusCode::NOT_FOUND {
+                let detail = "The path and the query are too long";
+                return Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail).respond();
+            }
+            let (parts, body) = response.into_parts();
+            // Every body of the router is complete, so that this neither waits nor fails.
+            let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            Response::from_parts(parts, body)
+        })))
     }
 }
 
@@ -258,8 +257,8 @@ fn read_headers(headers: &Bound<'_, PyList>) -> PyResult<Vec<(HeaderName, Header
             continue;
         };
         let value = pair.get_item(1)?.cast_into::<PyBytes>()?;
-        // What HTTP does not allow in a value is sent all the same by some clients, and passed on by
-        // some servers. Left out, it would not count as sent.
+        // Some clients send a value that HTTP does not allow, and some servers pass it on. It must count
+        // as sent, so it is replaced and not left out.
         let value = HeaderValue::from_bytes(value.as_bytes())
             .unwrap_or(HeaderValue::from_static("not a value in HTTP"));
         read.push((name.clone(), value));

@@ -198,10 +198,9 @@ impl Engine {
         let presented = Presented::read(text)?;
         let opened = self.opened(py)?;
         let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
-        let verdict = match keys.try_verify(presented.bytes()) {
-            Some(decided) => decided,
-            None => verify_in_place(py, keys, presented.bytes()),
-        };
+        let verdict = keys
+            .try_verify(presented.bytes())
+            .unwrap_or_else(|| verify_in_place(py, keys, presented.bytes()));
         presented.accepted(self.kind.bind(py), verdict)
     }
 
@@ -211,10 +210,7 @@ impl Engine {
         let presented = Presented::read(text)?;
         let Some(opened) = self.opened_here() else { return Ok(None) };
         let keys = &opened.get().ok_or_else(forked_meanwhile)?.keys;
-        let verdict = match keys.try_verify(presented.bytes()) {
-            None if keys.is_embedded() => Some(verify_in_place(py, keys, presented.bytes())),
-            decided => decided,
-        };
+        let verdict = verify_at_once(py, keys, presented.bytes());
         verdict.map(|verdict| presented.accepted(self.kind.bind(py), verdict)).transpose()
     }
 
@@ -272,11 +268,7 @@ impl Engine {
         let mut candidates = candidates.into_iter().filter(|presented| !presented.is_empty());
         while let Some(presented) = candidates.next() {
             // The hot path: a cached key is verified here, with the GIL and without a wait.
-            let verdict = match keys.try_verify(presented) {
-                None if keys.is_embedded() => Some(verify_in_place(scope.py(), keys, presented)),
-                decided => decided,
-            };
-            let Some(verdict) = verdict else {
+            let Some(verdict) = verify_at_once(scope.py(), keys, presented) else {
                 let left = iter::once(presented).chain(candidates);
                 let question = Question::new(Arc::clone(opened), left, kind);
                 return Ok(Verdict::Open(question));
@@ -384,6 +376,19 @@ impl Engine {
         let opened = self.opened(py)?;
         let opened = opened.get().ok_or_else(forked_meanwhile)?;
         py.detach(|| ask(&opened.keys)).map_err(|error| errors::of_key(py, &error))
+    }
+}
+
+/// Verifies a key without a wait for a network; `None` if that is not possible.
+#[inline]
+fn verify_at_once(
+    py: Python<'_>,
+    keys: &ApiKeys,
+    presented: &[u8],
+) -> Option<Result<simple_security::VerifiedKey, VerifyError>> {
+    match keys.try_verify(presented) {
+        None if keys.is_embedded() => Some(verify_in_place(py, keys, presented)),
+        decided => decided,
     }
 }
 

@@ -75,6 +75,11 @@ impl<T: Send + 'static> Owned<T> {
     pub(crate) fn get(&self) -> Option<&T> {
         if self.forks == count() { self.value.as_ref() } else { None }
     }
+
+    /// The same, to be changed.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        if self.forks == count() { self.value.as_mut() } else { None }
+    }
 }
 
 impl<T: Send + 'static> Drop for Owned<T> {

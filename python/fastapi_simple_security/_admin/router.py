@@ -6,13 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from fastapi_simple_security import _answers
 from fastapi_simple_security._admin.pass_through import reject, respond
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import Engine, Refusal, openapi
-from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._prefilter import PrefilteredRouter
-from fastapi_simple_security._waiting import wait_for_store
 
 # The methods of HTTP (RFC 9110, section 9; RFC 5789) that a path can have.
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
@@ -67,13 +64,7 @@ class RouterSecret(AdminSecret):
         """Raises 401 without the admin secret, 400 if it was sent twice, or 503."""
         if request.scope.get("endpoint") in self.passed_on:
             return
-        try:
-            if not self.engine.is_open:
-                await wait_for_store(self.engine.open)
-            admin = self.engine.authenticate_admin(request.scope["headers"])
-        except SecurityError as error:
-            raise _answers.unavailable("http", error) from error
-        if isinstance(admin, Refusal):
+        if isinstance(await self.authenticate(request.scope), Refusal):
             response = reject(self.engine, request.scope)
             headers = {
                 name: value
@@ -95,7 +86,7 @@ def _add(
     method: str,
     operation: dict[str, Any],
 ) -> None:
-    # FastAPI describes one more response, of the status that it is told.
+    # FastAPI adds a response with this status to the document.
     first = min(operation["responses"])
     router.add_api_route(
         path,

@@ -4,17 +4,25 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
 
 from fastapi_simple_security import _answers
 from fastapi_simple_security._admin_secret import AdminSecret
 from fastapi_simple_security._core import LegacyKeys, LogThrottle, Refusal
-from fastapi_simple_security._errors import SecurityError
 from fastapi_simple_security._logs.mask import client_address
-from fastapi_simple_security._waiting import wait_for_store
 
 _logger = logging.getLogger("fastapi_simple_security")
 _rejections = LogThrottle()
+
+_WRONG = (
+    "Wrong secret key. If not set through environment variable 'FASTAPI_SIMPLE_SECURITY_SECRET', "
+    "it was generated automatically at startup and appears in the server logs."
+)
+_DETAILS = {
+    Refusal.NotPresented: "secret_key must be passed as a header field",
+    Refusal.Repeated: _WRONG,
+    Refusal.Denied: _WRONG,
+}
 
 
 class LegacySecret(AdminSecret):
@@ -23,12 +31,7 @@ class LegacySecret(AdminSecret):
     async def __call__(self, request: Request, response: Response) -> LegacyKeys:
         """Returns the keys. Raises 403 without the admin secret, or 503 if it cannot be checked."""
         response.headers.update(_answers.NO_STORE)
-        try:
-            if not self.engine.is_open:
-                await wait_for_store(self.engine.open)
-            admin = self.engine.authenticate_admin(request.scope["headers"])
-        except SecurityError as error:
-            raise _answers.unavailable("http", error) from error
+        admin = await self.authenticate(request.scope)
         if isinstance(admin, Refusal):
             raise self.rejection(request.scope, admin)
         return LegacyKeys(self.engine, admin)
@@ -43,4 +46,4 @@ class LegacySecret(AdminSecret):
                 client_address(scope),
                 requests,
             )
-        return _answers.secret_refused(refusal)
+        return HTTPException(403, _DETAILS[refusal], _answers.NO_STORE)
