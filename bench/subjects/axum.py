@@ -35,8 +35,8 @@ server has one core, `wrk` the other, which it fills: so only requests in a seco
 CPU time say what the server can do. Processes of one program differ by some percent, by the pages
 of memory that they get: so there are some of them in turn.
 
-The router of axum finds a route in a tree, whatever the order. The second table says so: the same
-routes declared before the admin routes, and after them."""
+The router of axum finds a route in a tree, whatever the order. The second table shows it with
+the same routes, declared before the admin routes and after them."""
 
 
 def measure(plan: Plan) -> Section:

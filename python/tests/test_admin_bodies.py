@@ -88,7 +88,7 @@ def test_a_body_that_is_too_long_is_413(adapter: Adapter, length: int, is_chunke
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
 def test_no_body_is_waited_for_without_the_secret(adapter: Adapter, credential: str) -> None:
-    """The response comes though no byte of the body does, and nobody is told to send it."""
+    """The response arrives before any of the body is sent, and no `100 Continue` before it."""
     lines = [
         "POST /auth/keys HTTP/1.1",
         "host: a",

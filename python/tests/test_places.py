@@ -27,7 +27,7 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass
 class Keys:
-    """A good key for each place, by which it is told where a key was read."""
+    """A good key for each place, which shows where a key was read."""
 
     good: dict[str, str]
     revoked: str
@@ -113,11 +113,11 @@ def test_the_table_is_what_the_rules_make() -> None:
     assert len(TABLE["rows"]) == 5**4
 
 
-@pytest.mark.parametrize("face", [with_socket, behind_middleware])
+@pytest.mark.parametrize("adapter", [with_socket, behind_middleware])
 @pytest.mark.parametrize("ask", [ask_http, ask_socket])
-def test_each_combination(guarded: GuardedApp, keys: Keys, face: Any, ask: Any) -> None:
+def test_each_combination(guarded: GuardedApp, keys: Keys, adapter: Any, ask: Any) -> None:
     """The key that decided is counted once, all others not at all."""
-    app = face(guarded)
+    app = adapter(guarded)
     expected, found = [], []
     counts = dict.fromkeys(PLACES, 0)
     for *states, decided, _ in TABLE["rows"]:
@@ -200,12 +200,12 @@ ALL = ("api-key", "x-api-key", "authorization")
     ],
     ids=str,
 )
-@pytest.mark.parametrize("face", [with_socket, behind_middleware])
+@pytest.mark.parametrize("adapter", [with_socket, behind_middleware])
 def test_only_the_chosen_headers_are_read(
-    guard: Callable[..., GuardedApp], chosen: Any, face: Any
+    guard: Callable[..., GuardedApp], chosen: Any, adapter: Any
 ) -> None:
     guarded = guard(key_headers=chosen)
-    app, key = TestClient(face(guarded)), guarded.new()
+    app, key = TestClient(adapter(guarded)), guarded.new()
     read = {name.lower() for name in chosen}
     for name in ALL:
         value = f"Bearer {key}" if name == "authorization" else key

@@ -47,7 +47,7 @@ def ask(app: Any, path: str, method: str = "GET", **more: Any) -> tuple[Any, ...
 
 
 class Asked:
-    """Counts how often the routes and the routers of the package are asked whether they match."""
+    """Counts the calls of `matches` on the routes and the routers of the package."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.routes = self.routers = 0
@@ -144,7 +144,7 @@ def test_nor_behind_the_middleware(guarded: GuardedApp, asked: Asked) -> None:
 
 
 def sample(router: APIRouter) -> APIRouter:
-    """Routes of every kind, that answer what they were asked."""
+    """Routes of every kind, which return the request that they got."""
 
     async def echo(request: Request) -> dict[str, Any]:
         return {"route": request.scope["endpoint"].__name__, **request.path_params}
@@ -368,7 +368,7 @@ def test_routes_that_are_added_later_are_found_as_without_the_search() -> None:
 
 
 class IgnoringCase(APIRoute):
-    """A route whose path is not all that it needs to be known by."""
+    """A route that matches other paths than its own."""
 
     def matches(self, scope: Any) -> Any:
         return super().matches({**scope, "path": scope["path"].lower()})
@@ -477,7 +477,7 @@ def has_search(app: FastAPI) -> bool:
 
 
 def test_what_the_search_is_for() -> None:
-    """Texts that are in every path which fits; where there is none, the empty one."""
+    """A text in every path that the route matches; empty if no such text is known."""
 
     def literal(path: str) -> str:
         route = APIRoute(path, lambda: None)

@@ -202,7 +202,7 @@ def test_what_is_too_long_or_no_http_is_rejected(resource: GuardedApp, is_guarde
     for invalid in (b"a\x01b", b"a\x7fb", b"\n"):
         assert status("/keys", [(b"secret-key", invalid)]) == 401
         assert status("/keys", [secret, (b"secret-key", invalid)]) == 400
-    # As the adapters of some function services hand headers over; an address that is none.
+    # Headers as the adapters of some function services pass them; a client without an address.
     assert status("/keys", [list(secret)]) == 200
     for client in (None, (None, 0), ("", 0)):
         assert status("/keys", [], client=client) == 401

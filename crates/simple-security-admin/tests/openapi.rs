@@ -5,7 +5,7 @@ const FILE: &str = include_str!("../../../docs/openapi.json");
 #[test]
 fn the_file_is_the_document_of_the_routes() {
     let document = simple_security_admin::openapi().to_pretty_json().expect("JSON");
-    assert!(document.trim() == FILE.trim(), "write it anew with `make docs`");
+    assert!(document.trim() == FILE.trim(), "run `make docs` to update it");
 }
 
 /// FastAPI makes a route of each operation.

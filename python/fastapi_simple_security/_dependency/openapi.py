@@ -65,7 +65,7 @@ def _definition(place: str, description: str) -> dict[str, Any]:
 class _DependencySignature:
     """What FastAPI takes for the parameters of a dependency.
 
-    The class of a dependency has none of this kind: `inspect` finds that of its constructor.
+    Only instances have it: for the class, `inspect` finds the signature of its constructor.
     """
 
     def __get__(self, dependency: "KeyScheme | None", owner: type) -> Signature:
@@ -113,7 +113,7 @@ def _parameters(dependency: KeyScheme) -> list[Parameter]:
 def _header_brings_query() -> bool:
     """Lets the header bring the parameter along; false where FastAPI cannot be made to.
 
-    Threads that ask at once may do so twice: that adds nothing twice.
+    Concurrent threads may do so twice, which adds nothing twice.
     """
     for name in _COLLECTORS:
         collector: _Collector | None = getattr(openapi, name, None)

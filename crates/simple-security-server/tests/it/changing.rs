@@ -96,7 +96,7 @@ fn json_has_the_members_of_the_resource_api() {
     assert_eq!(members, required);
 }
 
-/// Those of a schema and of all that it consists of.
+/// The required members of a schema and of the schemas that it consists of.
 fn required_members(document: &Value, schema: &Value) -> Vec<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let pointer = reference.strip_prefix('#').expect("a reference within");
